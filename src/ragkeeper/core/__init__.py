@@ -1,0 +1,1 @@
+"""Words every folder shares: settings, errors, access, ids, clock, telemetry. Imports nothing of ours."""

@@ -1,0 +1,53 @@
+"""The root of every error that ragkeeper raises on purpose.
+
+A subclass states its failure once: its docstring is the message (with `{fields}`), `code` is stable and documented,
+`status` is the HTTP answer, `fix` says what to do. Faces (HTTP, CLI, job loop) render it; nobody else catches it broadly.
+"""
+
+import inspect
+from typing import ClassVar
+
+
+class RagkeeperError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    fix: ClassVar[str] = "Look at the server's log for the request id, and report it if it happens again."
+
+    def __init__(self, **fields: object) -> None:
+        self.fields = fields
+        message = inspect.cleandoc(type(self).__doc__ or "").split("\n\n", 1)[0].replace("\n", " ")
+        super().__init__(message.format_map(fields))
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+    @property
+    def advice(self) -> str:
+        return self.fix.format_map(self.fields)
+
+
+class BadInput(RagkeeperError):
+    """The request is not usable."""
+
+    code = "bad_input"
+    status = 400
+    fix = "Correct the request and send it again."
+
+
+class NotFound(RagkeeperError):
+    """There is no {kind} {id} that you may see."""
+
+    code = "not_found"
+    status = 404
+    fix = "Check the id; list what exists with the matching list command."
+
+
+class Unavailable(RagkeeperError):
+    """{part} is not available: {reason}."""
+
+    code = "unavailable"
+    status = 503
+    fix = "Try again shortly; `ragkeeper status` shows what is down."
