@@ -1,0 +1,1 @@
+"""Chat models: one port, an OpenAI-compatible client, a scripted fake."""

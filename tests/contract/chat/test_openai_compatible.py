@@ -1,0 +1,163 @@
+"""What only the real client can get wrong: times, statuses, and bytes that are not what was promised."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import pytest
+from tests.contract.chat.standin import Behaviour, StandIn
+
+from ragkeeper.providers.chat.errors import (
+    ChatBrokenStream,
+    ChatModelUnknown,
+    ChatRefused,
+    ChatTimedOut,
+    ChatUnavailable,
+)
+from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat, TimeLimits
+from ragkeeper.providers.chat.port import ChatMessage
+
+QUESTION = [ChatMessage("user", "Hi")]
+QUICK = TimeLimits(connect=0.5, first_token=0.2, total=0.4)
+PATIENT = TimeLimits(connect=2, first_token=5, total=5)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[StandIn]:
+    async with StandIn() as standin:
+        yield standin
+
+
+class Factory(Protocol):
+    def __call__(self, limits: TimeLimits = PATIENT, model: str = "tiny", url: str = "") -> OpenAICompatibleChat: ...
+
+
+@pytest.fixture
+async def chat(server: StandIn) -> AsyncIterator[Factory]:
+    """Makes clients of the stand-in, and closes them."""
+    made: list[OpenAICompatibleChat] = []
+
+    def make(limits: TimeLimits = PATIENT, model: str = "tiny", url: str = "") -> OpenAICompatibleChat:
+        address = url or server.base_url
+        made.append(OpenAICompatibleChat(name="standin", base_url=address, api_key="", model=model, limits=limits))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.close()
+
+
+async def _streamed(client: OpenAICompatibleChat) -> list[str]:
+    return [piece async for piece in client.stream(QUESTION, max_tokens=9, temperature=0.5)]
+
+
+async def test_reports_tokens(chat: Factory) -> None:
+    reply = await chat().complete(QUESTION, max_tokens=9, temperature=0)
+    assert (reply.prompt_tokens, reply.completion_tokens) == (7, 3)
+
+
+async def test_sends_what_it_was_given(server: StandIn, chat: Factory) -> None:
+    await _streamed(chat())
+    body = server.requests[0]
+    assert body["messages"] == [{"role": "user", "content": "Hi"}]
+    assert (body["model"], body["max_tokens"], body["temperature"], body["stream"]) == ("tiny", 9, 0.5, True)
+
+
+async def test_takes_no_identity_from_the_environment(
+    server: StandIn, chat: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    await _streamed(chat())
+    assert "secret" not in str(server.received_headers)
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.HANG, Behaviour.HANG_AFTER_FIRST])
+async def test_hanging_server_is_left_at_the_time_limit(server: StandIn, chat: Factory, behaviour: Behaviour) -> None:
+    server.behave(behaviour)
+    before = time.monotonic()
+    with pytest.raises(ChatTimedOut):
+        await _streamed(chat(QUICK))
+    assert time.monotonic() - before < 2
+    assert await server.hung_up.wait()
+
+
+async def test_endless_reply_is_cut_at_the_time_limit(server: StandIn, chat: Factory) -> None:
+    server.behave(Behaviour.ENDLESS)
+    with pytest.raises(ChatTimedOut, match="whole reply"):
+        await _streamed(chat(QUICK))
+
+
+async def test_hanging_whole_reply_is_left_at_the_time_limit(server: StandIn, chat: Factory) -> None:
+    server.behave(Behaviour.HANG)
+    with pytest.raises(ChatTimedOut):
+        await chat(QUICK).complete(QUESTION, max_tokens=9, temperature=0)
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.HALF, Behaviour.SHORT, Behaviour.MALFORMED, Behaviour.ERROR_IN_STREAM])
+async def test_bad_end_of_a_stream_is_never_taken_for_a_whole_reply(
+    server: StandIn, chat: Factory, behaviour: Behaviour
+) -> None:
+    server.behave(behaviour)
+    with pytest.raises(ChatBrokenStream):
+        await _streamed(chat())
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.HALF, Behaviour.MALFORMED, Behaviour.NOT_A_COMPLETION])
+async def test_bad_whole_reply_is_unavailability(server: StandIn, chat: Factory, behaviour: Behaviour) -> None:
+    server.behave(behaviour)
+    with pytest.raises(ChatUnavailable):
+        await chat().complete(QUESTION, max_tokens=9, temperature=0)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_refusals_are_not_temporary(server: StandIn, chat: Factory, status: int) -> None:
+    server.behave(Behaviour.STATUS, status=status)
+    with pytest.raises(ChatRefused, match="refused") as caught:
+        await _streamed(chat())
+    assert not caught.value.temporary
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 529])
+async def test_server_trouble_is_temporary_and_not_retried_here(server: StandIn, chat: Factory, status: int) -> None:
+    server.behave(Behaviour.STATUS, status=status)
+    with pytest.raises(ChatUnavailable) as caught:
+        await _streamed(chat())
+    assert caught.value.temporary
+    assert len(server.received_headers) == 1
+
+
+async def test_nobody_listening(chat: Factory) -> None:
+    client = chat(QUICK, url="http://127.0.0.1:9/v1")
+    with pytest.raises(ChatUnavailable):
+        await _streamed(client)
+    with pytest.raises(ChatUnavailable):
+        await client.check()
+
+
+async def test_leaves_out_what_the_model_does_not_take_and_remembers(server: StandIn, chat: Factory) -> None:
+    server.refused_parameters = ("max_tokens", "temperature")
+    client = chat()
+    assert "".join(await _streamed(client)) == "Hello world [1]."
+    sent = len(server.requests)
+    await _streamed(client)
+    assert len(server.requests) == sent + 1
+    assert server.requests[-1]["max_completion_tokens"] == 9
+    assert "temperature" not in server.requests[-1]
+
+
+async def test_check_names_what_is_offered(chat: Factory) -> None:
+    with pytest.raises(ChatModelUnknown, match="tiny"):
+        await chat(model="huge").check()
+    await chat(model="llama3").check()
+
+
+async def test_check_accepts_a_server_without_a_list(server: StandIn, chat: Factory) -> None:
+    server.behave(Behaviour.STATUS, status=404)
+    await chat().check()
+
+
+async def test_check_fails_on_a_bad_key(server: StandIn, chat: Factory) -> None:
+    server.behave(Behaviour.STATUS, status=401)
+    with pytest.raises(ChatRefused):
+        await chat().check()
