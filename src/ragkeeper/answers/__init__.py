@@ -1,0 +1,1 @@
+"""One question to one answer: retrieve, generate or quote, cite, verify, degrade, record."""

@@ -1,0 +1,1 @@
+"""The web console: one module per screen, on top of the services."""

@@ -1,0 +1,1 @@
+"""Chats: turns, history and how long they are kept."""

@@ -1,0 +1,1 @@
+"""Collections, documents, versions and chunks, and who may see them."""

@@ -1,0 +1,1 @@
+"""Prompt to cited text: prompts, citations, streaming, refusals, extractive answers."""

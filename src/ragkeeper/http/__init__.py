@@ -1,0 +1,1 @@
+"""What every routes.py is written with: caller, paging, errors, streaming, limits."""

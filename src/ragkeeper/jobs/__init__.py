@@ -1,0 +1,1 @@
+"""What every jobs.py is written with: queue, schedule, retry, worker loop."""

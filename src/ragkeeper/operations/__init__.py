@@ -1,0 +1,1 @@
+"""Running the server; knows no product feature."""

@@ -1,0 +1,1 @@
+"""Models that are called: chat, embedding, reranking."""

@@ -1,0 +1,1 @@
+"""The loop that makes answers better: reports, corrections, verification, learned answers."""

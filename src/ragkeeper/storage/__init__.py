@@ -1,0 +1,1 @@
+"""Where data lives: SQL, cache, vectors, files."""

@@ -1,0 +1,117 @@
+"""Python files of a tree, parsed once, with the few questions that the rules ask of them."""
+
+import ast
+import io
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported thing: `module` is its dotted name, `line` where it stands, `local` whether inside a function."""
+
+    module: str
+    line: int
+    local: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: `path` relative to the tree's root."""
+
+    root: Path
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        return (self.root / self.path).read_text(encoding="utf-8")
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, filename=str(self.path))
+
+    @cached_property
+    def module(self) -> str:
+        """Dotted name below `src/`, or below the tree's root for everything else."""
+        parts = self.path.with_suffix("").parts
+        parts = parts[1:] if parts[0] == "src" else parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @property
+    def package(self) -> str:
+        return self.module if self.path.name == "__init__.py" else self.module.rpartition(".")[0]
+
+    def at(self, line: int) -> str:
+        return f"{self.path}:{line}"
+
+    def functions(self) -> Iterator[Function]:
+        return (node for node in ast.walk(self.tree) if isinstance(node, Function))
+
+    @cached_property
+    def imports(self) -> list[Import]:
+        """Every name imported; `from a import b` counts as `a` and as `a.b`, since b may be a module."""
+        local = {id(node) for function in self.functions() for node in ast.walk(function)}
+        nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        return [Import(name, node.lineno, id(node) in local) for node in nodes for name in self._names(node)]
+
+    def _names(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        else:
+            base = self._absolute(node)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+    def _absolute(self, node: ast.ImportFrom) -> str:
+        if not node.level:
+            return node.module or ""
+        parents = self.package.split(".")
+        kept = parents[: len(parents) - node.level + 1]
+        return ".".join([*kept, node.module] if node.module else kept)
+
+    def comments(self) -> Iterator[tuple[int, str]]:
+        """Line number and text of each comment."""
+        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+
+
+def sources(root: Path, *folders: str) -> list[Source]:
+    """Every Python file below the folders, in path order; a folder that is missing holds none."""
+    return [
+        Source(root, path.relative_to(root))
+        for folder in folders
+        for path in sorted((root / folder).rglob("*.py"))
+        if "__pycache__" not in path.parts
+    ]
+
+
+def body_lines(function: Function) -> int:
+    """Lines from `def` to the last statement, without the docstring."""
+    total = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function) is None:
+        return total
+    return total - ((first.end_lineno or first.lineno) - first.lineno + 1)
+
+
+def depth(node: ast.AST) -> int:
+    """How deep statements nest inside: `if` holding `for` is 2; `elif` counts as its `if`, nested functions not."""
+    return max((_depth_below(child, node) for child in ast.iter_child_nodes(node)), default=0)
+
+
+def _depth_below(child: ast.AST, parent: ast.AST) -> int:
+    if isinstance(child, Function | ast.ClassDef | ast.Lambda):
+        return 0
+    blocks = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.Match
+    is_elif = isinstance(child, ast.If) and isinstance(parent, ast.If) and parent.orelse == [child]
+    return depth(child) + int(isinstance(child, blocks) and not is_elif)
