@@ -13,7 +13,7 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 
 def require_binary(name: str) -> Path:
     """Return the program's path; without it skip the test, or fail it where `CI=true` promises that it is there."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *_server_folders()]))
     if found:
         return Path(found)
     reason = f"needs the program {name}: `make services` installs it"
@@ -28,3 +28,8 @@ def require_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs ../shared/data/{name}, which is not part of the repository")
     return path
+
+
+def _server_folders() -> list[str]:
+    """Where Debian keeps servers that are not on a user's path."""
+    return ["/usr/sbin", *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
