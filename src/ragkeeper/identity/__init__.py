@@ -1,1 +1,1 @@
-"""Who is asking: users, roles, keys, sessions, audit."""
+"""Who may call: users, roles, keys, sessions, and what they did."""

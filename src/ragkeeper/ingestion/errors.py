@@ -11,3 +11,129 @@ class IngestionError(RagkeeperError):
     code = "file_unreadable"
     status = 422
     retryable: ClassVar[bool] = False
+
+
+class FileMissing(IngestionError):
+    """The file cannot be opened: {reason}."""
+
+    code = "file_missing"
+    fix = "Check that the file still exists and that the server's user may read it, then send it again."
+
+
+class FileEmpty(IngestionError):
+    """The file is empty (0 bytes)."""
+
+    code = "file_empty"
+    fix = "Send the file again; the upload or the copy may have been cut off before it began."
+
+
+class FileEncrypted(IngestionError):
+    """The {kind} is protected with a password."""
+
+    code = "file_encrypted"
+    fix = "Remove the password (open it, save it without protection) and send it again."
+
+
+class FileDamaged(IngestionError):
+    """The {kind} is damaged: {reason}."""
+
+    code = "file_damaged"
+    fix = "Open the file in its own program, save it anew and send that copy; if it does not open there, restore it."
+
+
+class FormatUnsupported(IngestionError):
+    """This kind of file cannot be read: {found}."""
+
+    code = "format_unsupported"
+    fix = "Save it as PDF, DOCX, HTML or plain text and send that."
+
+
+class NoText(IngestionError):
+    """No text was found in the {kind}."""
+
+    code = "no_text"
+    fix = "{hint}"
+
+
+class ArchiveRefused(IngestionError):
+    """The file is an archive ({found}), not a document."""
+
+    code = "archive_refused"
+    fix = "Unpack it and send the documents inside."
+
+
+class ExpansionTooLarge(IngestionError):
+    """The {kind} unpacks to more than it may: {reason}."""
+
+    code = "expansion_too_large"
+    fix = "If you trust the file, save it anew in smaller parts; files like this are made to exhaust servers."
+
+
+class NestedTooDeeply(IngestionError):
+    """The {kind} is nested more than {limit} levels deep."""
+
+    code = "nested_too_deeply"
+    fix = "Flatten the data or split it into several files."
+
+
+class OutputTooLarge(IngestionError):
+    """The file holds more than {limit} characters of text."""
+
+    code = "output_too_large"
+    fix = "Split the file into parts, or raise the limit for characters per document in the settings."
+
+
+class ParserTimedOut(IngestionError):
+    """Reading the file took longer than {limit} seconds and was stopped."""
+
+    code = "parser_timed_out"
+    retryable = True
+    fix = "Retry when the machine is less busy, split the file, or raise the time limit for parsing in the settings."
+
+
+class ParserOutOfMemory(IngestionError):
+    """Reading the file needed more than {limit} MiB of memory and was stopped."""
+
+    code = "parser_out_of_memory"
+    fix = "Split the file or save it with smaller images, or raise the memory limit for parsing in the settings."
+
+
+class ParserCrashed(IngestionError):
+    """The reader stopped on this file: {reason}."""
+
+    code = "parser_crashed"
+    retryable = True
+    fix = "Save the file anew in its own program and send that copy; other files are not affected."
+
+
+class ParserUnavailable(IngestionError):
+    """No reader process could be started: {reason}."""
+
+    code = "parser_unavailable"
+    status = 503
+    retryable = True
+    fix = "Run `ragkeeper doctor`; the message says which protection or resource the machine does not offer."
+
+
+def by_code() -> dict[str, type[IngestionError]]:
+    """Return every ingestion error class under its stable code."""
+    classes = [IngestionError]
+    for known in classes:
+        classes.extend(known.__subclasses__())
+    return {known.code: known for known in classes}
+
+
+class NameMissing(RagkeeperError):
+    """The file has no usable name."""
+
+    code = "name_missing"
+    status = 400
+    fix = "Send a file name, or the form field `name`."
+
+
+class UploadInvalid(RagkeeperError):
+    """The upload cannot be read: {reason}."""
+
+    code = "upload_invalid"
+    status = 422
+    fix = "Send a multipart form with a part `file`, or JSON with `text`; see /docs."

@@ -1,0 +1,290 @@
+"""Every setting, in one table; the only file that reads the environment.
+
+A setting is an environment variable or a line of a `.env` file (the environment wins). Unknown `RAG_*` names stop the
+start with the nearest known name. Settings are read once, frozen, and passed on as values.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from ragkeeper.core.errors import RagkeeperError
+
+
+class SettingUnknown(RagkeeperError):
+    """The setting {name} does not exist{hint}."""
+
+    code = "setting_unknown"
+    status = 500
+    fix = "Remove it or correct its name; `docs/reference/settings.md` lists every setting."
+
+
+class SettingInvalid(RagkeeperError):
+    """The setting {name} cannot be used: {reason}."""
+
+    code = "setting_invalid"
+    status = 500
+    fix = "Correct it in the environment or in the .env file; `docs/reference/settings.md` lists every setting."
+
+
+class RerankingMethod(StrEnum):
+    NONE = "none"
+    CROSS_ENCODER = "cross_encoder"
+    LLM = "llm"
+
+
+class FusionMethod(StrEnum):
+    WEIGHTED = "weighted"
+    RRF = "rrf"
+
+
+class ChatProvider(BaseModel):
+    """One model provider: `RAG_LLM_<NAME>_…`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    base_url: str
+    model: str
+    api_key: SecretStr = SecretStr("")
+
+
+class Settings(BaseModel):
+    """Field = setting; its alias is the variable's name."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=False, extra="forbid")
+
+    data_dir: Path = Field(Path("ragkeeper-data"), alias="RAG_DATA_DIR", description="Folder that holds everything.")
+    database_url: str | None = Field(
+        None,
+        alias="DATABASE_URL",
+        description="SQLAlchemy address of the database; default: a file in the data folder.",
+    )
+    host: str = Field("127.0.0.1", alias="RAG_HOST", description="Address to listen on; only loopback is accepted.")
+    port: int = Field(8000, alias="RAG_PORT", ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    api_key: SecretStr | None = Field(
+        None,
+        alias="API_KEY",
+        description="Key of every request; default: generated into `secrets/api_key`.",
+    )
+    log_level: str = Field(
+        "info",
+        alias="RAG_LOG_LEVEL",
+        pattern="^(debug|info|warning|error)$",
+        description="Least severe record that is logged.",
+    )
+    max_upload_mb: int = Field(
+        500, alias="RAG_MAX_UPLOAD_MB", ge=1, description="Largest accepted file, in MB."
+    )
+    min_free_mb: int = Field(
+        500,
+        alias="RAG_MIN_FREE_MB",
+        ge=0,
+        description="Uploads are refused when less is free on the disk, in MB.",
+    )
+    max_question_characters: int = Field(
+        10_000, alias="RAG_MAX_QUESTION_CHARACTERS", ge=100, description="Longest accepted question or search query."
+    )
+
+    parser_workers: int = Field(
+        2, alias="RAG_PARSER_WORKERS", ge=1, le=64, description="Files parsed at once."
+    )
+    parser_memory_mb: int = Field(
+        2048, alias="RAG_PARSER_MEMORY_MB", ge=256, description="Memory of one parser, in MB."
+    )
+    parser_seconds: int = Field(
+        120, alias="RAG_PARSER_SECONDS", ge=1, description="Time for one file, in seconds."
+    )
+    parser_characters: int = Field(
+        20_000_000,
+        alias="RAG_PARSER_CHARACTERS",
+        ge=1000,
+        description="Most text taken from one file, in characters.",
+    )
+    ocr_languages: str = Field("eng", alias="RAG_OCR_LANGUAGES", description="Tesseract languages, joined by `+`.")
+
+    embedding_model: str = Field(
+        "minilm",
+        alias="RAG_EMBEDDING_MODEL",
+        description="`minilm` (shipped), `fastembed:NAME`, or `openai:NAME` at RAG_EMBEDDING_BASE_URL.",
+    )
+    embedding_base_url: str | None = Field(
+        None, alias="RAG_EMBEDDING_BASE_URL", description="Address of an OpenAI-compatible embedding endpoint."
+    )
+    embedding_api_key: SecretStr = Field(
+        SecretStr(""), alias="RAG_EMBEDDING_API_KEY", description="Key for that endpoint."
+    )
+    embedding_dimension: int | None = Field(
+        None,
+        alias="RAG_EMBEDDING_DIMENSION",
+        ge=1,
+        description="Vector length of its model; checked at start.",
+    )
+    embedding_threads: int = Field(
+        0,
+        alias="RAG_EMBEDDING_THREADS",
+        ge=0,
+        le=64,
+        description="Threads of the embedder; 0 = usable cores, at most 4.",
+    )
+    lexical_language: str = Field(
+        "english",
+        alias="RAG_LEXICAL_LANGUAGE",
+        description="Stemming and stop words of the word index.",
+    )
+
+    retrieval_top_k: int = Field(
+        10, alias="RETRIEVAL_TOP_K", ge=1, le=200, description="Results of a search."
+    )
+    retrieval_candidates: int = Field(
+        100,
+        alias="RAG_RETRIEVAL_CANDIDATES",
+        ge=10,
+        le=1000,
+        description="Candidates taken from each engine.",
+    )
+    fusion_method: FusionMethod = Field(
+        FusionMethod.WEIGHTED, alias="RAG_FUSION_METHOD", description="`weighted` (completed scores) or `rrf`."
+    )
+    fusion_dense_weight: float = Field(
+        0.7,
+        alias="RAG_FUSION_DENSE_WEIGHT",
+        ge=0,
+        le=1,
+        description="Share of the vector score in the fusion.",
+    )
+    use_hyde: bool = Field(
+        False, alias="RAG_USE_HYDE", description="Search with a made-up answer (needs a model)."
+    )
+    use_multi_query: bool = Field(
+        False, alias="RAG_USE_MULTI_QUERY", description="Search with rephrased questions too (needs a model)."
+    )
+    use_compression: bool = Field(
+        False, alias="RAG_USE_COMPRESSION", description="Keep only the relevant sentences of a passage (needs a model)."
+    )
+    reranking_method: RerankingMethod = Field(
+        RerankingMethod.NONE, alias="RERANKING_METHOD", description="`none`, `cross_encoder` (fastembed) or `llm`."
+    )
+    reranking_model: str = Field(
+        "Xenova/ms-marco-MiniLM-L-6-v2", alias="RAG_RERANKING_MODEL", description="Cross-encoder used for reranking."
+    )
+
+    stream_timeout: float = Field(
+        60.0, alias="RAG_STREAM_TIMEOUT", gt=0, le=3600, description="Longest a streamed answer may take, in seconds."
+    )
+    conversation_tokens: int = Field(
+        1500, alias="RAG_CONVERSATION_TOKENS", ge=0, description="Most tokens of earlier turns given to the model."
+    )
+    passage_tokens: int = Field(
+        3000, alias="RAG_PASSAGE_TOKENS", ge=200, description="Most tokens of passages given to the model."
+    )
+    answer_tokens: int = Field(
+        800, alias="RAG_ANSWER_TOKENS", ge=16, description="Longest answer of a model."
+    )
+    answer_threshold: float | None = Field(
+        None,
+        alias="RAG_ANSWER_THRESHOLD",
+        ge=0,
+        le=1,
+        description="Confidence below which an extractive answer is refused; default: chosen on data.",
+    )
+    chat_providers: tuple[ChatProvider, ...] = Field(
+        (),
+        alias="RAG_LLM_PROVIDERS",
+        description="Ordered names of model providers, by commas; each needs RAG_LLM_<NAME>_BASE_URL and _MODEL.",
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, host: str) -> str:
+        if host not in {"127.0.0.1", "::1", "localhost"}:
+            reason = "only loopback addresses until user accounts exist"
+            raise ValueError(reason)
+        return host
+
+    @model_validator(mode="after")
+    def _switches_have_their_model(self) -> Self:
+        needs_model = {
+            "RAG_USE_HYDE": self.use_hyde,
+            "RAG_USE_MULTI_QUERY": self.use_multi_query,
+            "RAG_USE_COMPRESSION": self.use_compression,
+            "RERANKING_METHOD=llm": self.reranking_method is RerankingMethod.LLM,
+        }
+        for name, wanted in needs_model.items():
+            if wanted and not self.chat_providers:
+                reason = f"{name} needs a model, and RAG_LLM_PROVIDERS names none"
+                raise ValueError(reason)
+        if self.embedding_model.startswith("openai:") and not self.embedding_base_url:
+            reason = "RAG_EMBEDDING_MODEL=openai:… needs RAG_EMBEDDING_BASE_URL"
+            raise ValueError(reason)
+        return self
+
+    @property
+    def sql_url(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ragkeeper.db'}"
+
+
+_PROVIDER_SETTING = re.compile(r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_(?P<field>BASE_URL|API_KEY|MODEL)")
+
+
+def setting_names() -> list[str]:
+    """The names of all settings that are not per provider, in table order."""
+    return [field.alias or name for name, field in Settings.model_fields.items()]
+
+
+def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
+    """Settings from `environ` (default: the process environment) over the `.env` file.
+
+    Raises SettingUnknown for an unknown `RAG_*` name and SettingInvalid for a value that cannot be used.
+    """
+    file_values = {k: v for k, v in dotenv_values(dotenv or Path(".env")).items() if v is not None}
+    values = {**file_values, **(os.environ if environ is None else environ)}
+    given = {name: values[name] for name in setting_names() if name in values and values[name] != ""}
+    _refuse_unknown(values)
+    given_providers = {"RAG_LLM_PROVIDERS": _providers(given.pop("RAG_LLM_PROVIDERS", ""), values)}
+    try:
+        return Settings.model_validate({**given, **given_providers})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "combination"
+        raise SettingInvalid(name=name, reason=first["msg"].removeprefix("Value error, ")) from error
+
+
+def _refuse_unknown(values: Mapping[str, str]) -> None:
+    known = set(setting_names())
+    for name in sorted(values):
+        if not name.startswith("RAG_") or name in known or _PROVIDER_SETTING.fullmatch(name):
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        raise SettingUnknown(name=name, hint=f"; did you mean {near[0]}?" if near else "")
+
+
+def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...]:
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in sorted(values):
+        match = _PROVIDER_SETTING.fullmatch(name)
+        if match and match["name"].lower() not in {w.lower().replace("-", "_") for w in wanted}:
+            raise SettingInvalid(
+                name=name, reason=f"RAG_LLM_PROVIDERS does not name {match['name'].lower()}"
+            )
+    return tuple(_provider(name, values) for name in wanted)
+
+
+def _provider(name: str, values: Mapping[str, str]) -> ChatProvider:
+    prefix = f"RAG_LLM_{name.upper().replace('-', '_')}_"
+    for required in ("BASE_URL", "MODEL"):
+        if not values.get(prefix + required):
+            raise SettingInvalid(name=prefix + required, reason=f"the provider {name} needs it")
+    return ChatProvider(
+        name=name,
+        base_url=values[prefix + "BASE_URL"],
+        model=values[prefix + "MODEL"],
+        api_key=SecretStr(values.get(prefix + "API_KEY", "")),
+    )

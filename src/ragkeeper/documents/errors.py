@@ -1,0 +1,43 @@
+"""How requests about documents fail."""
+
+from ragkeeper.core.errors import RagkeeperError
+
+
+class CollectionUnknown(RagkeeperError):
+    """There is no collection named {name} that you may see."""
+
+    code = "collection_unknown"
+    status = 404
+    fix = "`ragkeeper documents collections` lists yours; `ragkeeper documents create-collection NAME` makes one."
+
+
+class CollectionExists(RagkeeperError):
+    """A collection named {name} exists already."""
+
+    code = "collection_exists"
+    status = 409
+    fix = "Use it, or choose another name."
+
+
+class DocumentUnknown(RagkeeperError):
+    """There is no document {id} that you may see."""
+
+    code = "document_unknown"
+    status = 404
+    fix = "`ragkeeper documents list` shows what there is."
+
+
+class DocumentNotReadable(RagkeeperError):
+    """The document {id} has no text: {reason}."""
+
+    code = "document_not_readable"
+    status = 409
+    fix = "`ragkeeper documents show {id}` says how far it got; wait, or retry it once the cause is gone."
+
+
+class NothingToRetry(RagkeeperError):
+    """The newest version of document {id} has not failed; it is {status}."""
+
+    code = "nothing_to_retry"
+    status = 409
+    fix = "Only failed versions are retried."

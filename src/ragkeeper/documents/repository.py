@@ -1,0 +1,312 @@
+"""Every query about collections, documents, versions and chunks."""
+
+from collections.abc import Collection as Many
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, delete, distinct, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ragkeeper.core.access import Caller, Right
+from ragkeeper.documents.models import Chunk, Collection, Document, Problem, Version, VersionStatus
+from ragkeeper.storage.sql.tables import chunks, collection_access, collections, documents, version_texts, versions
+
+
+def _newest_version() -> Select[Any]:
+    newest = select(func.max(versions.c.number)).where(versions.c.document_id == documents.c.id).scalar_subquery()
+    return (
+        select(documents, collections.c.name.label("collection"), *_labelled_version())
+        .join(collections, collections.c.id == documents.c.collection_id)
+        .join(versions, (versions.c.document_id == documents.c.id) & (versions.c.number == newest))
+    )
+
+
+def _labelled_version() -> list[Any]:
+    return [column.label(f"version_{column.name}") for column in versions.c]
+
+
+# --- collections ---------------------------------------------------------------------------------------------------
+
+
+async def visible_collections(sql: AsyncConnection, caller: Caller, right: Right) -> list[Collection]:
+    """The collections on which `caller` holds `right`, by name."""
+    query = select(collections).order_by(collections.c.name)
+    if not caller.is_admin:
+        enough = [level.value for level in Right if level.includes(right)]
+        granted = select(collection_access.c.collection_id).where(
+            collection_access.c.principal.in_(caller.principals), collection_access.c.access.in_(enough)
+        )
+        query = query.where(collections.c.id.in_(granted))
+    return [Collection(row.id, row.name, row.description, row.created_at) for row in await sql.execute(query)]
+
+
+async def collection_exists(sql: AsyncConnection, name: str) -> bool:
+    return (await sql.execute(select(collections.c.id).where(collections.c.name == name))).first() is not None
+
+
+async def add_collection(sql: AsyncConnection, collection: Collection, owner: str) -> None:
+    await sql.execute(
+        insert(collections).values(
+            id=collection.id,
+            name=collection.name,
+            description=collection.description,
+            created_at=collection.created_at,
+        )
+    )
+    await grant(sql, collection.id, owner, Right.MANAGE)
+
+
+async def grant(sql: AsyncConnection, collection_id: str, principal: str, right: Right) -> None:
+    await sql.execute(
+        delete(collection_access).where(
+            collection_access.c.collection_id == collection_id, collection_access.c.principal == principal
+        )
+    )
+    await sql.execute(
+        insert(collection_access).values(collection_id=collection_id, principal=principal, access=right.value)
+    )
+
+
+# --- documents -----------------------------------------------------------------------------------------------------
+
+
+async def find_document(sql: AsyncConnection, document_id: str, collection_ids: Many[str]) -> Document | None:
+    query = _newest_version().where(documents.c.id == document_id, documents.c.collection_id.in_(collection_ids))
+    row = (await sql.execute(query)).first()
+    return _document(row) if row else None
+
+
+async def find_by_name(sql: AsyncConnection, collection_id: str, name: str) -> Document | None:
+    query = _newest_version().where(documents.c.collection_id == collection_id, documents.c.name == name)
+    row = (await sql.execute(query)).first()
+    return _document(row) if row else None
+
+
+async def find_by_content(sql: AsyncConnection, collection_id: str, sha256: str) -> Document | None:
+    """A document of the collection whose newest version has this content and has not failed."""
+    query = _newest_version().where(
+        documents.c.collection_id == collection_id,
+        versions.c.sha256 == sha256,
+        versions.c.status != VersionStatus.FAILED.value,
+    )
+    row = (await sql.execute(query.limit(1))).first()
+    return _document(row) if row else None
+
+
+async def list_documents(
+    sql: AsyncConnection, collection_ids: Many[str], *, after: str | None, limit: int, status: str | None
+) -> list[Document]:
+    """Newest first, by key: `after` is the last id of the page before."""
+    query = _newest_version().where(documents.c.collection_id.in_(collection_ids))
+    if after:
+        query = query.where(documents.c.id < after)
+    if status:
+        query = query.where(versions.c.status == status)
+    rows = await sql.execute(query.order_by(documents.c.id.desc()).limit(limit))
+    return [_document(row) for row in rows]
+
+
+async def count_by_status(sql: AsyncConnection, collection_ids: Many[str]) -> dict[str, int]:
+    """Documents by the status of their newest version."""
+    newest = (
+        select(versions.c.document_id, func.max(versions.c.number).label("number"))
+        .group_by(versions.c.document_id)
+        .subquery()
+    )
+    query = (
+        select(versions.c.status, func.count())
+        .join(newest, (newest.c.document_id == versions.c.document_id) & (newest.c.number == versions.c.number))
+        .join(documents, documents.c.id == versions.c.document_id)
+        .where(documents.c.collection_id.in_(collection_ids))
+        .group_by(versions.c.status)
+    )
+    return {row[0]: row[1] for row in await sql.execute(query)}
+
+
+async def add_document(sql: AsyncConnection, document: Document) -> None:
+    await sql.execute(
+        insert(documents).values(
+            id=document.id,
+            collection_id=document.collection_id,
+            user_id=document.user_id,
+            name=document.name,
+            title=document.title,
+            metadata=dict(document.metadata),
+            current_version_id=document.current_version_id,
+            created_at=document.created_at,
+            updated_at=document.updated_at,
+        )
+    )
+
+
+async def touch_document(sql: AsyncConnection, document_id: str, metadata: dict[str, Any], now: datetime) -> None:
+    await sql.execute(update(documents).where(documents.c.id == document_id).values(metadata=metadata, updated_at=now))
+
+
+async def add_version(sql: AsyncConnection, version: Version) -> None:
+    await sql.execute(
+        insert(versions).values(
+            id=version.id,
+            document_id=version.document_id,
+            number=version.number,
+            sha256=version.sha256,
+            size=version.size,
+            filename=version.filename,
+            media_type=version.media_type,
+            status=version.status.value,
+            attempts=0,
+            warnings=version.warnings,
+            properties=version.properties,
+            created_at=version.created_at,
+        )
+    )
+
+
+async def remove_document(sql: AsyncConnection, document_id: str) -> tuple[int, int, list[str]]:
+    """Delete the document's rows; returns versions, chunks and the originals that nobody else uses now."""
+    hashes = list(
+        (await sql.execute(select(distinct(versions.c.sha256)).where(versions.c.document_id == document_id))).scalars()
+    )
+    n_versions = await _count(sql, versions, document_id)
+    n_chunks = await _count(sql, chunks, document_id)
+    await sql.execute(delete(documents).where(documents.c.id == document_id))
+    still_used = set((await sql.execute(select(versions.c.sha256).where(versions.c.sha256.in_(hashes)))).scalars())
+    return n_versions, n_chunks, [sha256 for sha256 in hashes if sha256 not in still_used]
+
+
+async def content_used(sql: AsyncConnection, sha256: str) -> bool:
+    return (await sql.execute(select(versions.c.id).where(versions.c.sha256 == sha256).limit(1))).first() is not None
+
+
+async def retry_version(sql: AsyncConnection, version_id: str) -> None:
+    await sql.execute(
+        update(versions)
+        .where(versions.c.id == version_id)
+        .values(
+            status=VersionStatus.ACCEPTED.value,
+            attempts=0,
+            error_code=None,
+            error_message=None,
+            error_fix=None,
+            warnings=[],
+        )
+    )
+
+
+# --- text and chunks -----------------------------------------------------------------------------------------------
+
+
+async def version_text(sql: AsyncConnection, version_id: str) -> str | None:
+    query = select(version_texts.c.text).where(version_texts.c.version_id == version_id)
+    return (await sql.execute(query)).scalar_one_or_none()
+
+
+async def text_span(sql: AsyncConnection, version_id: str, start: int, end: int) -> str | None:
+    """Characters start..end of a version's text."""
+    span = func.substr(version_texts.c.text, start + 1, end - start)
+    return (await sql.execute(select(span).where(version_texts.c.version_id == version_id))).scalar_one_or_none()
+
+
+async def list_chunks(sql: AsyncConnection, version_id: str, *, after: int, limit: int) -> list[Chunk]:
+    query = (
+        select(chunks)
+        .where(chunks.c.version_id == version_id, chunks.c.ordinal > after)
+        .order_by(chunks.c.ordinal)
+        .limit(limit)
+    )
+    return [_chunk(row) for row in await sql.execute(query)]
+
+
+async def count_chunks(sql: AsyncConnection, collection_ids: Many[str]) -> int:
+    query = (
+        select(func.count())
+        .select_from(chunks)
+        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .where(documents.c.collection_id.in_(collection_ids))
+    )
+    return (await sql.execute(query)).scalar_one()
+
+
+async def _count(sql: AsyncConnection, table: Any, document_id: str) -> int:
+    query = select(func.count()).select_from(table).where(table.c.document_id == document_id)
+    return int((await sql.execute(query)).scalar_one())
+
+
+# --- states --------------------------------------------------------------------------------------------------------
+
+
+async def mark_searchable(sql: AsyncConnection, version_ids: Sequence[str], now: datetime) -> None:
+    """The versions' words are in the index."""
+    await sql.execute(
+        update(versions)
+        .where(versions.c.id.in_(version_ids), versions.c.status == VersionStatus.INDEXING.value)
+        .values(status=VersionStatus.SEARCHABLE.value, searchable_at=now)
+    )
+
+
+async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], vectors: Any, now: datetime) -> None:
+    """Those of the versions whose every chunk has a vector (`vectors` selects the chunk ids that have one) are done."""
+    missing = select(chunks.c.id).where(chunks.c.version_id == versions.c.id, chunks.c.id.not_in(vectors))
+    await sql.execute(
+        update(versions)
+        .where(
+            versions.c.id.in_(version_ids),
+            or_(versions.c.status == VersionStatus.SEARCHABLE.value, versions.c.status == VersionStatus.INDEXING.value),
+            ~missing.exists(),
+        )
+        .values(status=VersionStatus.READY.value, ready_at=now)
+    )
+
+
+def _document(row: Row[Any]) -> Document:
+    return Document(
+        id=row.id,
+        collection_id=row.collection_id,
+        collection=row.collection,
+        user_id=row.user_id,
+        name=row.name,
+        title=row.title,
+        metadata=row.metadata,
+        current_version_id=row.current_version_id,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        version=_version(row),
+    )
+
+
+def _version(row: Row[Any]) -> Version:
+    problem = Problem(row.version_error_code, row.version_error_message, row.version_error_fix)
+    return Version(
+        id=row.version_id,
+        document_id=row.id,
+        number=row.version_number,
+        sha256=row.version_sha256,
+        size=row.version_size,
+        filename=row.version_filename,
+        media_type=row.version_media_type,
+        status=VersionStatus(row.version_status),
+        attempts=row.version_attempts,
+        problem=problem if row.version_error_code else None,
+        warnings=row.version_warnings,
+        properties=row.version_properties,
+        pages=row.version_pages,
+        characters=row.version_characters,
+        created_at=row.version_created_at,
+        searchable_at=row.version_searchable_at,
+        ready_at=row.version_ready_at,
+    )
+
+
+def _chunk(row: Row[Any]) -> Chunk:
+    return Chunk(
+        id=row.id,
+        ordinal=row.ordinal,
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        page_end=row.page_end,
+        tokens=row.tokens,
+        headings=tuple(row.headings),
+        text=row.text,
+    )

@@ -1,0 +1,83 @@
+"""`/api/v1/documents` and `/api/v1/collections`: any caller with a key, within its access lists."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse
+
+from ragkeeper.documents.models import VersionStatus
+from ragkeeper.documents.schemas import (
+    ChunkView,
+    CollectionBody,
+    CollectionView,
+    ContentView,
+    DeletionReceiptView,
+    DocumentView,
+)
+from ragkeeper.documents.service import DocumentService
+from ragkeeper.http.caller import CurrentCaller
+from ragkeeper.http.paging import Cursor, Limit, Page, decode_cursor, page_of
+from ragkeeper.storage.files.store import FileStore
+
+
+def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["documents"])
+
+    @router.get("/collections")
+    async def list_collections(caller: CurrentCaller) -> list[CollectionView]:
+        return [CollectionView.of(collection) for collection in await documents.collections(caller)]
+
+    @router.post("/collections", status_code=201)
+    async def create_collection(caller: CurrentCaller, body: CollectionBody) -> CollectionView:
+        return CollectionView.of(await documents.create_collection(caller, body.name, body.description))
+
+    @router.get("/documents")
+    async def list_documents(
+        caller: CurrentCaller,
+        collection: str | None = None,
+        status: Annotated[
+            VersionStatus | None, Query(description="Only documents whose newest version is this far.")
+        ] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Page[DocumentView]:
+        rows = await documents.find_all(
+            caller, collection=collection, after=decode_cursor(cursor), limit=limit + 1, status=status
+        )
+        return page_of(rows, limit, DocumentView.of, lambda document: document.id)
+
+    @router.get("/documents/{document_id}")
+    async def get_document(caller: CurrentCaller, document_id: str) -> DocumentView:
+        return DocumentView.of(await documents.get(caller, document_id))
+
+    @router.get("/documents/{document_id}/content")
+    async def get_content(caller: CurrentCaller, document_id: str) -> ContentView:
+        document, text = await documents.text(caller, document_id)
+        return ContentView(
+            document_id=document.id, version=document.current_version_id or "", title=document.title, text=text
+        )
+
+    @router.get("/documents/{document_id}/original")
+    async def get_original(caller: CurrentCaller, document_id: str) -> FileResponse:
+        document = await documents.get(caller, document_id)
+        # Always a download of unknown bytes: a hostile page must not run in the server's origin.
+        return FileResponse(
+            files.path(document.version.sha256),
+            media_type="application/octet-stream",
+            filename=document.version.filename,
+            headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
+        )
+
+    @router.get("/documents/{document_id}/chunks")
+    async def list_chunks(
+        caller: CurrentCaller, document_id: str, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[ChunkView]:
+        after = int(decode_cursor(cursor) or -1)
+        rows = await documents.chunks(caller, document_id, after=after, limit=limit + 1)
+        return page_of(rows, limit, ChunkView.of, lambda chunk: str(chunk.ordinal))
+
+    @router.delete("/documents/{document_id}")
+    async def delete_document(caller: CurrentCaller, document_id: str) -> DeletionReceiptView:
+        return DeletionReceiptView.of(await documents.delete(caller, document_id))
+
+    return router

@@ -1,0 +1,163 @@
+"""What crosses HTTP about documents."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, Field
+
+from ragkeeper.documents.models import Chunk, Collection, DeletionReceipt, Document, Problem
+
+
+class CollectionBody(BaseModel):
+    name: str = Field(min_length=1, max_length=200, pattern=r"^[\w.-]+( [\w.-]+)*$")
+    description: str = Field("", max_length=10_000)
+
+
+class CollectionView(BaseModel):
+    id: str
+    name: str
+    description: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, collection: Collection) -> Self:
+        return cls(
+            id=collection.id,
+            name=collection.name,
+            description=collection.description,
+            created_at=collection.created_at,
+        )
+
+
+class ProblemView(BaseModel):
+    code: str
+    message: str
+    fix: str
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        return cls(code=problem.code, message=problem.message, fix=problem.fix)
+
+
+class VersionView(BaseModel):
+    """`status`: accepted, parsing, indexing, searchable (by words), ready (by meaning too) or failed."""
+
+    id: str
+    number: int
+    status: str
+    error: ProblemView | None
+    warnings: list[dict[str, Any]]
+    properties: dict[str, str]
+    sha256: str
+    size: int
+    filename: str
+    media_type: str | None
+    pages: int | None
+    characters: int | None
+    created_at: datetime
+    searchable_at: datetime | None
+    ready_at: datetime | None
+
+
+class DocumentView(BaseModel):
+    """`version` is the newest one; searches see `current_version`, the newest that could be read."""
+
+    id: str
+    collection: str
+    name: str
+    title: str
+    metadata: dict[str, str | int | float | bool]
+    status: str
+    current_version: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: VersionView
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        version = document.version
+        return cls(
+            id=document.id,
+            collection=document.collection,
+            name=document.name,
+            title=document.title,
+            metadata=dict(document.metadata),
+            status=version.status.value,
+            current_version=document.current_version_id,
+            created_at=document.created_at,
+            updated_at=document.updated_at,
+            version=VersionView(
+                id=version.id,
+                number=version.number,
+                status=version.status.value,
+                error=ProblemView.of(version.problem) if version.problem else None,
+                warnings=version.warnings,
+                properties=version.properties,
+                sha256=version.sha256,
+                size=version.size,
+                filename=version.filename,
+                media_type=version.media_type,
+                pages=version.pages,
+                characters=version.characters,
+                created_at=version.created_at,
+                searchable_at=version.searchable_at,
+                ready_at=version.ready_at,
+            ),
+        )
+
+
+class ContentView(BaseModel):
+    """The text that chunks and citations point into; offsets count its characters."""
+
+    document_id: str
+    version: str
+    title: str
+    text: str
+
+
+class ChunkView(BaseModel):
+    id: int
+    ordinal: int
+    start: int
+    end: int
+    page: int | None
+    page_end: int | None
+    tokens: int
+    headings: list[str]
+    text: str
+
+    @classmethod
+    def of(cls, chunk: Chunk) -> Self:
+        return cls(
+            id=chunk.id,
+            ordinal=chunk.ordinal,
+            start=chunk.start,
+            end=chunk.end,
+            page=chunk.page,
+            page_end=chunk.page_end,
+            tokens=chunk.tokens,
+            headings=list(chunk.headings),
+            text=chunk.text,
+        )
+
+
+class DeletionReceiptView(BaseModel):
+    document_id: str
+    title: str
+    versions: int
+    chunks: int
+    originals_removed: int
+    deleted_at: datetime
+    deleted_by: str
+
+    @classmethod
+    def of(cls, receipt: DeletionReceipt) -> Self:
+        return cls(
+            document_id=receipt.document_id,
+            title=receipt.title,
+            versions=receipt.versions,
+            chunks=receipt.chunks,
+            originals_removed=receipt.originals_removed,
+            deleted_at=receipt.deleted_at,
+            deleted_by=receipt.deleted_by,
+        )

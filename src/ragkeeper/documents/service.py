@@ -1,0 +1,257 @@
+"""Use cases about collections and documents; every call names who is asking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ragkeeper.core.access import Caller, Forbidden, Right
+from ragkeeper.core.clock import Clock
+from ragkeeper.core.ids import new_id
+from ragkeeper.documents import repository
+from ragkeeper.documents.errors import (
+    CollectionExists,
+    CollectionUnknown,
+    DocumentNotReadable,
+    DocumentUnknown,
+    NothingToRetry,
+)
+from ragkeeper.documents.models import (
+    Chunk,
+    Collection,
+    DeletionReceipt,
+    Document,
+    Scalar,
+    Version,
+    VersionStatus,
+)
+from ragkeeper.documents.ports import IndexChanges
+from ragkeeper.documents.rules import title_from_name
+from ragkeeper.storage.files.store import FileStore, StoredFile
+from ragkeeper.storage.sql.database import Database
+
+DEFAULT_COLLECTION = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class NewContent:
+    """What an upload says of itself. `name` identifies the document inside its collection."""
+
+    name: str
+    collection: str
+    title: str | None
+    metadata: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A document after an upload; `duplicate` when its content was here already and nothing was added."""
+
+    document: Document
+    duplicate: bool
+
+
+class DocumentService:
+    def __init__(self, database: Database, files: FileStore, index: IndexChanges, clock: Clock) -> None:
+        self._database = database
+        self._files = files
+        self._index = index
+        self._clock = clock
+
+    # --- collections
+
+    async def collections(self, caller: Caller, right: Right = Right.READ) -> list[Collection]:
+        async with self._database.read() as sql:
+            return await repository.visible_collections(sql, caller, right)
+
+    async def create_collection(self, caller: Caller, name: str, description: str = "") -> Collection:
+        """Raises CollectionExists. The caller gets every right on it."""
+        caller.require_admin("create collections")
+        collection = Collection(new_id(), name, description, self._clock())
+        async with self._database.write() as sql:
+            if await repository.collection_exists(sql, name):
+                raise CollectionExists(name=name)
+            await repository.add_collection(sql, collection, caller.id)
+        return collection
+
+    async def ensure_default_collection(self, caller: Caller) -> None:
+        async with self._database.read() as sql:
+            exists = await repository.collection_exists(sql, DEFAULT_COLLECTION)
+        if not exists:
+            await self.create_collection(caller, DEFAULT_COLLECTION)
+
+    async def collection_ids(self, caller: Caller, name: str | None, right: Right = Right.READ) -> frozenset[str]:
+        """The ids a query of `caller` may touch: all its collections, or the named one.
+
+        Raises CollectionUnknown when the name is not among them (a forbidden collection looks like a missing one).
+        """
+        found = await self.collections(caller, right)
+        if name is None:
+            return frozenset(collection.id for collection in found)
+        named = frozenset(collection.id for collection in found if collection.name == name)
+        if not named:
+            raise CollectionUnknown(name=name)
+        return named
+
+    # --- documents
+
+    async def get(self, caller: Caller, document_id: str, right: Right = Right.READ) -> Document:
+        """Raises DocumentUnknown, and Forbidden when it may be read but not what `right` asks."""
+        document = await self._find(document_id, await self.collection_ids(caller, None))
+        if right is not Right.READ and document.collection_id not in await self.collection_ids(caller, None, right):
+            raise Forbidden(action=f"change documents of the collection {document.collection}")
+        return document
+
+    async def find_all(
+        self, caller: Caller, *, collection: str | None, after: str | None, limit: int, status: str | None
+    ) -> list[Document]:
+        """Newest first; `after` is the last id of the page before."""
+        ids = await self.collection_ids(caller, collection)
+        async with self._database.read() as sql:
+            return await repository.list_documents(sql, ids, after=after, limit=limit, status=status)
+
+    async def counts(self, caller: Caller) -> dict[str, int]:
+        """Documents by status, and `chunks` that searches can see."""
+        ids = await self.collection_ids(caller, None)
+        async with self._database.read() as sql:
+            by_status = await repository.count_by_status(sql, ids)
+            n_chunks = await repository.count_chunks(sql, ids)
+        return {**{status.value: by_status.get(status.value, 0) for status in VersionStatus}, "chunks": n_chunks}
+
+    async def text(self, caller: Caller, document_id: str) -> tuple[Document, str]:
+        """The current version's text. Raises DocumentNotReadable while there is none."""
+        document = await self.get(caller, document_id)
+        async with self._database.read() as sql:
+            text = await repository.version_text(sql, document.current_version_id or "")
+        if text is None:
+            raise DocumentNotReadable(id=document_id, reason=f"its newest version is {document.version.status}")
+        return document, text
+
+    async def chunks(self, caller: Caller, document_id: str, *, after: int, limit: int) -> list[Chunk]:
+        """Chunks of the current version with an ordinal above `after`."""
+        document = await self.get(caller, document_id)
+        async with self._database.read() as sql:
+            return await repository.list_chunks(sql, document.current_version_id or "", after=after, limit=limit)
+
+    async def delete(self, caller: Caller, document_id: str) -> DeletionReceipt:
+        """Gone from every search and citation when this returns; its index entries follow."""
+        document = await self.get(caller, document_id, Right.WRITE)
+        async with self._database.write() as sql:
+            n_versions, n_chunks, unused = await repository.remove_document(sql, document_id)
+            await self._index.document_removed(sql, document_id)
+        self._index.wake()
+        removed = [sha256 for sha256 in unused if await self._remove_original(sha256)]
+        return DeletionReceipt(
+            document_id=document_id,
+            title=document.title,
+            versions=n_versions,
+            chunks=n_chunks,
+            originals_removed=len(removed),
+            deleted_at=self._clock(),
+            deleted_by=caller.id,
+        )
+
+    async def retry(self, caller: Caller, document_id: str) -> Document:
+        """Put a failed version back in the queue. Raises NothingToRetry."""
+        document = await self.get(caller, document_id, Right.WRITE)
+        if document.version.status is not VersionStatus.FAILED:
+            raise NothingToRetry(id=document_id, status=document.version.status)
+        async with self._database.write() as sql:
+            await repository.retry_version(sql, document.version.id)
+        return await self.get(caller, document_id)
+
+    # --- what ingestion does with them
+
+    async def register(self, caller: Caller, stored: StoredFile, new: NewContent) -> Registered:
+        """Write the version row for a stored original: a new document, a new version, or a recognised duplicate."""
+        [collection_id] = await self.collection_ids(caller, new.collection, Right.WRITE)
+        async with self._database.write() as sql:
+            known = await repository.find_by_name(sql, collection_id, new.name)
+            same = known if known and known.version.sha256 == stored.sha256 else None
+            if same is None and known is None:
+                same = await repository.find_by_content(sql, collection_id, stored.sha256)
+            if same is not None and same.version.status is not VersionStatus.FAILED:
+                return Registered(same, duplicate=True)
+            document = await self._add_content(sql, caller, collection_id, known, stored, new)
+        return Registered(document, duplicate=False)
+
+    async def mark_indexed(
+        self, transaction: AsyncConnection, words: list[str], vectors: list[str], embedded_chunks: object
+    ) -> None:
+        """The index holds these versions' words, and these versions' vectors."""
+        now = self._clock()
+        if words:
+            await repository.mark_searchable(transaction, words, now)
+        if words or vectors:
+            await repository.mark_ready(transaction, [*words, *vectors], embedded_chunks, now)
+
+    async def _add_content(
+        self,
+        sql: AsyncConnection,
+        caller: Caller,
+        collection_id: str,
+        known: Document | None,
+        stored: StoredFile,
+        new: NewContent,
+    ) -> Document:
+        if known is None:
+            document = self._new_document(caller, collection_id, stored, new)
+            await repository.add_document(sql, document)
+        else:
+            version = self._new_version(known.id, stored, new, known.version.number + 1)
+            document = replace(known, version=version, metadata=new.metadata or known.metadata)
+            await repository.touch_document(sql, known.id, dict(document.metadata), self._clock())
+        await repository.add_version(sql, document.version)
+        return document
+
+    async def _find(self, document_id: str, collection_ids: frozenset[str]) -> Document:
+        async with self._database.read() as sql:
+            document = await repository.find_document(sql, document_id, collection_ids)
+        if document is None:
+            raise DocumentUnknown(id=document_id)
+        return document
+
+    async def _remove_original(self, sha256: str) -> bool:
+        # A new upload of the same content may have come in since the transaction.
+        async with self._database.write() as sql:
+            if await repository.content_used(sql, sha256):
+                return False
+            return await self._files.remove(sha256)
+
+    def _new_document(self, caller: Caller, collection_id: str, stored: StoredFile, new: NewContent) -> Document:
+        now = self._clock()
+        document_id = new_id()
+        return Document(
+            id=document_id,
+            collection_id=collection_id,
+            collection=new.collection,
+            user_id=caller.id,
+            name=new.name,
+            title=new.title or title_from_name(new.name),
+            metadata=new.metadata,
+            current_version_id=None,
+            created_at=now,
+            updated_at=now,
+            version=self._new_version(document_id, stored, new, number=1),
+        )
+
+    def _new_version(self, document_id: str, stored: StoredFile, new: NewContent, number: int) -> Version:
+        return Version(
+            id=new_id(),
+            document_id=document_id,
+            number=number,
+            sha256=stored.sha256,
+            size=stored.size,
+            filename=new.name.rsplit("/", 1)[-1],
+            media_type=None,
+            status=VersionStatus.ACCEPTED,
+            attempts=0,
+            problem=None,
+            warnings=[],
+            properties={},
+            pages=None,
+            characters=None,
+            created_at=self._clock(),
+            searchable_at=None,
+            ready_at=None,
+        )

@@ -1,0 +1,103 @@
+"""Every error leaves as RFC 9457 problem details: {type, title, status, code, detail, fix, request_id}."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ragkeeper.core.errors import RagkeeperError
+
+_log = structlog.get_logger()
+_MEDIA_TYPE = "application/problem+json"
+_CODES = {404: "route_unknown", 405: "method_not_allowed", 400: "bad_request", 413: "body_too_large"}
+_SERVER_ERROR = 500
+
+
+class NotAuthenticated(RagkeeperError):
+    """The request carries no valid key."""
+
+    code = "not_authenticated"
+    status = 401
+    fix = "Send the key from `secrets/api_key` in the data folder as `X-API-Key` or `Authorization: Bearer`."
+
+
+class InternalError(RagkeeperError):
+    """Something went wrong inside the server."""
+
+    code = "internal_error"
+    status = 500
+    fix = "Look for the request id in the server's log, and report it if it happens again."
+
+
+def problem(error: RagkeeperError, request_id: str) -> dict[str, Any]:
+    """The body for an error, the same over HTTP, in streams and with `--json`."""
+    return {
+        "type": f"https://ragkeeper.dev/errors/{error.code}",
+        "title": error.message,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.message,
+        "fix": error.advice,
+        "request_id": request_id,
+    }
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(RagkeeperError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def request_id(request: Request) -> str:
+    return str(getattr(request.state, "request_id", ""))
+
+
+def _answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(body, status_code=body["status"], media_type=_MEDIA_TYPE, headers=headers)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RagkeeperError)  # noqa: S101 - the handler is registered for this class alone
+    if error.status >= _SERVER_ERROR:
+        _log.error("request_failed", code=error.code, detail=error.message, path=request.url.path)
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004 - the HTTP status itself
+    return _answer(problem(error, request_id(request)), headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler is registered for this class alone
+    reasons = "; ".join(f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:5])
+    body = {
+        "type": "https://ragkeeper.dev/errors/request_invalid",
+        "title": "The request does not have the right form.",
+        "status": 422,
+        "code": "request_invalid",
+        "detail": reasons,
+        "fix": "Compare the request with /docs.",
+        "request_id": request_id(request),
+    }
+    return _answer(body)
+
+
+async def _framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for this class alone
+    code = _CODES.get(error.status_code, "http_error")
+    body = {
+        "type": f"https://ragkeeper.dev/errors/{code}",
+        "title": str(error.detail),
+        "status": error.status_code,
+        "code": code,
+        "detail": f"{request.method} {request.url.path}: {error.detail}",
+        "fix": "Compare the request with /docs.",
+        "request_id": request_id(request),
+    }
+    return _answer(body, dict(error.headers) if error.headers else None)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _log.error("request_crashed", path=request.url.path, exc_info=error)
+    return _answer(problem(InternalError(), request_id(request)))

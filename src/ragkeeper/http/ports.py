@@ -1,0 +1,11 @@
+"""What the HTTP layer needs from the identity feature above it."""
+
+from typing import Protocol
+
+from ragkeeper.core.access import Caller
+
+
+class Authenticator(Protocol):
+    async def caller(self, api_key: str) -> Caller | None:
+        """Who holds this key, or None when nobody does."""
+        ...

@@ -1,0 +1,1 @@
+"""Keys that programs send in `X-API-Key` or as a bearer token."""

@@ -1,0 +1,117 @@
+"""Ingestion in the background: parse what was accepted, embed what was parsed, drain what the index waits for."""
+
+import asyncio
+
+import structlog
+
+from ragkeeper.ingestion.models import ParsedVersion, PendingVersion
+from ragkeeper.ingestion.pipeline import Pipeline, Problem
+from ragkeeper.jobs.loop import Loop
+from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
+from ragkeeper.storage.vectors.port import VectorIndex
+
+_log = structlog.get_logger()
+
+_EMBED_BATCH = 256
+# Parsed results held in memory before the parsers pause.
+_UNSAVED = 64
+
+Result = tuple[PendingVersion, ParsedVersion | Problem]
+
+
+class IngestionJobs:
+    """Four loops over SQL's own record of what is left. `workers`: files parsed at the same time."""
+
+    def __init__(
+        self, pipeline: Pipeline, drain: OutboxDrain, outbox: OutboxWriter, index: VectorIndex, workers: int
+    ) -> None:
+        self._pipeline = pipeline
+        self._drain = drain
+        self._index = index
+        self._workers = workers
+        self._parsing: set[asyncio.Task[None]] = set()
+        self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
+        self._cursor = 0
+        self._parse = Loop("parse", self._parse_some)
+        self._save = Loop("save", self._save_parsed)
+        self._embed = Loop("embed", self._embed_some)
+        self._index_loop = Loop("index", self._drain_some)
+        self._optimize = Loop("optimize", self._optimize_index, idle_seconds=60.0)
+        outbox.notify(self._on_change)
+
+    async def start(self) -> None:
+        await self._pipeline.recover()
+        for loop in self._loops:
+            loop.start()
+
+    async def stop(self) -> None:
+        for loop in self._loops:
+            await loop.stop()
+        for task in self._parsing:
+            task.cancel()
+        await asyncio.gather(*self._parsing, return_exceptions=True)
+
+    def wake(self) -> None:
+        """There are accepted versions."""
+        self._parse.wake()
+
+    async def settled(self) -> None:
+        """Return when nothing is left to do (used by programs that ingest and end)."""
+        while any((await self._pipeline.backlog()).values()) or self._index_loop.busy:
+            await asyncio.sleep(0.05)
+
+    def state(self) -> dict[str, str | None]:
+        """The last error of each loop, None when its last run went well."""
+        return {loop.name: loop.last_error for loop in self._loops}
+
+    @property
+    def _loops(self) -> tuple[Loop, ...]:
+        return (self._parse, self._save, self._embed, self._index_loop, self._optimize)
+
+    def _on_change(self) -> None:
+        self._index_loop.wake()
+        self._embed.wake()
+
+    async def _parse_some(self) -> bool:
+        free = self._workers - len(self._parsing)
+        if free <= 0:
+            await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        claimed = await self._pipeline.claim(free)
+        for version in claimed:
+            task = asyncio.create_task(self._parse_one(version))
+            self._parsing.add(task)
+            task.add_done_callback(self._parsing.discard)
+        return bool(claimed)
+
+    async def _parse_one(self, version: PendingVersion) -> None:
+        await self._results.put((version, await self._pipeline.parse(version)))
+        self._save.wake()
+
+    async def _save_parsed(self) -> bool:
+        """Everything that is parsed by now goes into one transaction: one fsync for many small files."""
+        results = []
+        while not self._results.empty():
+            results.append(self._results.get_nowait())
+        if results:
+            await self._pipeline.save(results)
+            self._parse.wake()
+        return bool(results)
+
+    async def _embed_some(self) -> bool:
+        pending = await self._pipeline.unembedded(self._cursor, _EMBED_BATCH)
+        if not pending and self._cursor:
+            self._cursor = 0
+            return True
+        if pending:
+            await self._pipeline.embed(pending)
+            self._cursor = pending[-1].id
+        return bool(pending)
+
+    async def _drain_some(self) -> bool:
+        return await self._drain.drain()
+
+    async def _optimize_index(self) -> bool:
+        return await self._index.optimize()
+
+

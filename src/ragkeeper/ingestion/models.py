@@ -1,0 +1,64 @@
+"""What travels between the steps of ingestion."""
+
+from dataclasses import dataclass
+
+from ragkeeper.ingestion.chunkers.port import ChunkSpan
+
+
+@dataclass(frozen=True, slots=True)
+class PendingVersion:
+    """A claimed version. `attempts` counts this one."""
+
+    id: str
+    document_id: str
+    number: int
+    sha256: str
+    filename: str
+    attempts: int
+    title: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewChunk:
+    """`text` is the span of the version's text; `indexed_text` adds what it stands under."""
+
+    span: ChunkSpan
+    text: str
+    indexed_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedVersion:
+    version: PendingVersion
+    title: str
+    text: str
+    media_type: str
+    pages: int | None
+    properties: dict[str, str]
+    warnings: list[dict[str, object]]
+    chunks: tuple[NewChunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChunk:
+    """A chunk without a vector."""
+
+    id: int
+    document_id: str
+    version_id: str
+    indexed_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to an upload: the document, its version, and the job that makes it searchable (same id)."""
+
+    id: str
+    version: str
+    status: str
+    duplicate: bool
+
+    @property
+    def job_id(self) -> str:
+        return self.version

@@ -1,0 +1,103 @@
+"""`POST /api/v1/documents`: a caller with a key and the right to write to the collection."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import FormData, UploadFile
+
+from ragkeeper.documents.service import DEFAULT_COLLECTION
+from ragkeeper.http.caller import CurrentCaller
+from ragkeeper.ingestion.errors import UploadInvalid
+from ragkeeper.ingestion.schemas import AcceptedView, TextBody
+from ragkeeper.ingestion.service import IngestionService, Upload
+
+_BLOCK = 1 << 20
+_METADATA: TypeAdapter[dict[str, str | int | float | bool]] = TypeAdapter(dict[str, str | int | float | bool])
+
+_FILE_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "name": {"type": "string", "description": "Default: the file's name. The same name again makes a new version."},
+        "title": {"type": "string"},
+        "collection": {"type": "string", "default": DEFAULT_COLLECTION},
+        "metadata": {"type": "string", "description": "A JSON object of plain values."},
+    },
+}
+_BODIES: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _FILE_FORM},
+            "application/json": {"schema": TextBody.model_json_schema()},
+        },
+    }
+}
+
+
+def upload_routes(ingestion: IngestionService) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["documents"])
+
+    @router.post("/documents", status_code=202, openapi_extra=_BODIES)
+    async def add_document(caller: CurrentCaller, request: Request) -> AcceptedView:
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            async with request.form(max_files=1, max_fields=20) as form:
+                file, upload = _file_upload(form)
+                return AcceptedView.of(await ingestion.accept(caller, upload, _blocks(file)))
+        upload, text = _text_upload(await request.body())
+        return AcceptedView.of(await ingestion.accept(caller, upload, _once(text)))
+
+    @router.post("/documents/{document_id}/retry", status_code=202)
+    async def retry_document(caller: CurrentCaller, document_id: str) -> AcceptedView:
+        return AcceptedView.of(await ingestion.retry(caller, document_id))
+
+    return router
+
+
+def _file_upload(form: FormData) -> tuple[UploadFile, Upload]:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise UploadInvalid(reason="the form has no part named `file`")
+    return file, Upload(
+        name=_text(form, "name") or file.filename or "",
+        collection=_text(form, "collection") or DEFAULT_COLLECTION,
+        title=_text(form, "title"),
+        metadata=_metadata(_text(form, "metadata")),
+    )
+
+
+def _text(form: FormData, field: str) -> str | None:
+    value = form.get(field)
+    return value if isinstance(value, str) and value else None
+
+
+def _metadata(text: str | None) -> dict[str, str | int | float | bool]:
+    try:
+        return _METADATA.validate_json(text) if text else {}
+    except ValidationError as error:
+        raise UploadInvalid(reason="`metadata` is not a JSON object of plain values") from error
+
+
+def _text_upload(body: bytes) -> tuple[Upload, bytes]:
+    try:
+        parsed = TextBody.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(str(part) for part in first['loc']) or 'body'}: {first['msg']}"
+        raise UploadInvalid(reason=reason) from error
+    upload = Upload(parsed.name, parsed.collection, parsed.title, parsed.metadata)
+    return upload, parsed.text.encode("utf-8", "surrogatepass")
+
+
+async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:
+    while block := await file.read(_BLOCK):
+        yield block
+
+
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+

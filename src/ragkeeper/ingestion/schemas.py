@@ -1,0 +1,40 @@
+"""What crosses HTTP about uploads."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ragkeeper.documents.service import DEFAULT_COLLECTION
+from ragkeeper.ingestion.models import Accepted
+
+
+class TextBody(BaseModel):
+    """A text instead of a file. `name` makes it the next version of the document of that name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    title: str | None = Field(None, max_length=1000)
+    name: str | None = Field(None, min_length=1, max_length=1000)
+    collection: str = DEFAULT_COLLECTION
+    metadata: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class AcceptedView(BaseModel):
+    """`job_id` is the version's id: `GET /api/v1/documents/{id}` shows how far it is."""
+
+    id: str
+    version: str
+    job_id: str
+    status: str
+    duplicate: bool
+
+    @classmethod
+    def of(cls, accepted: Accepted) -> Self:
+        return cls(
+            id=accepted.id,
+            version=accepted.version,
+            job_id=accepted.job_id,
+            status=accepted.status,
+            duplicate=accepted.duplicate,
+        )

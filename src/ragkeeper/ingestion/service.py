@@ -1,0 +1,61 @@
+"""Take in what users send: store the bytes, write the version row, wake the pipeline."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+
+from ragkeeper.core.access import Caller, Right
+from ragkeeper.documents.models import Scalar
+from ragkeeper.documents.rules import clean_name
+from ragkeeper.documents.service import DEFAULT_COLLECTION, DocumentService, NewContent
+from ragkeeper.ingestion.errors import FileEmpty, NameMissing
+from ragkeeper.ingestion.models import Accepted
+from ragkeeper.storage.files.store import FileStore, StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """name None: the content's own hash becomes the name, so equal texts are one document."""
+
+    name: str | None
+    collection: str = DEFAULT_COLLECTION
+    title: str | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+    suffix: str = ".txt"
+
+
+class IngestionService:
+    """`wake` tells the background jobs that a version waits."""
+
+    def __init__(self, documents: DocumentService, files: FileStore, wake: Callable[[], None]) -> None:
+        self._documents = documents
+        self._files = files
+        self._wake = wake
+
+    async def accept(self, caller: Caller, upload: Upload, content: AsyncIterator[bytes]) -> Accepted:
+        """Durable when it returns; the rest happens in the background.
+
+        Raises FileEmpty, FileTooLarge, DiskSpaceLow, CollectionUnknown, NameMissing; nothing is kept then.
+        """
+        await self._documents.collection_ids(caller, upload.collection, Right.WRITE)
+        if upload.name is not None and not clean_name(upload.name):
+            raise NameMissing
+        stored = await self._files.receive(content)
+        if stored.size == 0:
+            await self._files.remove(stored.sha256)
+            raise FileEmpty
+        name = clean_name(upload.name) if upload.name is not None else _hash_name(stored, upload.suffix)
+        new = NewContent(name, upload.collection, upload.title, upload.metadata)
+        registered = await self._documents.register(caller, stored, new)
+        self._wake()
+        document = registered.document
+        return Accepted(document.id, document.version.id, document.version.status.value, registered.duplicate)
+
+    async def retry(self, caller: Caller, document_id: str) -> Accepted:
+        """Raises NothingToRetry."""
+        document = await self._documents.retry(caller, document_id)
+        self._wake()
+        return Accepted(document.id, document.version.id, document.version.status.value, duplicate=False)
+
+
+def _hash_name(stored: StoredFile, suffix: str) -> str:
+    return f"text-{stored.sha256[:16]}{suffix}"

@@ -1,0 +1,73 @@
+"""Background work inside the process: a loop that runs a step until nothing is left, then sleeps until woken."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+_log = structlog.get_logger()
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 60.0
+
+
+class Loop:
+    """Repeats `step` while it returns True; then waits for `wake()` or `idle_seconds`, whichever comes first.
+
+    An exception of the step is logged and followed by a pause that doubles up to a minute: the work stays where it
+    was, in SQL, and is tried again.
+    """
+
+    def __init__(self, name: str, step: Callable[[], Awaitable[bool]], idle_seconds: float = 30.0) -> None:
+        self.name = name
+        self.last_error: str | None = None
+        self._step = step
+        self._idle_seconds = idle_seconds
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._busy = False
+
+    @property
+    def busy(self) -> bool:
+        """True while a step runs or a wake-up is pending."""
+        return self._busy or self._woken.is_set()
+
+    def start(self) -> None:
+        self._woken.set()
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Cancel the step that is running and wait until it has let go."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            await self._wait()
+            self._busy = True
+            try:
+                while await self._step():
+                    pause = _FIRST_PAUSE
+                self.last_error = None
+            except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
+                self.last_error = str(error)
+                _log.error("loop_failed", loop=self.name, exc_info=error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._woken.set()
+            finally:
+                self._busy = False
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+        self._woken.clear()

@@ -1,0 +1,1 @@
+"""Models that judge how well a passage answers a query."""

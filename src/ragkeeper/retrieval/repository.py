@@ -1,0 +1,199 @@
+"""Every query of retrieval: outbox rows, what the index is made from, and the join that confirms its hits."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
+from ragkeeper.retrieval.vectors import decode_vector
+from ragkeeper.storage.sql.tables import (
+    chunk_vectors,
+    chunks,
+    collections,
+    documents,
+    index_outbox,
+    version_texts,
+    versions,
+)
+from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
+
+
+# --- outbox --------------------------------------------------------------------------------------------------------
+
+
+async def add_outbox_rows(sql: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        await sql.execute(insert(index_outbox), list(rows))
+
+
+async def next_outbox_rows(sql: AsyncConnection, limit: int) -> list[OutboxRow]:
+    rows = await sql.execute(select(index_outbox).order_by(index_outbox.c.id).limit(limit))
+    return [
+        OutboxRow(
+            id=row.id,
+            operation=IndexOperation(row.operation),
+            document_id=row.document_id,
+            version_id=row.version_id,
+            first_chunk_id=row.first_chunk_id,
+            last_chunk_id=row.last_chunk_id,
+        )
+        for row in rows
+    ]
+
+
+async def remove_outbox_rows(sql: AsyncConnection, ids: Collection[int]) -> None:
+    await sql.execute(delete(index_outbox).where(index_outbox.c.id.in_(ids)))
+
+
+async def outbox_backlog(sql: AsyncConnection) -> tuple[int, datetime | None]:
+    """How many rows wait, and since when the oldest does."""
+    row = (await sql.execute(select(func.count(), func.min(index_outbox.c.created_at)))).one()
+    return row[0], row[1]
+
+
+# --- what the index is made from -----------------------------------------------------------------------------------
+
+
+async def words_of(sql: AsyncConnection, version_ids: Collection[str]) -> list[WordsEntry]:
+    """The words of those of the versions that are current."""
+    query = (
+        select(chunks.c.id, chunks.c.version_id, chunks.c.document_id, chunks.c.text, chunks.c.indexed_text)
+        .add_columns(documents.c.collection_id, documents.c.metadata.label("document_metadata"))
+        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .where(chunks.c.version_id.in_(version_ids))
+        .order_by(chunks.c.id)
+    )
+    return [
+        WordsEntry(
+            chunk_id=row.id,
+            version_id=row.version_id,
+            document_id=row.document_id,
+            collection_id=row.collection_id,
+            text=row.indexed_text or row.text,
+            metadata=row.document_metadata,
+        )
+        for row in await sql.execute(query)
+    ]
+
+
+async def vectors_of(sql: AsyncConnection, version_id: str, first: int, last: int, model: str) -> list[VectorEntry]:
+    """The stored vectors of chunks first..last of a version."""
+    query = (
+        select(chunk_vectors.c.chunk_id, chunk_vectors.c.vector)
+        .join(chunks, chunks.c.id == chunk_vectors.c.chunk_id)
+        .where(chunks.c.version_id == version_id, chunks.c.id.between(first, last), chunk_vectors.c.model == model)
+    )
+    return [VectorEntry(row.chunk_id, decode_vector(row.vector)) for row in await sql.execute(query)]
+
+
+def embedded_chunks(model: str) -> Any:
+    """The ids of chunks that have a vector of this model, as a sub-query."""
+    return select(chunk_vectors.c.chunk_id).where(chunk_vectors.c.model == model)
+
+
+async def current_chunk_versions(sql: AsyncConnection, after: int, limit: int) -> list[tuple[int, str]]:
+    """(chunk id, version id) of every chunk that belongs in the index, by id."""
+    query = (
+        select(chunks.c.id, chunks.c.version_id)
+        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .where(chunks.c.id > after)
+        .order_by(chunks.c.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in await sql.execute(query)]
+
+
+async def version_ranges(sql: AsyncConnection, version_ids: Collection[str]) -> list[tuple[str, str, int, int]]:
+    """(document id, version id, first chunk id, last chunk id) of those of the versions that are current."""
+    query = (
+        select(chunks.c.document_id, chunks.c.version_id, func.min(chunks.c.id), func.max(chunks.c.id))
+        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .where(chunks.c.version_id.in_(version_ids))
+        .group_by(chunks.c.document_id, chunks.c.version_id)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in await sql.execute(query)]
+
+
+async def current_versions(sql: AsyncConnection) -> list[str]:
+    query = select(documents.c.current_version_id).where(documents.c.current_version_id.is_not(None))
+    return list((await sql.execute(query)).scalars())
+
+
+async def count_vectors(sql: AsyncConnection, model: str) -> int:
+    """Vectors of chunks that belong in the index."""
+    query = (
+        select(func.count())
+        .select_from(chunk_vectors)
+        .join(chunks, chunks.c.id == chunk_vectors.c.chunk_id)
+        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .where(chunk_vectors.c.model == model)
+    )
+    return (await sql.execute(query)).scalar_one()
+
+
+# --- confirming hits -----------------------------------------------------------------------------------------------
+
+# Built once: compiling a statement costs more than running this one.
+_CONFIRM = (
+    select(
+        chunks.c.id,
+        chunks.c.version_id,
+        chunks.c.document_id,
+        chunks.c.ordinal,
+        chunks.c.start,
+        chunks.c.end,
+        chunks.c.page,
+        chunks.c.page_end,
+        chunks.c.headings,
+        chunks.c.text,
+        documents.c.title,
+        documents.c.name,
+        documents.c.metadata.label("document_metadata"),
+        collections.c.name.label("collection"),
+    )
+    .join(documents, documents.c.current_version_id == chunks.c.version_id)
+    .join(collections, collections.c.id == documents.c.collection_id)
+    .where(chunks.c.id.in_(bindparam("chunk_ids", expanding=True)))
+    .where(documents.c.collection_id.in_(bindparam("collection_ids", expanding=True)))
+)
+
+
+async def confirm(
+    sql: AsyncConnection, chunk_ids: Iterable[int], collection_ids: Collection[str]
+) -> dict[int, ConfirmedChunk]:
+    """Those of the chunks that exist, belong to a current version and lie in an allowed collection."""
+    values = {"chunk_ids": list(chunk_ids), "collection_ids": list(collection_ids)}
+    return {row.id: _confirmed(row) for row in await sql.execute(_CONFIRM, values)}
+
+
+async def text_span(sql: AsyncConnection, version_id: str, start: int, end: int) -> str:
+    span = func.substr(version_texts.c.text, start + 1, end - start)
+    return (await sql.execute(select(span).where(version_texts.c.version_id == version_id))).scalar_one()
+
+
+async def still_current(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
+    """Those of the versions that searches may still show."""
+    query = select(versions.c.id).join(documents, documents.c.current_version_id == versions.c.id)
+    return set((await sql.execute(query.where(versions.c.id.in_(version_ids)))).scalars())
+
+
+def _confirmed(row: Row[Any]) -> ConfirmedChunk:
+    return ConfirmedChunk(
+        chunk_id=row.id,
+        version_id=row.version_id,
+        document_id=row.document_id,
+        collection=row.collection,
+        name=row.name,
+        title=row.title,
+        metadata=row.document_metadata,
+        ordinal=row.ordinal,
+        start=row.start,
+        end=row.end,
+        page=row.page,
+        page_end=row.page_end,
+        headings=tuple(row.headings),
+        text=row.text,
+    )

@@ -1,0 +1,81 @@
+"""Decisions about confirmed results: which say the same, which belong together. No I/O."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from ragkeeper.retrieval.models import ConfirmedChunk
+
+Ranked = tuple[ConfirmedChunk, float]
+"""A confirmed chunk and its score."""
+
+MOST_MERGED = 4
+"""Chunks in one result at most: longer runs stay separate results."""
+
+_ALIKE = 0.9
+_CLOSE_SCORES = 0.02
+_WORD = re.compile(r"\w+")
+
+
+def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
+    """Drop chunks of other documents whose words are at least 90 % the same as those of a better one.
+
+    Copies score almost alike, so only those are compared.
+    """
+    kept: list[tuple[Ranked, frozenset[str]]] = []
+    for chunk, score in ranked:
+        words = _words(chunk)
+        close = [item for item in kept if item[0][1] - score <= _CLOSE_SCORES * max(item[0][1], 1e-9)]
+        if not any(better[0].document_id != chunk.document_id and _alike(words, other) for better, other in close):
+            kept.append(((chunk, score), words))
+    return [item for item, _ in kept]
+
+
+def _words(chunk: ConfirmedChunk) -> frozenset[str]:
+    return frozenset(_WORD.findall(chunk.text.lower()))
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    smaller, larger = sorted((len(one), len(other)))
+    if not smaller or smaller < _ALIKE * larger:
+        return False
+    shared = len(one & other)
+    return shared >= _ALIKE * (len(one) + len(other) - shared)
+
+
+def merge_neighbours(ranked: Sequence[Ranked]) -> list[list[Ranked]]:
+    """Group chunks of one version whose ordinals touch; each group in reading order, groups by their best chunk."""
+    group_of: dict[tuple[str, int], list[Ranked]] = {}
+    groups: list[list[Ranked]] = []
+    for chunk, score in ranked:
+        below = group_of.get((chunk.version_id, chunk.ordinal - 1))
+        above = group_of.get((chunk.version_id, chunk.ordinal + 1))
+        target = _smallest_fitting(below, above)
+        if target is None:
+            target = []
+            groups.append(target)
+        target.append((chunk, score))
+        group_of[chunk.version_id, chunk.ordinal] = target
+    return [sorted(group, key=lambda item: item[0].ordinal) for group in groups]
+
+
+def _smallest_fitting(*groups: list[Ranked] | None) -> list[Ranked] | None:
+    fitting = [group for group in groups if group is not None and len(group) < MOST_MERGED]
+    return min(fitting, key=len, default=None)
+
+
+def best_score(group: Sequence[Ranked]) -> float:
+    return max(score for _, score in group)
+
+
+def best_first(group: Sequence[Ranked]) -> tuple[int, ...]:
+    """The chunk ids of a group by score."""
+    return tuple(chunk.chunk_id for chunk, _ in sorted(group, key=lambda item: -item[1]))
+
+
+def combine(rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Scores of several queries for one question: a chunk counts as much as its best query says."""
+    combined: dict[int, float] = {}
+    for scores in rounds:
+        for chunk_id, score in scores.items():
+            combined[chunk_id] = max(score, combined.get(chunk_id, score))
+    return combined

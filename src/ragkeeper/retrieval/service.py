@@ -1,0 +1,203 @@
+"""A question in, confirmed hits out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ragkeeper.core.access import Caller
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.settings import FusionMethod
+from ragkeeper.core.telemetry import Stopwatch
+from ragkeeper.documents.service import DocumentService
+from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.providers.reranking.port import Reranker
+from ragkeeper.retrieval import fusion, repository, rules
+from ragkeeper.retrieval.errors import QueryEmpty, QueryTooLong
+from ragkeeper.retrieval.models import Hit, Scores, SearchMode, SearchRequest, SearchResult
+from ragkeeper.retrieval.transforms.port import Plan, QueryTransform
+from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.vectors.port import Candidate, IndexFilter, IndexQuery, VectorIndex
+
+_log = structlog.get_logger()
+
+# Confirmed at once beyond what is asked for: neighbours merge, copies collapse, and some hits may not be confirmed.
+_SPARE = 20
+_RERANKED = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The settings of every search. candidates: taken from each engine before fusion."""
+
+    top_k: int
+    candidates: int
+    fusion: FusionMethod
+    dense_weight: float
+    longest_query: int
+
+
+class RetrievalService:
+    def __init__(
+        self,
+        database: Database,
+        index: VectorIndex,
+        embedder: Embedder,
+        documents: DocumentService,
+        options: SearchOptions,
+        transforms: Sequence[QueryTransform] = (),
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._embedder = embedder
+        self._documents = documents
+        self._options = options
+        self._transforms = transforms
+        self._reranker = reranker
+
+    async def search(self, caller: Caller, request: SearchRequest) -> SearchResult:
+        """Hits best first, each confirmed by SQL: it exists, is current, and `caller` may read it.
+
+        Raises QueryEmpty, QueryTooLong, CollectionUnknown. A transform, embedder or reranker that fails is left out,
+        and the result's notes say so.
+        """
+        self._check(request.query)
+        watch = Stopwatch()
+        notes: list[str] = []
+        collection_ids = await self._documents.collection_ids(caller, request.collection)
+        plan = await self._plan(request, watch, notes)
+        where = IndexFilter(collection_ids, metadata=request.metadata)
+        candidates, scores = await self._candidates(plan, request.mode, where, watch, notes)
+        with watch.stage("confirm"):
+            top_k = request.top_k or self._options.top_k
+            hits = await self._confirmed(candidates, scores, collection_ids, top_k)
+        hits = await self._rerank(plan.queries[0], hits, watch, notes)
+        return SearchResult(tuple(hits[:top_k]), plan.queries, watch.timings(), tuple(notes))
+
+    def _check(self, query: str) -> None:
+        if not query.strip():
+            raise QueryEmpty
+        if len(query) > self._options.longest_query:
+            raise QueryTooLong(length=len(query), limit=self._options.longest_query)
+
+    async def _plan(self, request: SearchRequest, watch: Stopwatch, notes: list[str]) -> Plan:
+        plan = Plan((request.query.strip(),))
+        for transform in self._transforms:
+            with watch.stage("rewrite"):
+                try:
+                    plan = await transform.apply(plan, request.history)
+                except RagkeeperError as error:
+                    notes.append(f"{transform.name} was left out: {error.message}")
+        return plan
+
+    async def _candidates(
+        self, plan: Plan, mode: SearchMode, where: IndexFilter, watch: Stopwatch, notes: list[str]
+    ) -> tuple[dict[int, Candidate], dict[int, float]]:
+        found: dict[int, Candidate] = {}
+        rounds = []
+        for number, query in enumerate(plan.queries):
+            vector = await self._vector(query, plan.passages if number == 0 else (), mode, watch, notes)
+            text = None if mode is SearchMode.DENSE and vector is not None else query
+            with watch.stage("search"):
+                candidates = await self._index.search(IndexQuery(text, vector, where, self._options.candidates))
+            with watch.stage("fuse"):
+                rounds.append(self._fuse(candidates, text, vector))
+            found |= {candidate.chunk_id: candidate for candidate in candidates if candidate.chunk_id not in found}
+        return found, rules.combine(rounds)
+
+    async def _vector(
+        self, query: str, passages: Sequence[str], mode: SearchMode, watch: Stopwatch, notes: list[str]
+    ) -> NDArray[np.float32] | None:
+        if mode is SearchMode.LEXICAL:
+            return None
+        with watch.stage("embed"):
+            try:
+                vectors = [await self._embedder.embed_query(text) for text in (query, *passages)]
+            except RagkeeperError as error:
+                notes.append(f"searched by words alone: {error.message}")
+                return None
+        mean: NDArray[np.float32] = np.mean(vectors, axis=0)
+        return mean / np.float32(np.linalg.norm(mean) or 1.0)
+
+    def _fuse(
+        self, candidates: Sequence[Candidate], text: str | None, vector: NDArray[np.float32] | None
+    ) -> dict[int, float]:
+        if text is None or vector is None:
+            return fusion.single(candidates, dense=text is None)
+        if self._options.fusion is FusionMethod.RRF:
+            return fusion.reciprocal_rank(candidates)
+        return fusion.weighted(candidates, self._options.dense_weight)
+
+    async def _confirmed(
+        self,
+        candidates: Mapping[int, Candidate],
+        scores: Mapping[int, float],
+        collection_ids: frozenset[str],
+        top_k: int,
+    ) -> list[Hit]:
+        """Enough confirmed chunks for `top_k` results, merged and without copies."""
+        waiting = fusion.ranked(scores)
+        wanted = max(top_k, _RERANKED if self._reranker else 0)
+        confirmed: list[rules.Ranked] = []
+        groups: list[list[rules.Ranked]] = []
+        async with self._database.read() as sql:
+            while waiting and len(groups) < wanted:
+                batch, waiting = waiting[: wanted + _SPARE], waiting[wanted + _SPARE :]
+                rows = await repository.confirm(sql, batch, collection_ids)
+                confirmed += [(rows[chunk_id], scores[chunk_id]) for chunk_id in batch if chunk_id in rows]
+                groups = rules.merge_neighbours(rules.without_near_duplicates(confirmed))
+            return [await self._hit(sql, group, candidates) for group in groups[:wanted]]
+
+    async def _hit(self, sql: AsyncConnection, group: list[rules.Ranked], candidates: Mapping[int, Candidate]) -> Hit:
+        ids = rules.best_first(group)
+        first, last = group[0][0], group[-1][0]
+        best = candidates[ids[0]]
+        text = first.text
+        if len(group) > 1:
+            text = await repository.text_span(sql, first.version_id, first.start, last.end)
+        return Hit(
+            document_id=first.document_id,
+            version_id=first.version_id,
+            collection=first.collection,
+            chunk_ids=ids,
+            title=first.title,
+            name=first.name,
+            text=text,
+            page=first.page,
+            page_end=last.page_end,
+            headings=first.headings,
+            start=first.start,
+            end=last.end,
+            metadata=first.metadata,
+            scores=Scores(best.dense, best.lexical, rules.best_score(group)),
+        )
+
+    async def _rerank(self, query: str, hits: list[Hit], watch: Stopwatch, notes: list[str]) -> list[Hit]:
+        if self._reranker is None or not hits:
+            return hits
+        with watch.stage("rerank"):
+            try:
+                scores = await self._reranker.score(query, [hit.text for hit in hits])
+            except RagkeeperError as error:
+                notes.append(f"not reranked: {error.message}")
+                return hits
+        judged = [
+            replace(hit, scores=replace(hit.scores, reranked=score)) for hit, score in zip(hits, scores, strict=True)
+        ]
+        return sorted(judged, key=lambda hit: -hit.score)
+
+    async def still_current(self, version_ids: Sequence[str]) -> set[str]:
+        """Those of the versions that may still be shown: asked again before an answer that took long is given."""
+        async with self._database.read() as sql:
+            return await repository.still_current(sql, version_ids)
+
+    async def warm(self) -> None:
+        """Run the parts of a search once, so that the first question is not slow."""
+        vector = await self._embedder.embed_query("warm up")
+        await self._index.search(IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10))
+        async with self._database.read() as sql:
+            await repository.confirm(sql, [0], ["none"])

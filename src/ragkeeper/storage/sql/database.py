@@ -1,0 +1,77 @@
+"""Connections to the truth: many readers, one writer at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ragkeeper.storage.sql.errors import DatabaseUnsupported, StorageFull
+
+# How long a statement waits for another process's lock, in milliseconds.
+_BUSY_MS = 10_000
+
+
+class Database:
+    """One engine over one database; `read()` and `write()` are the only ways in."""
+
+    def __init__(self, url: str, readers: int = 6) -> None:
+        self.url = make_url(url)
+        if self.url.get_backend_name() != "sqlite":
+            raise DatabaseUnsupported(backend=self.url.get_backend_name())
+        self._engine: AsyncEngine = create_async_engine(url, pool_size=readers, max_overflow=4)
+        self._writing = asyncio.Lock()
+        event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for queries; each statement sees the latest committed state."""
+        async with self._engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end of the block and durable then; rolled back when the block raises.
+
+        Raises StorageFull when the disk has no room; nothing of the block is kept then.
+        """
+        async with self._writing, self._engine.connect() as connection:
+            await connection.execution_options(writes=True)
+            try:
+                async with connection.begin():
+                    yield connection
+            except OperationalError as error:
+                if "disk is full" in str(error.orig) or "disk I/O error" in str(error.orig):
+                    raise StorageFull(reason=str(error.orig)) from error
+                raise
+
+    async def run(self, work: Any, *arguments: Any) -> Any:
+        """Run a synchronous function over a connection of its own (migrations)."""
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(work, *arguments)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, see _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA cache_size=-8000")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns into a writer fails at once when another wrote since; an immediate one waits.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,180 @@
+"""The schema of the truth. Migrations in `storage/migrations` create it; a test holds the two together.
+
+Ids are UUIDv7 hexadecimal text, except chunks: theirs are integers that are never reused, because they are also the
+search index's point ids. Times are UTC. `JSON` columns hold only what is never searched by SQL.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_ID = String(32)
+_TIME = DateTime(timezone=True)
+# SQLite only counts up without reuse in an INTEGER primary key; PostgreSQL wants the width.
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _document_key(*, index: bool = False) -> Column[str]:
+    return Column("document_id", _ID, ForeignKey("documents.id", ondelete="CASCADE"), nullable=False, index=index)
+
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("description", Text, nullable=False, default=""),
+    Column("created_at", _TIME, nullable=False),
+)
+
+collection_access = Table(
+    "collection_access",
+    metadata,
+    Column("collection_id", _ID, ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("principal", String(200), primary_key=True),
+    Column("access", String(10), nullable=False),  # core.access.Right
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("collection_id", _ID, ForeignKey("collections.id"), nullable=False),
+    Column("user_id", String(200), nullable=False),  # who added it
+    Column("name", String(1000), nullable=False),  # file name or path: what makes a changed file a new version
+    Column("title", Text, nullable=False),
+    Column("metadata", JSON, nullable=False),  # what searches may filter by
+    Column("current_version_id", _ID),  # null until its first version is searchable
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+    UniqueConstraint("collection_id", "name"),
+    Index("idx_documents_user_id", "user_id"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _document_key(index=True),
+    Column("number", Integer, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size", BigInteger, nullable=False),
+    Column("filename", String(1000), nullable=False),
+    Column("media_type", String(200)),
+    Column("status", String(20), nullable=False, index=True),  # documents.models.VersionStatus
+    Column("attempts", SmallInteger, nullable=False, default=0),
+    Column("error_code", String(60)),
+    Column("error_message", Text),
+    Column("error_fix", Text),
+    Column("warnings", JSON, nullable=False),  # [{code, message, page}]
+    Column("properties", JSON, nullable=False),  # what the file says of itself: author, date …
+    Column("pages", Integer),
+    Column("characters", Integer),
+    Column("created_at", _TIME, nullable=False),
+    Column("searchable_at", _TIME),
+    Column("ready_at", _TIME),
+    UniqueConstraint("document_id", "number"),
+)
+
+version_texts = Table(
+    "version_texts",
+    metadata,
+    Column("version_id", _ID, ForeignKey("versions.id", ondelete="CASCADE"), primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("version_id", _ID, ForeignKey("versions.id", ondelete="CASCADE"), nullable=False),
+    _document_key(index=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("start", Integer, nullable=False),  # characters into the version's text
+    Column("end", Integer, nullable=False),
+    Column("page", Integer),
+    Column("page_end", Integer),
+    Column("tokens", Integer, nullable=False),
+    Column("headings", JSON, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("indexed_text", Text),  # what is embedded and counted as words, where it differs from text
+    UniqueConstraint("version_id", "ordinal"),
+    sqlite_autoincrement=True,
+)
+
+chunk_vectors = Table(
+    "chunk_vectors",
+    metadata,
+    Column("chunk_id", _SERIAL, ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("model", String(200), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),  # little-endian float16, unit length
+)
+
+index_outbox = Table(
+    "index_outbox",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("operation", String(20), nullable=False),  # retrieval.models.IndexOperation
+    Column("document_id", _ID, nullable=False),  # no foreign key: a removal outlives its document
+    Column("version_id", _ID),
+    Column("first_chunk_id", BigInteger),
+    Column("last_chunk_id", BigInteger),
+    Column("created_at", _TIME, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("user_id", String(200), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("collection", String(200)),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+)
+
+chat_history = Table(
+    "chat_history",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("conversation_id", _ID, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("user_id", String(200), nullable=False),
+    Column("role", String(20), nullable=False),  # user or assistant
+    Column("content", Text, nullable=False),
+    Column("mode", String(20)),  # answers.models.AnswerMode, for the assistant's messages
+    Column("citations", JSON, nullable=False),
+    Column("details", JSON, nullable=False),  # settings and timings the answer was made with
+    Column("created_at", _TIME, nullable=False),
+    Index("idx_chat_history_user_id", "user_id"),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+)
