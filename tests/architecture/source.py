@@ -105,13 +105,16 @@ def body_lines(function: Function) -> int:
 
 
 def depth(node: ast.AST) -> int:
-    """How deep statements nest inside: `if` holding `for` is 2; `elif` counts as its `if`, nested functions not."""
+    """How deep decisions nest inside: `if` holding `for` is 2.
+
+    `elif` counts as its `if`; `with` decides nothing and does not count; nested functions are measured by themselves.
+    """
     return max((_depth_below(child, node) for child in ast.iter_child_nodes(node)), default=0)
 
 
 def _depth_below(child: ast.AST, parent: ast.AST) -> int:
     if isinstance(child, Function | ast.ClassDef | ast.Lambda):
         return 0
-    blocks = ast.If | ast.For | ast.AsyncFor | ast.While | ast.With | ast.AsyncWith | ast.Try | ast.Match
+    blocks = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match
     is_elif = isinstance(child, ast.If) and isinstance(parent, ast.If) and parent.orelse == [child]
     return depth(child) + int(isinstance(child, blocks) and not is_elif)

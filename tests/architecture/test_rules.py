@@ -82,7 +82,10 @@ PLANTED: list[tuple[Rule, Files, Files]] = [
     (
         rules.tests_assert_something,
         {"tests/unit/test_a.py": "def helper():\n    return 1\ndef test_a():\n    helper()"},
-        {"tests/unit/test_a.py": "def helper():\n    assert 1\ndef test_a():\n    helper()"},
+        {
+            "tests/unit/test_a.py": "def helper():\n    assert 1\ndef test_a():\n    helper()",
+            "tests/unit/test_b.py": "def test_b():  # passes by raising nothing\n    print()",
+        },
     ),
     (
         rules.unit_tests_mirror_the_source,

@@ -44,7 +44,7 @@ def test_the_limits_can_fail(tmp_path: Path):
     path = tmp_path / "src/ragkeeper/a.py"
     path.parent.mkdir(parents=True)
     flat = "def flat():\n" + '    """One.\n    """\n' + "    x = 1\n" * FUNCTION_LIMIT
-    nested = "def deep():\n    if 1:\n     for x in []:\n      while 1:\n       with x:\n        pass\n"
+    nested = "def deep():\n    if 1:\n     for x in []:\n      while 1:\n       if x:\n        pass\n"
     path.write_text(flat + nested, encoding="utf-8")
     assert _long_functions(tmp_path) == ["src/ragkeeper/a.py:flat"]
     assert _deep_functions(tmp_path) == ["src/ragkeeper/a.py:deep"]

@@ -1,0 +1,33 @@
+"""The table and the tests tell the same story: a row is proven exactly when a test of its id exists."""
+
+import re
+
+from scripts.guides import GUIDES, read_rows
+from tests.architecture.source import sources
+from tests.machine import ROOT
+
+ROWS = read_rows()
+TOTAL = 400
+
+
+def _tests() -> dict[str, str]:
+    """Row id by test name, for every test named after a row."""
+    names = [one.name for source in sources(ROOT, "tests/acceptance/guides") for one in source.functions()]
+    found = [(name, re.match(r"test_(g\d)_(\d{3})_", name)) for name in names]
+    return {name: f"{match[1].upper()}-{match[2]}" for name, match in found if match}
+
+
+def test_every_promise_has_its_row():
+    assert len(ROWS) == TOTAL
+    assert len({row.id for row in ROWS}) == TOTAL
+    assert [row.id for row in ROWS if row.id[:2] not in GUIDES or not row.what or not row.interface] == []
+
+
+def test_proven_rows_have_their_test():
+    tests = _tests()
+    assert [row.id for row in ROWS if row.state == "proven" and tests.get(row.test) != row.id] == []
+
+
+def test_tests_have_their_proven_row():
+    proven = {row.test for row in ROWS if row.state == "proven"}
+    assert [name for name in _tests() if name not in proven] == []

@@ -1,0 +1,124 @@
+"""The product as its users start it: the installed command, a folder of its own, a free port."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+COMMAND = Path(sys.executable).with_name("ragkeeper")
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server. `http` carries the generated key; `stranger` carries none."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    environment: Mapping[str, str]
+    http: httpx.Client
+    stranger: httpx.Client
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `ragkeeper …` against this server's folder."""
+        return run(*arguments, folder=self.folder, environment=self.environment, check=check)
+
+
+def run(
+    *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, check: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run `ragkeeper …` in `folder` with nothing of the tester's own settings in its environment."""
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        cwd=folder,
+        env=_environment(environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@contextmanager
+def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Start `ragkeeper serve`, wait until it is ready, and stop it as an operator would: SIGTERM."""
+    port = _free_port()
+    environment = {"RAG_DATA_DIR": str(folder / "data"), "RAG_PORT": str(port), **(settings or {})}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [COMMAND, "serve"], cwd=folder, env=_environment(environment), stdout=log, stderr=subprocess.STDOUT
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_ready(process, address, folder)
+        key = (folder / "data/secrets/api_key").read_text(encoding="utf-8").strip()
+        with (
+            httpx.Client(base_url=address, headers={"X-API-Key": key}, timeout=60) as http,
+            httpx.Client(base_url=address, timeout=60) as stranger,
+        ):
+            yield Server(process, folder, environment, http, stranger)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def add_text(server: Server, title: str, text: str, **more: str) -> str:
+    """Add a document, wait until it is found by words and vectors, and return its id."""
+    answer = server.http.post("/api/v1/documents", json={"title": title, "text": text, **more})
+    assert answer.status_code == 202, answer.text
+    document = str(answer.json()["id"])
+    wait_for(lambda: server.http.get(f"/api/v1/documents/{document}").json().get("status") == "ready")
+    return document
+
+
+def events(text: str) -> list[tuple[str, dict[str, object]]]:
+    """The name and data of each server-sent event of a finished stream."""
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
+    return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
+
+
+def wait_for(condition, seconds: float = 30.0) -> None:
+    """Ask again until the condition holds; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"did not come true within {seconds} s"
+        time.sleep(0.05)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], address: str, folder: Path) -> None:
+    def ready() -> bool:
+        log = folder / "server.log"
+        assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
+        try:
+            return httpx.get(f"{address}/health", timeout=2).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    wait_for(ready, START_SECONDS)
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in kept if name in os.environ} | dict(more)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
