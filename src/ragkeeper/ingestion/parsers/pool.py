@@ -1,0 +1,123 @@
+"""The parent: a few warm, confined children; a child that crashes, hangs or swells costs its own file and nothing else."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ragkeeper.ingestion.errors import FileMissing, ParserUnavailable
+from ragkeeper.ingestion.parsers.child import PYTHON_CHILD, Child, ChildLimits, find_tessdata
+from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions
+
+MEMORY_BYTES = 1 << 30
+SECONDS = 300.0
+OUTPUT_CHARACTERS = 50_000_000
+RECYCLE_AFTER = 500
+_OCR_SHARE = 0.7
+
+
+class SandboxedParser:
+    """Reads files in `workers` child processes.
+
+    memory_bytes: resident bytes of a child before it is stopped; seconds: wall clock per file; output_characters: longest
+    text; recycle_after: files per child; ocr_languages: tesseract's names joined with "+", "" for none; tessdata: the folder
+    of its data (found in Debian's places when None); allow_unconfined: go on where the kernel refuses a protection.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 2,
+        memory_bytes: int = MEMORY_BYTES,
+        seconds: float = SECONDS,
+        output_characters: int = OUTPUT_CHARACTERS,
+        recycle_after: int = RECYCLE_AFTER,
+        ocr_languages: str = "eng",
+        tessdata: Path | None = None,
+        allow_unconfined: bool = False,
+        child: Sequence[str] = PYTHON_CHILD,
+    ) -> None:
+        folder = find_tessdata(ocr_languages, tessdata)
+        self.ocr_languages = ocr_languages if folder else ""
+        options = ParseOptions(self.ocr_languages, seconds * _OCR_SHARE, output_characters)
+        self._limits = ChildLimits(memory_bytes, seconds, options, folder, allow_unconfined, tuple(child))
+        self._recycle_after = recycle_after
+        self._slots = asyncio.Semaphore(workers)
+        self._idle: list[Child] = []
+        self._busy: set[Child] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._workers = workers
+        self._closed = False
+        self.last_peak_bytes = 0
+
+    async def start(self) -> None:
+        """Start every child now, so that the first file finds one ready; raises ParserUnavailable."""
+        children = await asyncio.gather(*(Child.start(self._limits) for _ in range(self._workers - len(self._idle))))
+        self._idle.extend(children)
+
+    async def parse(self, path: Path, filename: str) -> ParsedDocument:
+        """Read one file in a child; cancelling kills that child. Raises subclasses of IngestionError."""
+        try:
+            handle = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise FileMissing(reason=error.strerror) from error
+        try:
+            async with self._slots:
+                return await self._parse(handle, filename)
+        finally:
+            os.close(handle)
+
+    async def _parse(self, handle: int, filename: str) -> ParsedDocument:
+        child = await self._take()
+        try:
+            return await child.read(handle, filename)
+        finally:
+            self.last_peak_bytes = child.peak_bytes
+            self._give_back(child)
+
+    async def _take(self) -> Child:
+        if self._closed:
+            raise ParserUnavailable(reason="the parser pool is closed")
+        while self._idle:
+            child = self._idle.pop()
+            if child.alive:
+                self._busy.add(child)
+                return child
+            self._background(child.stop())
+        child = await Child.start(self._limits)
+        self._busy.add(child)
+        return child
+
+    def _give_back(self, child: Child) -> None:
+        self._busy.discard(child)
+        worn = child.files >= self._recycle_after or child.resident_bytes > self._limits.memory_bytes // 2
+        if child.alive and not worn and not self._closed:
+            self._idle.append(child)
+            return
+        self._background(child.stop())
+        if not self._closed and len(self._idle) + len(self._busy) < self._workers:
+            self._background(self._replace())
+
+    async def _replace(self) -> None:
+        """Start the next child while nobody waits; a failure shows at the next file, which tries again."""
+        try:
+            child = await Child.start(self._limits)
+        except ParserUnavailable:
+            return
+        if self._closed or len(self._idle) + len(self._busy) >= self._workers:
+            await child.stop()
+        else:
+            self._idle.append(child)
+
+    def _background(self, work: "asyncio.Future[None] | object") -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[arg-type]  # only coroutines of None are handed in
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Kill and reap every child; files in flight fail with ParserCrashed."""
+        self._closed = True
+        await asyncio.gather(*(child.stop() for child in (*self._idle, *self._busy)))
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+        self._idle.clear()

@@ -1,0 +1,90 @@
+"""One file's bytes to one document: told by content, measured, read by its format's reader, checked for emptiness."""
+
+import zipfile
+
+from ragkeeper.ingestion.errors import ArchiveRefused, FileEmpty, NoText, OutputTooLarge
+from ragkeeper.ingestion.parsers import archives, charsets, sniff
+from ragkeeper.ingestion.parsers.formats import images, mail, markup, office, pdf, records, slides, xml_data
+from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions, ParseWarning
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_EMPTY_HINT = "Check that it has text in it; if its words are in pictures, save it as PDF and send that."
+
+
+def read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
+    """Return the document; raises subclasses of IngestionError."""
+    if not data:
+        raise FileEmpty
+    document = _read(data, filename, options)
+    if not document.text.strip():
+        raise NoText(kind=office.KINDS.get(document.media_type, "file"), hint=_EMPTY_HINT)
+    if len(document.text) > options.output_characters:
+        raise OutputTooLarge(limit=options.output_characters)
+    return document
+
+
+def _read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
+    if data.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08")):
+        return _read_zip(data, options)
+    media_type = sniff.identify_ole(data, filename) if data.startswith(_OLE) else sniff.identify(data, filename)
+    if media_type == sniff.PDF:
+        return pdf.read(data, options)
+    if media_type.startswith("image/"):
+        return images.read(data, media_type, options)
+    if media_type in (sniff.MAIL, sniff.MSG):
+        return mail.read(data, media_type)
+    if media_type == sniff.MBOX:
+        return mail.read_mailbox(data)
+    if media_type == sniff.XML:
+        return xml_data.read(data)
+    if media_type in office.KINDS:
+        return office.read(data, media_type)
+    return _read_text(data, media_type)
+
+
+def _read_zip(data: bytes, options: ParseOptions) -> ParsedDocument:
+    archive = archives.open_measured(data, options.expanded_bytes)
+    media_type = sniff.identify_zip(archive.namelist(), _mimetype(archive))
+    if media_type == sniff.PPTX:
+        return slides.read_pptx(data, archive)
+    if media_type == sniff.ODP:
+        return slides.read_odp(archive)
+    if media_type not in office.KINDS:
+        raise ArchiveRefused(found=media_type)
+    return office.read(data, media_type)
+
+
+def _mimetype(archive: zipfile.ZipFile) -> bytes:
+    return archive.read("mimetype")[:200] if "mimetype" in archive.namelist() else b""
+
+
+def _read_text(data: bytes, media_type: str) -> ParsedDocument:
+    decoded = charsets.decode(data)
+    if media_type in (sniff.CSV, sniff.TSV):
+        document = records.read_csv(decoded.text, media_type)
+    elif media_type == sniff.JSON:
+        document = records.read_json(decoded.text)
+    elif media_type == sniff.JSONL:
+        document = records.read_json_lines(decoded.text)
+    else:
+        document = markup.read(decoded.text, media_type)
+    warnings = (*document.warnings, *_decoding_warnings(decoded))
+    return ParsedDocument(
+        document.text, document.media_type, document.title, document.pages, document.headings, document.tables,
+        {**document.metadata, "encoding": decoded.encoding}, warnings,
+    )  # fmt: skip
+
+
+def _decoding_warnings(decoded: charsets.Decoded) -> list[ParseWarning]:
+    found = []
+    if decoded.guessed:
+        found.append(
+            ParseWarning("encoding_guessed", f"The file does not say its encoding; read as {decoded.encoding}.")
+        )
+    if decoded.replaced:
+        found.append(
+            ParseWarning(
+                "text_replaced_characters", f"{decoded.replaced} characters could not be read and show as \ufffd."
+            )
+        )
+    return found
