@@ -55,8 +55,8 @@ _STARTERS = _words(
     # English
     "a an the this that these those it he she we they i you in on at as by for from if when while after before",
     "although however but and or so then there here our his her its their with to during since because both all each",
-    "no not what who why how where which do does did is are was were can could should would may might also thus therefore",
-    "moreover furthermore finally first second third one two some many most such another other see",
+    "no not what who why how where which do does did is are was were can could should would may might also thus",
+    "therefore moreover furthermore finally first second third one two some many most such another other see",
     # German
     "der die das den dem des ein eine einer einem er sie es wir ihr ich im am auf bei mit nach von zu zum zur für über",
     "aber und oder doch denn wenn weil da dass als so dann dort hier auch diese dieser dieses jedoch außerdem seit",
@@ -119,7 +119,9 @@ def _closes_sentence(text: str, start: int, mark_start: int, end: int, mark: str
     if key in _NUMBERED and next_word[:1].isdigit():
         return False
     if next_word[:1].islower():
-        return len(word) > _SHORT_WORD and "." not in word and key not in _EITHER
+        # Short words may be abbreviations not listed here, except in text that begins no sentence with a capital.
+        is_word = len(word) > _SHORT_WORD or _word_after(text, start)[:1].islower()
+        return is_word and "." not in word and key not in _EITHER
     if key in _EITHER or _is_initial(word):
         return next_word.lower() in _STARTERS
     return True

@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkeeper.ingestion.chunkers.port import Chunker, TokenCounter, indexed_text
@@ -88,6 +88,7 @@ def documents(draw) -> ParsedDocument:
 
 @pytest.mark.parametrize("counter", COUNTERS, ids=str)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
+@settings(max_examples=50, deadline=None)
 @given(given_document=documents())
 def test_every_promise_holds_for_any_document(counter: TokenCounter, sizes: ChunkSizes, given_document: ParsedDocument):
     text = given_document.text
@@ -108,8 +109,9 @@ def test_every_promise_holds_for_any_document(counter: TokenCounter, sizes: Chun
     assert chunks == StructureChunker(counter, sizes).split(given_document)
 
 
-@given(given_document=documents())
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
+@settings(max_examples=50, deadline=None)
+@given(given_document=documents())
 def test_what_is_embedded_fits_the_model(sizes: ChunkSizes, given_document: ParsedDocument):
     counter = WordPieces()
     counter.max_tokens = 90
