@@ -96,18 +96,31 @@ def sources(root: Path, *folders: str) -> list[Source]:
 
 
 def body_lines(function: Function) -> int:
-    """Lines from `def` to the last statement, without the docstring."""
-    total = (function.end_lineno or function.lineno) - function.lineno + 1
-    first = function.body[0]
-    if ast.get_docstring(function) is None:
-        return total
-    return total - ((first.end_lineno or first.lineno) - first.lineno + 1)
+    """Lines from `def` to the last statement, without the docstring and without functions inside: they count alone."""
+    own = (function.end_lineno or function.lineno) - function.lineno + 1
+    docstring = [function.body[0]] if ast.get_docstring(function) is not None else []
+    return own - sum(_span(node) for node in [*_outermost(function), *docstring])
+
+
+def _outermost(node: ast.AST) -> Iterator[Function]:
+    """Functions directly inside, not those inside them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function):
+            yield child
+        else:
+            yield from _outermost(child)
+
+
+def _span(node: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    first = min([node.lineno, *(one.lineno for one in decorators)])
+    return (node.end_lineno or node.lineno) - first + 1
 
 
 def depth(node: ast.AST) -> int:
     """How deep decisions nest inside: `if` holding `for` is 2.
 
-    `elif` counts as its `if`; `with` decides nothing and does not count; nested functions are measured by themselves.
+    `elif` counts as its `if`; `with` and `try` decide nothing, an `except` does; nested functions are measured by themselves.
     """
     return max((_depth_below(child, node) for child in ast.iter_child_nodes(node)), default=0)
 
@@ -115,6 +128,6 @@ def depth(node: ast.AST) -> int:
 def _depth_below(child: ast.AST, parent: ast.AST) -> int:
     if isinstance(child, Function | ast.ClassDef | ast.Lambda):
         return 0
-    blocks = ast.If | ast.For | ast.AsyncFor | ast.While | ast.Try | ast.Match
+    blocks = ast.If | ast.For | ast.AsyncFor | ast.While | ast.ExceptHandler | ast.Match
     is_elif = isinstance(child, ast.If) and isinstance(parent, ast.If) and parent.orelse == [child]
     return depth(child) + int(isinstance(child, blocks) and not is_elif)

@@ -40,6 +40,11 @@ PLANTED: list[tuple[Rule, Files, Files]] = [
         {f"{SRC}/quality/learned/service.py": "from ..reports import models\nfrom . import repository"},
     ),
     (
+        rules.features_keep_their_private_files,
+        {f"{SRC}/answers/service.py": "from ragkeeper.documents.schemas import DocumentView"},
+        {f"{SRC}/answers/schemas.py": "from ragkeeper.documents.schemas import DocumentView"},
+    ),
+    (
         rules.environment_is_read_by_settings_only,
         {f"{SRC}/http/a.py": "import os\nx = os.environ['A']"},
         {f"{SRC}/core/settings.py": "import os\nx = os.environ['A']"},

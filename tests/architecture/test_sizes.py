@@ -68,6 +68,6 @@ def _deep_functions(root: Path) -> list[str]:
 
 
 def _functions(root: Path) -> list[tuple[str, Function]]:
-    return [
-        (f"{one.path}:{function.name}", function) for one in sources(root, *FOLDERS) for function in one.functions()
-    ]
+    """Name and function; migrations are written once and read from top to bottom, so they do not count."""
+    found = [one for one in sources(root, *FOLDERS) if "versions" not in one.path.parts]
+    return [(f"{one.path}:{function.name}", function) for one in found for function in one.functions()]
