@@ -120,7 +120,8 @@ def _span(node: ast.stmt) -> int:
 def depth(node: ast.AST) -> int:
     """How deep decisions nest inside: `if` holding `for` is 2.
 
-    `elif` counts as its `if`; `with` and `try` decide nothing, an `except` does; nested functions are measured by themselves.
+    `elif` counts as its `if`; `with` and `try` decide nothing, an `except` does; functions inside are
+    measured by themselves.
     """
     return max((_depth_below(child, node) for child in ast.iter_child_nodes(node)), default=0)
 
