@@ -1,0 +1,135 @@
+"""The shipped embedder: an int8 ONNX model on the CPU, with no download and no torch.
+
+One text per run and one thread per run: `threads` workers take texts from a common queue. Padding and length sorting
+fall away, a worker that loses its core slows nobody else down, and a text's vector does not depend on its neighbours
+(activations are quantised per run). Measured in docs/decisions/0002-shipped-embedder.md.
+"""
+
+import asyncio
+import os
+import platform
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
+
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable
+from ragkeeper.providers.embedding.port import Vectors
+from ragkeeper.providers.embedding.tokenizer import SHIPPED_MODEL, load_tokenizer, token_spans
+from ragkeeper.providers.embedding.vectors import mean_direction, refuse_longer
+
+MODEL_FILE = "model.int8.onnx"
+MOST_THREADS = 4
+TokenIds = NDArray[np.int64]
+Result = TypeVar("Result")
+
+
+class OnnxEmbedder:
+    """Runs a model made by scripts/build_embedder.py.
+
+    `embed_documents` uses `threads` threads (default: the process's cores, at most 4) and `embed_query` one of its
+    own, so a query never queues behind documents. Calls of `embed_documents` are served in order.
+    """
+
+    def __init__(self, model_dir: Path = SHIPPED_MODEL, threads: int | None = None) -> None:
+        self._tokenizer = load_tokenizer(model_dir)
+        self._session = _open_session(model_dir / MODEL_FILE)
+        facts = self._session.get_modelmeta().custom_metadata_map
+        self.name: str = facts["name"]
+        self.max_tokens = int(facts["max_tokens"])
+        self.dimension: int = self._session.get_outputs()[0].shape[1]
+        self._frame = self._tokenizer.encode("").ids  # [CLS] and [SEP]
+        self._threads = threads or min(_cores(), MOST_THREADS)
+        self._document_workers = ThreadPoolExecutor(self._threads, thread_name_prefix="embed-documents")
+        self._query_worker = ThreadPoolExecutor(1, thread_name_prefix="embed-query")
+        self._closed = False
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        return token_spans(self._tokenizer, text)
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        waiting = deque(enumerate(texts))
+        workers = range(min(self._threads, len(texts)))
+        try:
+            await asyncio.gather(
+                *(self._run(self._document_workers, partial(self._drain, waiting, vectors)) for _ in workers)
+            )
+        finally:
+            waiting.clear()  # after an error or a cancellation the workers stop at their next text
+        return vectors
+
+    async def embed_query(self, text: str) -> Vectors:
+        return await self._run(self._query_worker, partial(self._embed_windows, text))
+
+    async def close(self) -> None:
+        self._closed = True
+        for executor in (self._document_workers, self._query_worker):
+            await asyncio.to_thread(executor.shutdown, cancel_futures=True)
+
+    async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
+        if self._closed:
+            raise EmbedderUnavailable(name=self.name, reason="it was closed")
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+    def _drain(self, waiting: deque[tuple[int, str]], vectors: Vectors) -> None:
+        while True:
+            try:
+                position, text = waiting.popleft()
+            except IndexError:
+                return
+            ids = self._token_ids(text)
+            refuse_longer(self.name, len(ids), self.max_tokens)
+            vectors[position] = self._infer(ids)
+
+    def _embed_windows(self, text: str) -> Vectors:
+        ids = self._token_ids(text)
+        windows = np.split(ids, range(self.max_tokens, len(ids), self.max_tokens))
+        return mean_direction(np.stack([self._infer(window) for window in windows]))
+
+    def _token_ids(self, text: str) -> TokenIds:
+        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+
+    def _infer(self, ids: TokenIds) -> Vectors:
+        start, end = self._frame
+        framed = np.concatenate(([start], ids, [end]))
+        output: Vectors = self._session.run(None, {"input_ids": framed[np.newaxis]})[0][0]
+        return output
+
+
+def _cores() -> int:
+    """Cores this process may use, which a container or taskset can make fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _open_session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # as quick without, and memory goes back after long texts
+    if products_overflow(platform.machine(), _cpu_description()):
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
+        raise EmbedderUnavailable(name=path.parent.name, reason=f"{path} cannot be loaded ({error})") from error
+
+
+def _cpu_description() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def products_overflow(machine: str, cpu_description: str) -> bool:
+    """Whether this processor may overflow when it adds int8 products, and so needs the runtime's slower exact way.
+
+    True for x86-64 without VNNI instructions. With VNNI the exact way is not needed and several times slower.
+    Source: ONNX Runtime, "Quantize ONNX models", section on U8S8 and saturation.
+    """
+    return machine in {"x86_64", "AMD64"} and bool(cpu_description) and "vnni" not in cpu_description
