@@ -22,6 +22,8 @@ _CANDIDATE = re.compile(
     # A blank line, a form feed, or a line that begins a list item, a heading or a table row.
     r"|(?P<line>\n(?:[^\S\n]*\n|[^\S\n]*(?=(?:[-*•‣▪–+]|\d{1,3}[.)]|\(?[a-z]\)|\#{1,6})[^\S\n])|[^\S\n]*(?=\|)))"
     r"|(?P<feed>\f)"
+    # Between two lines that end in figures: rows of a table that lost its rules.
+    r"|(?P<row>(?<=[\d)%—–])\n(?=[^\n]{0,200}[\d)%—–](?:\n|\Z)))"
 )
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'„“«]{1,24}\Z")
 _NEXT_WORD = re.compile(r"\s*[\"'„“”«»‚‘(\[¿¡*_]*([^\W_]+)?")

@@ -13,16 +13,20 @@ from ragkeeper.ingestion.parsers.port import ParsedDocument
 LONGEST_CHUNK = 5000
 """Code points. Endless words count as one token and white space as none; neither may make a chunk endless."""
 
+LONG_SENTENCE = 60
+"""Tokens. Nine of ten sentences are shorter; a longer one may be divided between its lines."""
+
 
 class Cut(IntEnum):
     """How good the place before an atom is to begin a new chunk."""
 
-    NEVER = 0  # inside a word, a sentence or straight after a heading
-    SENTENCE = 1
-    LINE = 2
-    PARAGRAPH = 3
-    TABLE = 4
-    SECTION = 5
+    NEVER = 0  # inside a word or a line, or straight after a heading
+    WRAP = 1  # between lines inside a sentence
+    SENTENCE = 2
+    LINE = 3
+    PARAGRAPH = 4
+    TABLE = 5
+    SECTION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +109,30 @@ class AtomReader:
 
     def _text_atoms(self, region: Region, before: Cut) -> Iterator[Atom]:
         room = self._room(region.path)
-        spans = self._joined_over_pages(self._sentences(region.start, region.end))
-        last = region.start
-        for (start, end), tokens in zip(spans, self.index.counts(spans), strict=True):
-            cut = self._cut_between(last, start) if last > region.start else before
-            last = end
+        places = list(self._places(region, before))
+        counts = self.index.counts([(start, end) for start, end, _ in places])
+        for (start, end, cut), tokens in zip(places, counts, strict=True):
             if tokens <= room and self.index.is_safe(start) and self.index.is_safe(end):
                 yield Atom(start, end, tokens, cut, room, region.path)
             else:
                 yield from self._fitted((start, end), cut, region.path)
+
+    def _places(self, region: Region, before: Cut) -> Iterator[tuple[int, int, Cut]]:
+        """The region's sentences, the long ones by lines: forms and tables as plain text have no sentence marks."""
+        sentences = self._joined_over_pages(self._sentences(region.start, region.end))
+        last = region.start
+        for sentence, tokens in zip(sentences, self.index.counts(sentences), strict=True):
+            cut = self._cut_between(last, sentence[0]) if last > region.start else before
+            last = sentence[1]
+            for piece in self._lines(*sentence) if tokens > LONG_SENTENCE else (sentence,):
+                yield *piece, cut
+                cut = Cut.WRAP
+
+    def _lines(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        while start < end:
+            line_end = self._line_end(start, end)
+            yield self._trimmed(start, line_end)
+            start = self._trimmed(line_end, end)[0]
 
     def _table_atoms(self, region: Region, before: Cut) -> Iterator[Atom]:
         """The table whole where it fits; else its rows, the later ones under the header row."""
@@ -187,9 +206,9 @@ class AtomReader:
 
     def _cut_between(self, end: int, start: int) -> Cut:
         if self._breaks_page(end, start):
-            return Cut.SENTENCE
+            return Cut.LINE
         lines = self._text.count("\n", end, start)
-        return Cut.PARAGRAPH if lines > 1 else Cut(Cut.SENTENCE + lines)
+        return (Cut.SENTENCE, Cut.LINE, Cut.PARAGRAPH)[min(lines, 2)]
 
     def _trimmed(self, start: int, end: int) -> tuple[int, int]:
         piece = self._text[start:end]

@@ -60,9 +60,19 @@ class StructureChunker:
                 best, best_cut = at, atom.cut
             most = atoms[first].room if atom.cut == Cut.NEVER else limit
             if total + atom.tokens > most or atom.end - atoms[first].start > LONGEST_CHUNK:
-                return best or at
+                return self._tail(atoms, first, at, total) or best or at
             total += atom.tokens
         return len(atoms)
+
+    def _tail(self, atoms: list[Atom], first: int, at: int, total: int) -> int:
+        """The end of the section when a chunk may grow to hold its last few atoms, else 0."""
+        most = min(atoms[first].room, total + min(self._sizes.least, atoms[first].room) // 2)
+        while at < len(atoms) and atoms[at].cut < Cut.SECTION:
+            total += atoms[at].tokens
+            if total > most or atoms[at].end - atoms[first].start > LONGEST_CHUNK:
+                return 0
+            at += 1
+        return at
 
     def _limits(self, first: Atom) -> tuple[int, int]:
         limit = min(self._sizes.target, first.room)
