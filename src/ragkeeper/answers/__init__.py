@@ -1,1 +1,1 @@
-"""One question to one answer: retrieve, generate or quote, cite, verify, degrade, record."""
+"""One question to one answer: retrieve, generate, cite, verify, degrade, record."""

@@ -1,1 +1,1 @@
-"""Chats: turns, history and how long they are kept."""
+"""Chats: turns, history, retention."""

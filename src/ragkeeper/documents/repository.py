@@ -14,7 +14,8 @@ from ragkeeper.storage.sql.tables import chunks, collection_access, collections,
 
 
 def _newest_version() -> Select[Any]:
-    newest = select(func.max(versions.c.number)).where(versions.c.document_id == documents.c.id).scalar_subquery()
+    numbers = versions.alias()
+    newest = select(func.max(numbers.c.number)).where(numbers.c.document_id == documents.c.id).scalar_subquery()
     return (
         select(documents, collections.c.name.label("collection"), *_labelled_version())
         .join(collections, collections.c.id == documents.c.collection_id)

@@ -1,1 +1,1 @@
-"""Where a process starts: the only place that names concrete engines and mounts every feature."""
+"""Where a process starts; the only place that names concrete engines."""

@@ -24,6 +24,22 @@ class NotAuthenticated(RagkeeperError):
     fix = "Send the key from `secrets/api_key` in the data folder as `X-API-Key` or `Authorization: Bearer`."
 
 
+class BodyTooLarge(RagkeeperError):
+    """The body is larger than the limit of {limit_mb} MB."""
+
+    code = "body_too_large"
+    status = 413
+    fix = "Split the file, or raise RAG_MAX_UPLOAD_MB and restart."
+
+
+class PortInUse(RagkeeperError):
+    """The server cannot listen on {host} port {port}: {reason}."""
+
+    code = "port_in_use"
+    status = 503
+    fix = "Stop what listens there, or choose another port with RAG_PORT (0 picks a free one)."
+
+
 class InternalError(RagkeeperError):
     """Something went wrong inside the server."""
 

@@ -9,8 +9,13 @@ from fastapi.responses import StreamingResponse
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-def event(name: str, data: Any) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+def event(name: str, content: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
+
+
+def data(content: Any) -> bytes:
+    """An event without a name, as OpenAI's protocol sends them."""
+    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n".encode()
 
 
 def event_stream(events: AsyncIterator[bytes]) -> StreamingResponse:

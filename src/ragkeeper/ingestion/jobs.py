@@ -4,8 +4,9 @@ import asyncio
 
 import structlog
 
+from ragkeeper.documents.models import Problem
 from ragkeeper.ingestion.models import ParsedVersion, PendingVersion
-from ragkeeper.ingestion.pipeline import Pipeline, Problem
+from ragkeeper.ingestion.pipeline import Pipeline
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.storage.vectors.port import VectorIndex
@@ -113,5 +114,3 @@ class IngestionJobs:
 
     async def _optimize_index(self) -> bool:
         return await self._index.optimize()
-
-

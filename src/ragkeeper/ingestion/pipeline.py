@@ -135,4 +135,3 @@ def _ranges(stored: Sequence[PendingChunk]) -> list[tuple[str, str, int, int]]:
         ids = [chunk.id for chunk in group]
         runs.append((document_id, version_id, ids[0], ids[-1]))
     return runs
-

@@ -99,5 +99,3 @@ async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
-
-

@@ -1,1 +1,1 @@
-"""Running the server; knows no product feature."""
+"""Running the server: health, and later metrics, alerts, backup, maintenance. Knows no product feature."""

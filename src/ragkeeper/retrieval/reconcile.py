@@ -1,6 +1,7 @@
 """Close every gap between the truth and the index, whatever made it: through outbox rows, like every other change."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -42,6 +43,11 @@ class Reconciler:
         self._writer = writer
         self._drain = drain
         self._model = model
+
+    async def backlog(self) -> tuple[int, datetime | None]:
+        """How many changes wait for the index, and since when the oldest does."""
+        async with self._database.read() as sql:
+            return await repository.outbox_backlog(sql)
 
     async def compare(self) -> IndexGap:
         """Read-only."""

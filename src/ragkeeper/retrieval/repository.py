@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
@@ -171,7 +171,8 @@ async def confirm(
 
 async def text_span(sql: AsyncConnection, version_id: str, start: int, end: int) -> str:
     span = func.substr(version_texts.c.text, start + 1, end - start)
-    return (await sql.execute(select(span).where(version_texts.c.version_id == version_id))).scalar_one()
+    text: str = (await sql.execute(select(span).where(version_texts.c.version_id == version_id))).scalar_one()
+    return text
 
 
 async def still_current(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
@@ -180,7 +181,7 @@ async def still_current(sql: AsyncConnection, version_ids: Collection[str]) -> s
     return set((await sql.execute(query.where(versions.c.id.in_(version_ids)))).scalars())
 
 
-def _confirmed(row: Row[Any]) -> ConfirmedChunk:
+def _confirmed(row: Any) -> ConfirmedChunk:
     return ConfirmedChunk(
         chunk_id=row.id,
         version_id=row.version_id,

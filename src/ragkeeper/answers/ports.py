@@ -1,0 +1,31 @@
+"""What answering needs from generation: somebody who quotes, and models that write."""
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from ragkeeper.answers.models import Turn
+from ragkeeper.generation.models import Answer, Passage
+
+
+class Extractor(Protocol):
+    async def answer(self, question: str, passages: Sequence[Passage]) -> Answer:
+        """Sentences of the passages that answer the question, or a refusal."""
+        ...
+
+
+class Writer(Protocol):
+    """A model behind its prompt. Raises ragkeeper.providers.chat.errors.ChatError."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    async def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Answer: ...
+
+    def stream(
+        self, question: str, passages: Sequence[Passage], history: Sequence[Turn]
+    ) -> AsyncGenerator[str | Answer, None]:
+        """Pieces of text as they are written, and at the end the whole checked Answer."""
+        ...

@@ -1,0 +1,51 @@
+"""Decisions about answers: no I/O."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from ragkeeper.answers.models import Turn
+from ragkeeper.generation.models import Answer, AnswerSentence, Passage
+from ragkeeper.retrieval.models import Hit
+
+
+def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
+    """Hits under the numbers by which the answer cites them, best first from 1."""
+    return tuple(
+        Passage(
+            marker=marker,
+            document_id=hit.document_id,
+            version_id=hit.version_id,
+            chunk_id=hit.chunk_ids[0],
+            title=hit.title,
+            text=hit.text,
+            page=hit.page,
+            start=hit.start,
+            end=hit.end,
+            score=hit.score,
+            dense=hit.scores.dense,
+            lexical=hit.scores.lexical,
+        )
+        for marker, hit in enumerate(hits, start=1)
+    )
+
+
+def earlier_questions(history: Sequence[Turn]) -> tuple[str, ...]:
+    return tuple(turn.content for turn in history if turn.role == "user")
+
+
+def without_versions(answer: Answer, gone: Collection[str]) -> Answer:
+    """The answer with every citation of a version that is no longer there withdrawn, and its sentence flagged."""
+    if not gone:
+        return answer
+    sentences = tuple(_without(sentence, gone) for sentence in answer.sentences)
+    return replace(
+        answer,
+        sentences=sentences,
+        citations=tuple(citation for citation in answer.citations if citation.version_id not in gone),
+        hints=tuple(hint for hint in answer.hints if hint.version_id not in gone),
+    )
+
+
+def _without(sentence: AnswerSentence, gone: Collection[str]) -> AnswerSentence:
+    kept = tuple(citation for citation in sentence.citations if citation.version_id not in gone)
+    return replace(sentence, citations=kept, supported=sentence.supported and bool(kept))

@@ -1,0 +1,182 @@
+"""One question, start to finish: search, generate by the first model that can, or quote; then check what is cited."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import structlog
+
+from ragkeeper.answers import rules
+from ragkeeper.answers.errors import StreamTimedOut
+from ragkeeper.answers.models import (
+    AnswerEvent,
+    AnswerMode,
+    AnswerResult,
+    Done,
+    Progress,
+    Question,
+    Sources,
+    Token,
+)
+from ragkeeper.answers.ports import Extractor, Writer
+from ragkeeper.core.access import Caller
+from ragkeeper.core.telemetry import Stopwatch
+from ragkeeper.generation.models import Answer, Passage
+from ragkeeper.providers.chat.errors import ChatError
+from ragkeeper.retrieval.models import SearchRequest, SearchResult
+from ragkeeper.retrieval.service import RetrievalService
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """passages: hits an answer is made from; stream_timeout: most seconds a streamed answer may take."""
+
+    passages: int
+    stream_timeout: float
+
+
+class AnswerService:
+    """`writers` in order of preference; none means that answers are quoted."""
+
+    def __init__(
+        self, retrieval: RetrievalService, extractor: Extractor, writers: Sequence[Writer], options: AnswerOptions
+    ) -> None:
+        self._retrieval = retrieval
+        self._extractor = extractor
+        self._writers = writers
+        self._options = options
+
+    @property
+    def models(self) -> list[str]:
+        return [writer.model for writer in self._writers]
+
+    async def answer(self, caller: Caller, question: Question) -> AnswerResult:
+        """Raises what searching raises. A model that fails costs its turn, not the answer."""
+        watch = Stopwatch()
+        search = await self._search(caller, question, watch)
+        passages = rules.passages(search.hits)
+        notes: list[str] = []
+        for place, writer in enumerate(self._writers if passages else ()):
+            try:
+                with watch.stage("generate"):
+                    answer = await writer.answer(question.text, passages, question.history)
+                return await self._finish(search, answer, _mode(place), writer.model, notes, watch)
+            except ChatError as error:
+                notes.append(f"{writer.name} was skipped: {error.message}")
+                _log.warning("model_skipped", provider=writer.name, code=error.code, reason=error.message)
+        return await self._quote(question, search, passages, notes, watch)
+
+    async def stream(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
+        """The same as events. Raises StreamTimedOut, and ChatError when a model breaks off in the middle.
+
+        Closing the iterator cancels what is under way, the model's call included.
+        """
+        limit = min(question.timeout or self._options.stream_timeout, self._options.stream_timeout)
+        try:
+            async with asyncio.timeout(limit), aclosing(self._events(caller, question)) as events:
+                async for event in events:
+                    yield event
+        except TimeoutError as error:
+            raise StreamTimedOut(seconds=limit) from error
+
+    async def _events(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
+        watch = Stopwatch()
+        yield Progress("searching")
+        search = await self._search(caller, question, watch)
+        yield Sources(search.hits)
+        passages = rules.passages(search.hits)
+        notes: list[str] = []
+        for place, writer in enumerate(self._writers if passages else ()):
+            yield Progress("generating", writer.model)
+            answer: Answer | None = None
+            try:
+                async for piece in self._pieces(writer, question, passages, watch):
+                    if isinstance(piece, Answer):
+                        answer = piece
+                    else:
+                        yield Token(piece)
+            except _NotBegunError as error:
+                notes.append(f"{writer.name} was skipped: {error}")
+                continue
+            if answer is not None:
+                yield Done(await self._finish(search, answer, _mode(place), writer.model, notes, watch))
+                return
+        yield Progress("quoting")
+        result = await self._quote(question, search, passages, notes, watch)
+        yield Token(result.answer.text)
+        yield Done(result)
+
+    async def _pieces(
+        self, writer: Writer, question: Question, passages: Sequence[Passage], watch: Stopwatch
+    ) -> AsyncIterator[str | Answer]:
+        """The writer's pieces. A failure before the first one raises _NotBegunError: another model may try."""
+        begun = False
+        with watch.stage("generate"):
+            async with aclosing(writer.stream(question.text, passages, question.history)) as pieces:
+                try:
+                    async for piece in pieces:
+                        begun = True
+                        yield piece
+                except ChatError as error:
+                    _log.warning("model_failed", provider=writer.name, code=error.code, begun=begun)
+                    if begun:
+                        raise
+                    raise _NotBegunError(error.message) from error
+
+    async def _search(self, caller: Caller, question: Question, watch: Stopwatch) -> SearchResult:
+        request = SearchRequest(
+            query=question.text,
+            top_k=question.top_k or self._options.passages,
+            collection=question.collection,
+            mode=question.mode,
+            history=rules.earlier_questions(question.history),
+        )
+        result = await self._retrieval.search(caller, request)
+        for stage, milliseconds in result.timings_ms.items():
+            watch.add("retrieve" if stage == "total" else stage, milliseconds)
+        return result
+
+    async def _quote(
+        self,
+        question: Question,
+        search: SearchResult,
+        passages: Sequence[Passage],
+        notes: list[str],
+        watch: Stopwatch,
+    ) -> AnswerResult:
+        with watch.stage("quote"):
+            answer = await self._extractor.answer(search.queries[0], passages)
+        return await self._finish(search, answer, AnswerMode.EXTRACTIVE, None, notes, watch)
+
+    async def _finish(
+        self,
+        search: SearchResult,
+        answer: Answer,
+        mode: AnswerMode,
+        model: str | None,
+        notes: list[str],
+        watch: Stopwatch,
+    ) -> AnswerResult:
+        """Ask the truth once more: what was deleted or replaced while the answer was made is not cited."""
+        with watch.stage("verify"):
+            versions = {hit.version_id for hit in search.hits}
+            gone = versions - await self._retrieval.still_current(sorted(versions))
+        return AnswerResult(
+            answer=rules.without_versions(answer, gone),
+            mode=mode,
+            model=model,
+            sources=search.hits,
+            notes=(*search.notes, *notes),
+            timings_ms=watch.timings(),
+        )
+
+
+class _NotBegunError(Exception):
+    """A model failed before it wrote anything."""
+
+
+def _mode(place: int) -> AnswerMode:
+    return AnswerMode.FULL if place == 0 else AnswerMode.FALLBACK_MODEL

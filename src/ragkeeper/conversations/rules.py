@@ -1,0 +1,37 @@
+"""Decisions about conversations: no I/O."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ragkeeper.answers.models import Turn
+from ragkeeper.conversations.models import Message
+
+_TITLE_CHARACTERS = 80
+# Messages looked back at; the model's own token budget cuts further.
+RECALLED = 12
+
+
+def title_of(message: str) -> str:
+    """A conversation is called by its first question, cut at a word."""
+    line = " ".join(message.split())
+    if len(line) <= _TITLE_CHARACTERS:
+        return line
+    return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
+    return tuple(Turn(message.role, message.content) for message in messages)
+
+
+def cited_versions(messages: Iterable[Message]) -> set[str]:
+    return {citation["version"] for message in messages for citation in message.citations}
+
+
+def without_deleted(citations: Sequence[dict[str, Any]], current: set[str]) -> list[dict[str, Any]]:
+    """A citation whose source is gone keeps its place but not its text."""
+    return [
+        {**citation, "source_deleted": False}
+        if citation["version"] in current
+        else {**citation, "quote": "", "title": "source deleted", "source_deleted": True}
+        for citation in citations
+    ]

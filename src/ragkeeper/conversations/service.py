@@ -1,0 +1,113 @@
+"""A message in, an answer out, both remembered."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question
+from ragkeeper.answers.schemas import CitationView
+from ragkeeper.answers.service import AnswerService
+from ragkeeper.conversations import repository, rules
+from ragkeeper.conversations.errors import ConversationUnknown
+from ragkeeper.conversations.models import ChatRequest, ChatResult, Conversation, Message
+from ragkeeper.core.access import Caller
+from ragkeeper.core.clock import Clock
+from ragkeeper.core.ids import new_id
+from ragkeeper.retrieval.service import RetrievalService
+from ragkeeper.storage.sql.database import Database
+
+
+class ConversationService:
+    def __init__(self, database: Database, answers: AnswerService, retrieval: RetrievalService, clock: Clock) -> None:
+        self._database = database
+        self._answers = answers
+        self._retrieval = retrieval
+        self._clock = clock
+
+    async def ask(self, caller: Caller, request: ChatRequest) -> ChatResult:
+        """Raises ConversationUnknown and what answering raises; nothing is remembered then."""
+        conversation, question = await self._question(caller, request)
+        result = await self._answers.answer(caller, question)
+        return await self._remember(caller, conversation, request, result)
+
+    async def stream(self, caller: Caller, request: ChatRequest) -> AsyncIterator[AnswerEvent | ChatResult]:
+        """The answer's events; instead of its Done comes the remembered result."""
+        conversation, question = await self._question(caller, request)
+        async for event in self._answers.stream(caller, question):
+            if isinstance(event, Done):
+                yield await self._remember(caller, conversation, request, event.result)
+            else:
+                yield event
+
+    async def find_all(self, caller: Caller, *, after: str | None, limit: int) -> list[Conversation]:
+        async with self._database.read() as sql:
+            return await repository.list_conversations(sql, caller.id, after=after, limit=limit)
+
+    async def get(self, caller: Caller, conversation_id: str) -> Conversation:
+        """Raises ConversationUnknown, also for somebody else's."""
+        async with self._database.read() as sql:
+            found = await repository.find_conversation(sql, conversation_id, caller.id)
+        if found is None:
+            raise ConversationUnknown(id=conversation_id)
+        return found
+
+    async def messages(self, caller: Caller, conversation_id: str, *, after: str, limit: int) -> list[Message]:
+        """Oldest first; citations of sources that are gone have lost their text."""
+        await self.get(caller, conversation_id)
+        async with self._database.read() as sql:
+            found = await repository.list_messages(sql, conversation_id, caller.id, after=after, limit=limit)
+        current = await self._retrieval.still_current(sorted(rules.cited_versions(found)))
+        return [replace(message, citations=rules.without_deleted(message.citations, current)) for message in found]
+
+    async def delete(self, caller: Caller, conversation_id: str) -> None:
+        """Raises ConversationUnknown."""
+        async with self._database.write() as sql:
+            if not await repository.remove_conversation(sql, conversation_id, caller.id):
+                raise ConversationUnknown(id=conversation_id)
+
+    async def _question(self, caller: Caller, request: ChatRequest) -> tuple[Conversation, Question]:
+        if request.conversation_id is None:
+            conversation = self._new_conversation(caller, request)
+            recalled: list[Message] = []
+        else:
+            conversation = await self.get(caller, request.conversation_id)
+            async with self._database.read() as sql:
+                recalled = await repository.newest_messages(sql, conversation.id, caller.id, rules.RECALLED)
+        question = Question(
+            text=request.message,
+            collection=request.collection or conversation.collection,
+            top_k=request.top_k,
+            history=rules.turns(recalled),
+            timeout=request.stream_timeout,
+        )
+        return conversation, question
+
+    def _new_conversation(self, caller: Caller, request: ChatRequest) -> Conversation:
+        now = self._clock()
+        return Conversation(new_id(), caller.id, rules.title_of(request.message), request.collection, now, now)
+
+    async def _remember(
+        self, caller: Caller, conversation: Conversation, request: ChatRequest, result: AnswerResult
+    ) -> ChatResult:
+        asked, answered = self._messages(request, result)
+        async with self._database.write() as sql:
+            if request.conversation_id is None:
+                await repository.add_conversation(sql, conversation)
+            elif not await repository.touch_conversation(sql, conversation.id, self._clock()):
+                raise ConversationUnknown(id=conversation.id)
+            await repository.add_message(sql, conversation.id, caller.id, asked)
+            await repository.add_message(sql, conversation.id, caller.id, answered)
+        return ChatResult(result, conversation.id, answered.id)
+
+    def _messages(self, request: ChatRequest, result: AnswerResult) -> tuple[Message, Message]:
+        now = self._clock()
+        first, second = sorted((new_id(), new_id()))
+        citations = [CitationView.of(citation).model_dump() for citation in result.answer.citations]
+        details = {
+            "model": result.model,
+            "timings_ms": dict(result.timings_ms),
+            "notes": list(result.notes),
+            "refused": result.answer.refused,
+        }
+        asked = Message(first, "user", request.message, None, [], {}, now)
+        answered = Message(second, "assistant", result.answer.text, result.mode.value, citations, details, now)
+        return asked, answered

@@ -1,0 +1,215 @@
+"""Settings in, one wired application out; the order here is the order in which a server starts and stops."""
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ragkeeper.answers.service import AnswerOptions, AnswerService
+from ragkeeper.conversations.service import ConversationService
+from ragkeeper.core.access import local_administrator
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.settings import Settings
+from ragkeeper.documents.service import DocumentService
+from ragkeeper.entrypoints import engines, probes
+from ragkeeper.http.ports import Authenticator
+from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
+from ragkeeper.ingestion.jobs import IngestionJobs
+from ragkeeper.ingestion.parsers.port import Parser
+from ragkeeper.ingestion.pipeline import Pipeline
+from ragkeeper.ingestion.service import IngestionService
+from ragkeeper.operations.health.service import HealthService
+from ragkeeper.providers.chat.port import ChatModel
+from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
+from ragkeeper.retrieval.reconcile import Reconciler
+from ragkeeper.retrieval.service import RetrievalService, SearchOptions
+from ragkeeper.storage.files.data_folder import DataFolder
+from ragkeeper.storage.files.store import FileStore
+from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.sql.schema import current_revision, require_current, upgrade_schema
+from ragkeeper.storage.vectors.errors import IndexMismatch, IndexUnreadable
+from ragkeeper.storage.vectors.port import VectorIndex
+
+_log = structlog.get_logger()
+
+# Passages an answer is made from, unless the request says otherwise.
+_PASSAGES = 8
+
+
+@dataclass(slots=True)
+class Application:
+    """Everything a process holds. `start` before the first request, `stop` after the last."""
+
+    settings: Settings
+    folder: DataFolder
+    database: Database
+    files: FileStore
+    index: VectorIndex
+    embedder: Embedder
+    parser: Parser
+    chat_models: list[ChatModel]
+    authenticator: Authenticator
+    documents: DocumentService
+    ingestion: IngestionService
+    jobs: IngestionJobs
+    pipeline: Pipeline
+    retrieval: RetrievalService
+    reconciler: Reconciler
+    answers: AnswerService
+    conversations: ConversationService
+    health: HealthService
+    index_was_lost: bool
+    _closing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Warm what a first question needs, start background work, and close gaps between the truth and the index."""
+        await self.documents.ensure_default_collection(local_administrator())
+        await self.retrieval.warm()
+        await self.jobs.start()
+        if self.index_was_lost:
+            await self.reconciler.rebuild()
+        else:
+            self._closing = asyncio.create_task(self._close_gaps(), name="reconcile")
+        await self.health.start()
+
+    async def stop(self) -> None:
+        """Let go in the reverse order; what is under way stays where it is, in SQL, for the next start."""
+        self.health.draining = True
+        await self.health.stop()
+        if self._closing is not None:
+            self._closing.cancel()
+            await asyncio.gather(self._closing, return_exceptions=True)
+        await self.jobs.stop()
+        await self.parser.close()
+        for model in self.chat_models:
+            await model.close()
+        await self.embedder.close()
+        await self.index.close()
+        await self.database.close()
+        self.folder.unlock()
+
+    async def status(self) -> dict[str, Any]:
+        """What `/status` shows: documents, queue, index and how answers are made."""
+        counts = await self.documents.counts(local_administrator())
+        index = await self.index.count()
+        waiting, since = await self.reconciler.backlog()
+        lag = (utc_now() - since).total_seconds() if since else 0.0
+        return {
+            "documents": counts,
+            "queue": await self.pipeline.backlog(),
+            "index": {
+                "chunks": index.points,
+                "vectors": index.with_vectors,
+                "waiting_changes": waiting,
+                "lag_seconds": round(lag, 3),
+            },
+            "loops": self.jobs.state(),
+            "embedding_model": self.embedder.name,
+            "answer_models": self.answers.models,
+            "answer_mode": "full" if self.answers.models else "extractive",
+        }
+
+    async def _close_gaps(self) -> None:
+        gap = await self.reconciler.reconcile()
+        if not gap.closed:
+            _log.info("index_reconciled", missing=len(gap.missing), orphans=len(gap.orphans))
+
+
+async def build(settings: Settings) -> Application:
+    """Open everything that the settings name. Raises RagkeeperError subclasses that say what to do; holds nothing then."""
+    folder = DataFolder(settings.data_dir)
+    folder.create()
+    folder.lock()
+    try:
+        return await _assemble(settings, folder)
+    except BaseException:
+        folder.unlock()
+        raise
+
+
+async def _assemble(settings: Settings, folder: DataFolder) -> Application:
+    database = Database(settings.sql_url)
+    await _prepare_schema(database)
+    files = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
+    files.prepare()
+    embedder = await engines.open_embedder(settings)
+    index, lost = await _open_index(settings, folder, embedder.dimension)
+    chat_models = engines.chat_models(settings)
+
+    writer = OutboxWriter(utc_now)
+    documents = DocumentService(database, files, writer, utc_now)
+    drain = OutboxDrain(database, index, documents, embedder.name)
+    parser = engines.parser(settings)
+    pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
+    jobs = IngestionJobs(pipeline, drain, writer, index, settings.parser_workers)
+    retrieval = RetrievalService(
+        database,
+        index,
+        embedder,
+        documents,
+        _search_options(settings),
+        transforms=engines.transforms(settings, chat_models),
+        reranker=engines.reranker(settings, chat_models),
+    )
+    answers = AnswerService(
+        retrieval,
+        engines.extractor(settings, embedder),
+        engines.writers(settings, chat_models, embedder),
+        AnswerOptions(_PASSAGES, settings.stream_timeout),
+    )
+    return Application(
+        settings=settings,
+        folder=folder,
+        database=database,
+        files=files,
+        index=index,
+        embedder=embedder,
+        parser=parser,
+        chat_models=chat_models,
+        authenticator=ApiKeyAuthenticator(api_key(settings, folder)),
+        documents=documents,
+        ingestion=IngestionService(documents, files, jobs.wake),
+        jobs=jobs,
+        pipeline=pipeline,
+        retrieval=retrieval,
+        reconciler=Reconciler(database, index, writer, drain, embedder.name),
+        answers=answers,
+        conversations=ConversationService(database, answers, retrieval, utc_now),
+        health=HealthService(probes.probes(database, index, embedder, chat_models), utc_now),
+        index_was_lost=lost,
+    )
+
+
+def api_key(settings: Settings, folder: DataFolder) -> str:
+    return settings.api_key.get_secret_value() if settings.api_key else folder.api_key()
+
+
+async def _prepare_schema(database: Database) -> None:
+    """An empty database gets its schema; an old one is left for `ragkeeper db upgrade`, a deliberate act."""
+    if await current_revision(database) is None:
+        await upgrade_schema(database)
+    await require_current(database)
+
+
+async def _open_index(settings: Settings, folder: DataFolder, dimension: int) -> tuple[VectorIndex, bool]:
+    """The index, and whether it had to be begun anew: it is derived, so a damaged or foreign one is put aside."""
+    try:
+        return await engines.open_index(folder.index, dimension, settings.lexical_language), False
+    except (IndexMismatch, IndexUnreadable) as error:
+        aside = folder.index.with_name(f"index-aside-{utc_now():%Y%m%dT%H%M%S}")
+        _log.warning("index_put_aside", reason=error.message, folder=str(aside))
+        await asyncio.to_thread(shutil.move, folder.index, aside)
+        return await engines.open_index(folder.index, dimension, settings.lexical_language), True
+
+
+def _search_options(settings: Settings) -> SearchOptions:
+    return SearchOptions(
+        top_k=settings.retrieval_top_k,
+        candidates=settings.retrieval_candidates,
+        fusion=settings.fusion_method,
+        dense_weight=settings.fusion_dense_weight,
+        longest_query=settings.max_question_characters,
+    )

@@ -1,0 +1,44 @@
+"""The HTTP application: middleware order and every feature's routes."""
+
+from fastapi import FastAPI
+
+from ragkeeper import __version__
+from ragkeeper.answers.routes import openai_routes
+from ragkeeper.conversations.routes import chat_routes
+from ragkeeper.documents.routes import document_routes
+from ragkeeper.entrypoints.build import Application
+from ragkeeper.http.errors import install_error_handlers
+from ragkeeper.http.middleware import BodyLimit, RequestEnvelope
+from ragkeeper.ingestion.routes import upload_routes
+from ragkeeper.operations.health.routes import health_routes
+from ragkeeper.retrieval.routes import search_routes
+
+_MEGABYTE = 1_000_000
+# Room for a form's other fields beside the file.
+_FORM_BYTES = _MEGABYTE
+_LARGEST_JSON = 50 * _MEGABYTE
+
+
+def create_app(application: Application) -> FastAPI:
+    app = FastAPI(
+        title="ragkeeper",
+        version=__version__,
+        summary="Answers questions from your own documents with citations that can be checked.",
+        redoc_url=None,
+    )
+    app.state.authenticator = application.authenticator
+    install_error_handlers(app)
+    settings = application.settings
+    app.add_middleware(
+        BodyLimit,
+        file_bytes=settings.max_upload_mb * _MEGABYTE + _FORM_BYTES,
+        other_bytes=min(_LARGEST_JSON, settings.max_upload_mb * _MEGABYTE),
+    )
+    app.add_middleware(RequestEnvelope)
+    app.include_router(health_routes(application.health, application.status, __version__))
+    app.include_router(upload_routes(application.ingestion))
+    app.include_router(document_routes(application.documents, application.files))
+    app.include_router(search_routes(application.retrieval))
+    app.include_router(chat_routes(application.conversations))
+    app.include_router(openai_routes(application.answers, application.embedder))
+    return app

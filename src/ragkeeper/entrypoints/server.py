@@ -1,0 +1,131 @@
+"""Run the server: on a port for everybody, or on a private socket for one command."""
+
+import asyncio
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.settings import Settings
+from ragkeeper.entrypoints.build import Application, build
+from ragkeeper.entrypoints.http import create_app
+from ragkeeper.http.errors import PortInUse
+
+_log = structlog.get_logger()
+
+_DRAIN_SECONDS = 10
+
+
+def serve(settings: Settings) -> None:
+    """Serve until a signal says stop. Raises RagkeeperError when the server cannot start."""
+    listener = _listen(settings.host, settings.port)
+    with asyncio.Runner(loop_factory=uvicorn_loop()) as runner:
+        runner.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    application = await build(settings)
+    # Forms are spooled beside the originals: never into a small or memory-backed /tmp.
+    tempfile.tempdir = str(application.folder.files / "incoming")
+    try:
+        await application.start()
+        host, port = listener.getsockname()[:2]
+        url = f"http://{host}:{port}"
+        application.folder.announce(url)
+        _log.info("serving", url=url, data=str(settings.data_dir.resolve()))
+        await _server(application).serve(sockets=[listener])
+    finally:
+        await application.stop()
+
+
+def _server(application: Application, uds: str | None = None) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(application),
+        uds=uds,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+def uvicorn_loop() -> type[asyncio.AbstractEventLoop] | None:
+    """The event loop class that uvicorn would choose."""
+    found = uvicorn.Config("").get_loop_factory()
+    return found  # type: ignore[return-value]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise PortInUse(host=host, port=port, reason=error.strerror or error) from error
+
+
+@contextmanager
+def serve_privately(settings: Settings) -> Iterator[Path]:
+    """The server in a thread of this process, on a socket only this user can open: for commands without a server."""
+    with tempfile.TemporaryDirectory(prefix="ragkeeper-") as folder:
+        private = _PrivateServer(settings, Path(folder) / "socket")
+        private.start()
+        try:
+            yield private.path
+        finally:
+            private.stop()
+
+
+class _PrivateServer:
+    def __init__(self, settings: Settings, path: Path) -> None:
+        self.path = path
+        self._settings = settings
+        self._started = threading.Event()
+        self._error: RagkeeperError | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread(target=self._run, name="private-server")
+
+    def start(self) -> None:
+        """Raises what building the application raises."""
+        self._thread.start()
+        self._started.wait()
+        if self._error is not None:
+            self._thread.join()
+            raise self._error
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        try:
+            application = await build(self._settings)
+        except RagkeeperError as error:
+            self._error = error
+            self._started.set()
+            return
+        try:
+            await application.start()
+            self._server = _server(application, str(self.path))
+            announce = asyncio.create_task(self._announce(self._server))
+            await self._server.serve()
+            announce.cancel()
+        finally:
+            self._started.set()
+            await application.stop()
+
+    async def _announce(self, server: uvicorn.Server) -> None:
+        while not server.started:
+            await asyncio.sleep(0.005)
+        self._started.set()

@@ -1,0 +1,1 @@
+"""Is it well, and what can it do right now?"""
