@@ -1,0 +1,50 @@
+"""What can be wrong with a search index."""
+
+from ragkeeper.core.errors import RagkeeperError, Unavailable
+
+
+class IndexMismatch(RagkeeperError):
+    """The search index in {path} was made with {setting} {stored}, but {wanted} is asked for."""
+
+    code = "index_mismatch"
+    status = 503
+    fix = "Set {setting} back to {stored}, or rebuild the index from the database: `ragkeeper reindex`."
+
+
+class IndexUnreadable(RagkeeperError):
+    """The search index in {path} cannot be read: {reason}."""
+
+    code = "index_unreadable"
+    status = 503
+    fix = "Nothing is lost: rebuild the index from the database with `ragkeeper reindex`."
+
+
+class IndexInUse(RagkeeperError):
+    """The search index in {path} is open in another process."""
+
+    code = "index_in_use"
+    status = 503
+    fix = "Stop the other ragkeeper process on this data folder, or talk to it instead."
+
+
+class IndexFailed(Unavailable):
+    """The search index failed: {reason}."""
+
+    code = "index_failed"
+    fix = "Look for a full disk first (`ragkeeper doctor`); then rebuild the index: `ragkeeper reindex`."
+
+
+class OptimizeFailed(IndexFailed):
+    """The search index could not be optimized: {reason}."""
+
+    code = "index_optimize_failed"
+    fix = (
+        "Searches still answer, only more slowly. Look for a lack of memory or disk space (twice the index is needed)."
+    )
+
+
+class VectorUnusable(RagkeeperError):
+    """A vector of {dimension} finite numbers is needed, this one is not: {reason}."""
+
+    code = "vector_unusable"
+    fix = "The embedding model and the index do not belong together; check the model's dimension."

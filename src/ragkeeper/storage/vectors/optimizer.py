@@ -1,0 +1,59 @@
+"""Optimize a shard in a process of its own: `python -m ragkeeper.storage.vectors.optimizer FOLDER`.
+
+The engine keeps the interpreter's lock while it optimizes, which would stop a server for a minute and more.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from qdrant_edge import EdgeShard
+
+from ragkeeper.storage.vectors.errors import OptimizeFailed
+from ragkeeper.storage.vectors.layout import sync_tree
+
+_NICENESS: Final = 10
+_PR_SET_PDEATHSIG: Final = 1
+
+
+async def optimize_in_child(path: Path) -> None:
+    """Optimize the shard in `path`, which nobody has open. OptimizeFailed; cancelling leaves no process behind."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", __name__, str(path)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        _, errors = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode != 0:
+        last_line = errors.decode(errors="replace").strip().rpartition("\n")[2]
+        raise OptimizeFailed(reason=last_line or f"its process ended with {child.returncode}")
+
+
+def main(path: Path) -> None:
+    _end_with_parent()
+    os.nice(_NICENESS)
+    shard = EdgeShard.load(str(path))
+    shard.optimize()
+    shard.flush()
+    shard.close()
+    sync_tree(path)
+
+
+def _end_with_parent() -> None:
+    """Where the system can do it, end this process as soon as the server that started it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
