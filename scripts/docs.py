@@ -18,6 +18,8 @@ import ragkeeper
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.settings import Settings
 from scripts.guides import guides_page
+from scripts.http_page import http_page
+from scripts.tables import table
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -30,7 +32,7 @@ def settings_page() -> str:
         "# Settings\n\n"
         "A setting is an environment variable or a line of the `.env` file in the working folder; the environment "
         "wins. An unknown `RAG_*` name stops the start with the nearest known name.\n\n"
-        + _table(("name", "default", "meaning"), rows)
+        + table(("name", "default", "meaning"), rows)
         + "\nEach name in `RAG_LLM_PROVIDERS` has settings of its own: `RAG_LLM_<NAME>_BASE_URL`, "
         "`RAG_LLM_<NAME>_MODEL` and, where the provider asks for one, `RAG_LLM_<NAME>_API_KEY`.\n"
     )
@@ -71,7 +73,7 @@ def errors_page() -> str:
         "# Errors\n\n"
         "Every failure has a code that does not change. HTTP answers carry it as problem details (RFC 9457); "
         "the command line prints it behind the message. `{…}` stands for a value of the case at hand.\n\n"
-        + _table(("code", "HTTP status", "message", "what to do"), rows)
+        + table(("code", "HTTP status", "message", "what to do"), rows)
     )
 
 
@@ -103,18 +105,10 @@ def _subclasses(parent: type[RagkeeperError]) -> Iterable[type[RagkeeperError]]:
             yield from _subclasses(child)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "".join("| " + " | ".join(_cell(cell) for cell in line) + " |\n" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
+    "http.md": http_page,
     "guides.md": guides_page,
 }
 
