@@ -27,6 +27,8 @@ _CANDIDATE = re.compile(
 )
 _WORD_BEFORE = re.compile(r"[^\s(\[\"'„“«]{1,24}\Z")
 _NEXT_WORD = re.compile(r"\s*[\"'„“”«»‚‘(\[¿¡*_]*([^\W_]+)?")
+_INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
+_NEXT_INITIAL = re.compile(r"\s+[^\W\d_]\.")
 _ROW_OR_HEADING = re.compile(r"[^\S\n]*(?:\||#{1,6}[^\S\n])")
 
 
@@ -38,7 +40,7 @@ def _words(*lines: str) -> frozenset[str]:
 _OPEN = _words(
     # titles and names
     "mr mrs ms dr drs prof rev hon st ste gen col lt sgt capt cmdr gov sen rep pres hr hrn fr frl dipl ing mag",
-    "sra srta dra dña ud uds mme mlle mgr sig dott avv",
+    "ee sra srta dra dña ud uds mme mlle mgr sig dott avv",
     # references
     "fig figs eq eqs sect chap ch nos nr núm vol vols pp abb ziff kap eds hrsg cf vgl al refs suppl s.o s.u",
     # glue between words
@@ -53,6 +55,7 @@ _EITHER = _words(
     "b.c a.d ph.d m.d b.a m.a n.y l.a n.chr v.chr sp spp subsp min max std mio mrd tsd hrs",
     "jan feb mär mar apr jun jul aug sep sept okt oct nov dez dec",
 )
+_ABBREVIATIONS = _OPEN | _EITHER
 _STARTERS = _words(
     # English
     "a an the this that these those it he she we they i you in on at as by for from if when while after before",
@@ -115,18 +118,31 @@ def _closes_sentence(text: str, start: int, mark_start: int, end: int, mark: str
         return True
     if word.isdigit():
         return not _is_ordinal(text, start, mark_start, end, word)
-    key = word.lower()
-    if key in _OPEN:
-        return False
-    if key in _NUMBERED and next_word[:1].isdigit():
-        return False
     if next_word[:1].islower():
         # Short words may be abbreviations not listed here, except in text that begins no sentence with a capital.
         is_word = len(word) > _SHORT_WORD or _word_after(text, start)[:1].islower()
-        return is_word and "." not in word and key not in _EITHER
-    if key in _EITHER or _is_initial(word):
-        return next_word.lower() in _STARTERS
-    return True
+        return is_word and "." not in word and word.lower() not in _ABBREVIATIONS
+    return not _is_abbreviation(word, next_word) and not _is_followed_initial(text, start, mark_start, end, word)
+
+
+def _is_abbreviation(word: str, next_word: str) -> bool:
+    """Whether the full stop after `word` belongs to it, given that a capital, a figure or a mark follows."""
+    key = word.lower()
+    if word.isupper() and len(word) > 1 and key != "ee":
+        return False  # HR, MS: an acronym, not Hr. or ms.
+    if key in _OPEN or (key in _NUMBERED and next_word[:1].isdigit()):
+        return True
+    return key in _EITHER and next_word.lower() not in _STARTERS
+
+
+def _is_followed_initial(text: str, start: int, mark_start: int, end: int, word: str) -> bool:
+    """`J. Smith`, `U.S. Army` and `z. B.`, not `for 1 h. Then` and `vitamin C. The`."""
+    if not _INITIALS.fullmatch(word):
+        return False
+    if word.islower() and len(word) == 1 and text[max(start, mark_start - 3) : mark_start - 1].strip()[-1:].isdigit():
+        return False
+    next_word = _word_after(text, end)
+    return next_word.lower() not in _STARTERS or bool(_NEXT_INITIAL.match(text, end))
 
 
 def _word_before(text: str, start: int, mark_start: int) -> str:
@@ -137,11 +153,6 @@ def _word_before(text: str, start: int, mark_start: int) -> str:
 def _word_after(text: str, end: int) -> str:
     found = _NEXT_WORD.match(text[end : end + 40])
     return (found and found.group(1)) or ""
-
-
-def _is_initial(word: str) -> bool:
-    """`J.` and `U.S.`: one letter, alone or after another full stop."""
-    return word[-1:].isalpha() and (len(word) == 1 or word[-2] in ".-")
 
 
 def _is_ordinal(text: str, start: int, mark_start: int, end: int, number: str) -> bool:

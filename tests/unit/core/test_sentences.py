@@ -20,6 +20,8 @@ def sentences(text: str) -> list[str]:
         ["We lived in the U.S.", "The house was sold.", "J. R. Smith bought it."],
         ["Rates fell vs. last year, e.g. in Europe.", "“Really?” he said.", "“Yes.”", "She left."],
         ["Jones et al. 2019 agree.[3, 4]", "Others, cf. Sect. 2.1, do not.", "Is it so?", "No."],
+        ["We thank E. I. du Pont and J.-P. Roux.", "It boiled for 1 h. in HR.", "Vitamin C was in TNF-α.", "Done."],
+        ["It boiled for 1 h.", "Then came vitamin C.", "The rest followed."],
         ["it works.", "then it has run.", "ok."],
         ["The strain Vibrio spp. grew with E. coli var. communis at 37 °C.", "It ended at 5 p.m. on Dec. 24."],
         [
@@ -28,7 +30,7 @@ def sentences(text: str) -> list[str]:
             "Prof. Dr. Müller kam.",
         ],
         ["Im 19. Jahrhundert war das usw. üblich.", "Die Gesellschaft m.b.H. zahlte 1.234,50 € an Hrn. Maier."],
-        ["¿Qué es?", "El Sr. García vive en EE.UU. desde 1990.", "¡No lo sabe!"],
+        ["¿Qué es?", "El Sr. García vive en EE.UU. en los EE. UU. desde 1990.", "¡No lo sabe!"],
         ["今日は。", "明日は晴れ！", "「はい。」", "そう。"],
         ["यह एक वाक्य है।", "यह दूसरा है।"],
         ["ما هذا؟", "هذا كتاب."],
