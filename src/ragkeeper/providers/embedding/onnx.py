@@ -18,15 +18,25 @@ from typing import TypeVar
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NoSuchFile
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NoSuchFile,
+)
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    NotImplemented as NotImplementedOperator,
+)
 
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.providers.embedding.port import Vectors
+from ragkeeper.providers.embedding.rules import mean_direction, refuse_longer, writable
 from ragkeeper.providers.embedding.tokenizer import SHIPPED_MODEL, load_tokenizer, token_spans
-from ragkeeper.providers.embedding.vectors import mean_direction, refuse_longer
 
 MODEL_FILE = "model.int8.onnx"
 MOST_THREADS = 4
+LOAD_ERRORS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplementedOperator)
 TokenIds = NDArray[np.int64]
 Result = TypeVar("Result")
 
@@ -95,7 +105,7 @@ class OnnxEmbedder:
         return mean_direction(np.stack([self._infer(window) for window in windows]))
 
     def _token_ids(self, text: str) -> TokenIds:
-        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+        return np.array(self._tokenizer.encode(writable(text), add_special_tokens=False).ids, np.int64)
 
     def _infer(self, ids: TokenIds) -> Vectors:
         start, end = self._frame
@@ -117,7 +127,7 @@ def _open_session(path: Path) -> onnxruntime.InferenceSession:
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except (Fail, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
+    except LOAD_ERRORS as error:
         raise EmbedderUnavailable(name=path.parent.name, reason=f"{path} cannot be loaded ({error})") from error
 
 

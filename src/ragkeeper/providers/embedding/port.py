@@ -10,8 +10,8 @@ Vectors: TypeAlias = NDArray[np.float32]
 class Embedder(Protocol):
     """Turns texts into vectors of unit length, so that the dot product of two is their cosine similarity.
 
-    The same text always gives the same vector, whatever it is embedded together with. Vectors of embedders with
-    different names must never be compared.
+    The same text gives the same vector, whatever it is embedded together with. Vectors of embedders with different
+    names must never be compared.
     """
 
     @property

@@ -5,6 +5,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
+from ragkeeper.providers.embedding.rules import writable
 
 SHIPPED_MODEL = Path(__file__).parent / "minilm"
 TOKENIZER_FILE = "tokenizer.json"
@@ -26,4 +27,4 @@ def load_tokenizer(folder: Path = SHIPPED_MODEL) -> Tokenizer:
 
 def token_spans(tokenizer: Tokenizer, text: str) -> list[tuple[int, int]]:
     """Character span of each token of the text, special tokens left out."""
-    return list(tokenizer.encode(text, add_special_tokens=False).offsets)
+    return list(tokenizer.encode(writable(text), add_special_tokens=False).offsets)

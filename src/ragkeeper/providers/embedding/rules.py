@@ -1,4 +1,4 @@
-"""The few rules about vectors and windows that all embedders share."""
+"""What all embedders have in common: unit length, nothing cut, long questions in windows."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,6 +25,11 @@ def mean_direction(vectors: Vectors) -> Vectors:
 def refuse_longer(name: str, tokens: int, limit: int) -> None:
     if tokens > limit:
         raise TextTooLong(name=name, tokens=tokens, limit=limit)
+
+
+def writable(text: str) -> str:
+    """The same text, as long as before, with `?` for lone surrogates: JSON may carry them, UTF-8 cannot."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def text_windows(text: str, spans: Sequence[Span], size: int) -> list[str]:
