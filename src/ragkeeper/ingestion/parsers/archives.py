@@ -12,22 +12,25 @@ RATIO_FROM_BYTES = 64 << 20
 _STEP = 1 << 20
 
 
-def open_measured(data: bytes, expanded_bytes: int) -> zipfile.ZipFile:
-    """Return the zip after unpacking it once into nothing; raises ExpansionTooLarge, FileDamaged, FileEncrypted.
+def open_listed(data: bytes) -> zipfile.ZipFile:
+    """Return the zip with its directory read and nothing unpacked; raises FileDamaged."""
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise FileDamaged(kind="file", reason=f"its zip container cannot be opened ({error})") from error
+
+
+def measure(archive: zipfile.ZipFile, size: int, expanded_bytes: int) -> None:
+    """Unpack the zip of `size` bytes once into nothing; raises ExpansionTooLarge, FileDamaged, FileEncrypted.
 
     Declared sizes are checked first (cheap), then what really comes out, because a reader that trusts the declared size
     is what a bomb is made for. Entries that share bytes are refused: no writer makes them.
     """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
-        raise FileDamaged(kind="file", reason=f"its zip container cannot be opened ({error})") from error
     entries = archive.infolist()
-    _check_declared(entries, len(data), expanded_bytes)
+    _check_declared(entries, size, expanded_bytes)
     _check_overlap(entries)
     for entry in entries:
         _check_actual(archive, entry)
-    return archive
 
 
 def _check_declared(entries: list[zipfile.ZipInfo], size: int, limit: int) -> None:

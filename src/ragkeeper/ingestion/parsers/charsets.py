@@ -1,9 +1,10 @@
 """Bytes of text in whatever encoding to a string: byte order marks, then UTF-8, then UTF-16, then the likeliest of the rest."""
 
+import bisect
 import codecs
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -13,9 +14,19 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Order breaks ties: the first of equally plausible encodings wins.
-_CANDIDATES = ("cp932", "euc_jp", "gb18030", "euc_kr", "big5", "cp1251", "koi8_r", "cp1252", "cp1250", "cp1253",
-               "cp1255", "cp1256", "iso8859_15", "mac_roman")  # fmt: skip
+_CANDIDATES = ("cp932", "euc_jp", "gb18030", "euc_kr", "big5", "cp1255", "cp1251", "koi8_r", "cp1252", "cp1250", "cp1253",
+               "cp1256", "iso8859_15")  # fmt: skip
+# First code point of each range and the script it holds; "other" scripts are rare enough to mark a wrong guess.
+_SCRIPTS = (
+    (0x0000, "latin"), (0x0250, "other"), (0x0370, "greek"), (0x0400, "cyrillic"), (0x0530, "other"), (0x0590, "hebrew"),
+    (0x0600, "arabic"), (0x0700, "other"), (0x1E00, "latin"), (0x1F00, "greek"), (0x2000, "other"), (0x3001, "kana"),
+    (0x3003, "other"), (0x3040, "kana"), (0x3100, "other"), (0x4E00, "han"), (0xA000, "other"), (0xAC00, "hangul"),
+    (0xD7A4, "other"),
+)  # fmt: skip
+_SCRIPT_STARTS = [start for start, _ in _SCRIPTS]
+_PUNCTUATION = frozenset("\u201c\u201d\u2018\u2019\u201a\u201e\u2013\u2014\u2026€£§°«»·•©®½¼¾¿¡\xa0™±²³µ¶")
 _SAMPLE = 40_000
+_PLAUSIBLE = 0.6
 _DECLARED = re.compile(rb"""(?:charset\s*=\s*|encoding\s*=\s*)["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 
@@ -28,6 +39,8 @@ class Decoded:
     """characters that had no meaning in the encoding and are U+FFFD now"""
     guessed: bool
     """nothing in the file says that this is the encoding"""
+    plausible: bool = True
+    """False when no known encoding makes words of the bytes"""
 
 
 def decode(data: bytes, declared: str | None = None) -> Decoded:
@@ -35,18 +48,22 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return _decoded(data, encoding, guessed=False)
+    wide = _wide_encoding(data)  # before UTF-8, to which the zeros of UTF-16 are valid too
+    if wide:
+        return _decoded(data, wide, guessed=True)
     try:
         return Decoded(data.decode(), "utf-8", 0, guessed=False)
     except UnicodeDecodeError:
         pass
-    wide = _wide_encoding(data)
-    if wide:
-        return _decoded(data, wide, guessed=True)
     if declared and _is_known(declared) and _fits(data, declared):
         return _decoded(data, declared, guessed=False)
     if data.count(b"\0") == 0 and _broken_share(data) < 0.001:  # noqa: PLR2004  one bad byte in a thousand is damage
         return _decoded(data, "utf-8", guessed=True)
-    return _decoded(data, _likeliest(data), guessed=True)
+    if _is_ebcdic(data):
+        return _decoded(data, "cp500", guessed=True)
+    score, encoding = _likeliest(data)
+    guess = _decoded(data, encoding, guessed=True)
+    return replace(guess, plausible=score >= _PLAUSIBLE and guess.replaced <= len(data) // 100)
 
 
 def declared_encoding(head: bytes) -> str | None:
@@ -59,8 +76,9 @@ def looks_like_text(data: bytes) -> bool:
     """Whether a person could read this; pass the beginning of the file."""
     if not data:
         return False
-    text = decode(data).text
-    return len(_CONTROLS.findall(text)) <= len(text) // 100
+    decoded = decode(data)
+    text = decoded.text
+    return decoded.plausible and len(_CONTROLS.findall(text)) <= len(text) // 100
 
 
 def _decoded(data: bytes, encoding: str, *, guessed: bool) -> Decoded:
@@ -99,45 +117,56 @@ def _wide_encoding(data: bytes) -> str | None:
     return None
 
 
-def _likeliest(data: bytes) -> str:
+def _is_ebcdic(data: bytes) -> bool:
+    """Mainframe text: its space is 0x40, and ASCII's space does not occur."""
     sample = data[:_SAMPLE]
-    scored = [
-        (score, -rank, name) for rank, name in enumerate(_CANDIDATES) if (score := _score(sample, name)) is not None
-    ]
-    return max(scored)[2] if scored else "cp1252"
+    return sample.count(0x40) > len(sample) // 12 and sample.count(0x20) <= len(sample) // 200
 
 
-def _score(sample: bytes, encoding: str) -> float | None:
-    """Mean plausibility of the characters beyond ASCII; None when the bytes cannot be this encoding."""
+def _likeliest(data: bytes) -> tuple[float, str]:
+    sample = data[:_SAMPLE]
+    scores = [(_score(sample, name), -rank, name) for rank, name in enumerate(_CANDIDATES)]
+    score, _, name = max(scores)
+    return score, name
+
+
+def _score(sample: bytes, encoding: str) -> float:
+    """Mean plausibility of the characters beyond ASCII; 0 when the bytes cannot be this encoding."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(sample)
     except UnicodeDecodeError:
-        return None
+        return 0.0
+    spaced = text.count(" ") > len(text) // 20
     beyond = 0
     total = 0.0
     before = " "
     for character in text:
         if character > "\x7f":
             beyond += 1
-            total += _plausibility(character, before)
+            total += _plausibility(character, before, spaced=spaced)
         before = character
-    return total / beyond if beyond else None
+    return total / beyond if beyond else 1.0
 
 
-def _plausibility(character: str, before: str) -> float:
-    point = ord(character)
-    if 0x3040 <= point <= 0x30FF or 0xAC00 <= point <= 0xD7A3 or point in (0x3001, 0x3002):
-        return 1.0
-    if 0x4E00 <= point <= 0x9FFF:
+def _plausibility(character: str, before: str, *, spaced: bool) -> float:
+    """How well a character beyond ASCII fits the one before it, 0 to 1; wrong guesses mix scripts within a word."""
+    script = _script(character)
+    if script in ("kana", "hangul"):
+        return 1.0 if script == "kana" or spaced else 0.6  # Korean has spaces between its words, Chinese has none
+    if script == "han":
         return 0.9 if _is_common_han(character) else 0.3
     kind = unicodedata.category(character)
-    if kind == "Ll":
-        return 0.75 if before.isalpha() or before.isspace() else 0.5
-    if kind in ("Lo", "Lm"):
-        return 0.7 if 0x590 <= point <= 0x6FF else 0.1  # half-width kana and rare scripts are the mark of a wrong guess
+    if not kind.startswith("L"):
+        return 0.8 if character in _PUNCTUATION else 0.0
+    if script == "other" or (before.isalpha() and _script(before) != script):
+        return 0.0
     if kind == "Lu":
-        return 0.1 if before.islower() else 0.6
-    return 0.5 if character in "“”‘’–—…€£§°«»·•©®×½¼¿¡\xa0„™" else 0.0
+        return 0.1 if before.islower() else 0.7
+    return 0.8
+
+
+def _script(character: str) -> str:
+    return _SCRIPTS[bisect.bisect_right(_SCRIPT_STARTS, ord(character)) - 1][1]
 
 
 def _is_common_han(character: str) -> bool:

@@ -2,7 +2,7 @@
 
 import zipfile
 
-from ragkeeper.ingestion.errors import ArchiveRefused, FileEmpty, NoText, OutputTooLarge
+from ragkeeper.ingestion.errors import ArchiveRefused, FileEmpty, FormatUnsupported, NoText, OutputTooLarge
 from ragkeeper.ingestion.parsers import archives, charsets, sniff
 from ragkeeper.ingestion.parsers.formats import images, mail, markup, office, pdf, records, slides, xml_data
 from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions, ParseWarning
@@ -37,14 +37,23 @@ def _read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
         return mail.read_mailbox(data)
     if media_type == sniff.XML:
         return xml_data.read(data)
+    if media_type == sniff.LATEX:
+        return _read_latex(data)
     if media_type in office.KINDS:
         return office.read(data, media_type)
     return _read_text(data, media_type)
 
 
+def _read_latex(data: bytes) -> ParsedDocument:
+    """A fragment without a document body comes back empty; its source is better than nothing."""
+    document = office.read(data, sniff.LATEX)
+    return document if document.text.strip() else _read_text(data, sniff.PLAIN)
+
+
 def _read_zip(data: bytes, options: ParseOptions) -> ParsedDocument:
-    archive = archives.open_measured(data, options.expanded_bytes)
+    archive = archives.open_listed(data)
     media_type = sniff.identify_zip(archive.namelist(), _mimetype(archive))
+    archives.measure(archive, len(data), options.expanded_bytes)
     if media_type == sniff.PPTX:
         return slides.read_pptx(data, archive)
     if media_type == sniff.ODP:
@@ -55,11 +64,16 @@ def _read_zip(data: bytes, options: ParseOptions) -> ParsedDocument:
 
 
 def _mimetype(archive: zipfile.ZipFile) -> bytes:
-    return archive.read("mimetype")[:200] if "mimetype" in archive.namelist() else b""
+    if "mimetype" not in archive.namelist():
+        return b""
+    with archive.open("mimetype") as entry:
+        return entry.read(200)
 
 
 def _read_text(data: bytes, media_type: str) -> ParsedDocument:
     decoded = charsets.decode(data)
+    if not decoded.plausible:
+        raise FormatUnsupported(found="text in an unknown encoding, or binary data")
     if media_type in (sniff.CSV, sniff.TSV):
         document = records.read_csv(decoded.text, media_type)
     elif media_type == sniff.JSON:

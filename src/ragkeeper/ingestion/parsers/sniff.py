@@ -63,7 +63,7 @@ _ZIP_PARTS = (
 )  # fmt: skip
 _ZIP_FOLDERS = (("word/", DOCX), ("ppt/slides/", PPTX), ("xl/worksheets/", XLSX))
 _OLE_STREAMS = (
-    ("EncryptedPackage", ""), ("WordDocument", DOC), ("PowerPoint Document", PPT), ("__properties_version1.0", MSG),
+    ("EncryptedPackage", ""), ("EncryptedSummary", ""), ("WordDocument", DOC), ("PowerPoint Document", PPT), ("__properties_version1.0", MSG),
     ("Workbook", XLS), ("Book", XLS),
 )  # fmt: skip
 _MAIL_HEADER = re.compile(
@@ -74,6 +74,8 @@ _MAIL_NAMES = re.compile(
 )
 _HTML_START = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.I)
 _PDF_HEAD = 1024
+# A PDF whose first line is broken still starts with a comment or an object.
+_PDF_OBJECT = re.compile(rb"\A(?:%[^\n]{0,200}\n){0,3}\s*\d{1,6} \d{1,5} obj\b")
 
 
 def identify(data: bytes, filename: str) -> str:
@@ -98,7 +100,7 @@ def identify(data: bytes, filename: str) -> str:
 
 
 def _by_magic(head: bytes) -> str | None:
-    if b"%PDF-" in head[:_PDF_HEAD]:
+    if b"%PDF-" in head[:_PDF_HEAD] or _PDF_OBJECT.match(head):
         return PDF
     if head.startswith(b"{\\rtf"):
         return RTF
@@ -153,8 +155,9 @@ def identify_zip(names: list[str], mimetype: bytes) -> str:
 
 def identify_ole(data: bytes, filename: str) -> str:
     """Return the media type of an OLE compound file by the names of its streams; raises FileEncrypted, FormatUnsupported."""
+    lowered = data.lower()  # writers do not agree on capitals
     for stream, media_type in _OLE_STREAMS:
-        if stream.encode("utf-16-le") + b"\0\0" in data:
+        if (stream.encode("utf-16-le") + b"\0\0").lower() in lowered:
             if not media_type:
                 raise FileEncrypted(kind="Office document")
             return media_type

@@ -63,7 +63,11 @@ def _tables(lines: list[str]) -> Iterator[tuple[int, int]]:
 
 def _markdown(lines: list[str]) -> Found:
     position, fence, previous, before = 0, "", "", 0
-    for line in lines:
+    front = _front_matter(lines)
+    for place, line in enumerate(lines):
+        if place < front:
+            position += len(line) + 1
+            continue
         mark = _FENCE.match(line)
         if mark and (not fence or mark.group(1).startswith(fence)):
             fence = "" if fence else mark.group(1)[:3]
@@ -75,6 +79,13 @@ def _markdown(lines: list[str]) -> Found:
                 yield 1 if setext.group(1)[0] == "=" else 2, before, before + len(previous), previous.strip()
         previous, before = ("" if fence else line), position
         position += len(line) + 1
+
+
+def _front_matter(lines: list[str]) -> int:
+    """Lines of the metadata block between two rules at the top; 0 when there is none."""
+    if not lines or lines[0].rstrip() != "---":
+        return 0
+    return next((place + 1 for place, line in enumerate(lines[1:200], 1) if line.rstrip() in ("---", "...")), 0)
 
 
 def _can_be_title(line: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ragkeeper.ingestion.parsers import charsets, sniff
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder
-from ragkeeper.ingestion.parsers.formats import engine
+from ragkeeper.ingestion.parsers.formats import engine, markdown_text
 from ragkeeper.ingestion.parsers.formats.nodes import NodeRenderer
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 
@@ -24,7 +24,7 @@ def read(data: bytes, media_type: str) -> ParsedDocument:
     """Return the document; when its tree has lost words that the plain text has, the plain text is used."""
     kind = KINDS.get(media_type, "document")
     if media_type == sniff.HTML:
-        data = _as_utf8(data)
+        return _read_html(_as_utf8(data), kind)
     result = engine.extract_structured(data, media_type, kind)
     builder = DocumentBuilder(media_type)
     nodes = (result.document or {}).get("nodes") or []
@@ -35,7 +35,15 @@ def read(data: bytes, media_type: str) -> ParsedDocument:
     else:
         NodeRenderer(builder).render(nodes)
     document = describe(builder, result.metadata)
-    return document if _keeps_words(document.text, result.content) else _plain(data, media_type, kind)
+    return document if _keeps_words(document.text, result.content) else _from_markdown(result, media_type)
+
+
+def _read_html(data: bytes, kind: str) -> ParsedDocument:
+    """Web pages: kreuzberg's tree loses definition lists and more, its Markdown does not."""
+    result = engine.extract_structured(data, sniff.HTML, kind)
+    builder = DocumentBuilder(sniff.HTML)
+    markdown_text.add(builder, result.content)
+    return describe(builder, result.metadata)
 
 
 def describe(builder: DocumentBuilder, metadata: Any) -> ParsedDocument:
@@ -72,11 +80,10 @@ def _keeps_words(text: str, content: str) -> bool:
     return len(_WORD.findall(text)) >= expected * _KEPT_SHARE - 5
 
 
-def _plain(data: bytes, media_type: str, kind: str) -> ParsedDocument:
-    result = engine.extract_plain(data, media_type, kind)
+def _from_markdown(result: Any, media_type: str) -> ParsedDocument:
     builder = DocumentBuilder(media_type)
-    builder.add(result.content)
-    builder.warn("structure_lost", "Headings and tables of this file could not be told apart; its text is complete.")
+    markdown_text.add(builder, result.content)
+    builder.warn("structure_lost", "Some headings, tables or pages of this file could not be told apart.")
     return describe(builder, result.metadata)
 
 

@@ -1,0 +1,170 @@
+"""Runs a folder of real and hostile files through the confined parser and writes what became of each.
+
+    python bench/files_table.py ../shared/data/files docs/reference/files.md
+
+Where `_expected` holds a reference text (NAME.md), word recall is printed: the share of its words that were found.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from ragkeeper.ingestion.errors import IngestionError
+from ragkeeper.ingestion.parsers.pool import SandboxedParser
+
+_WORD = re.compile(r"[^\W_]{2,}")
+_SKIPPED = frozenset({"_expected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    folder: str
+    name: str
+    outcome: str
+    note: str
+    seconds: float
+    peak_mib: int
+    characters: int
+    recall: float | None
+    warnings: str
+
+
+def words(text: str) -> Counter[str]:
+    return Counter(word.lower() for word in _WORD.findall(text))
+
+
+def recall(text: str, expected: Path) -> float | None:
+    """Share of the reference's words that the text has too; None without a reference."""
+    if not expected.is_file():
+        return None
+    wanted = words(re.sub(r"<!--.*?-->|</?\w+[^>]*>|\]\([^)]*\)", " ", expected.read_text(errors="replace"), flags=re.S))
+    found = words(text)
+    total = sum(wanted.values())
+    return sum(min(count, found[word]) for word, count in wanted.items()) / total if total else None
+
+
+async def measure(parser: SandboxedParser, path: Path, root: Path) -> Row:
+    started = time.perf_counter()
+    folder = path.relative_to(root).parts[0]
+    outcome, note, text, share, warned = "parsed", "", "", None, ""
+    try:
+        document = await parser.parse(path, path.name)
+    except IngestionError as error:
+        outcome, note = error.code, error.message
+    else:
+        text = document.text
+        share = recall(text, root / "_expected" / f"{path.name}.md")
+        if share is None and path.suffix == ".pdf":
+            share = recall(text, root / "_expected" / f"{path.stem}.md")
+        warned = ", ".join(
+            f"{code} {count}" if count > 1 else code for code, count in Counter(w.code for w in document.warnings).items()
+        )
+    seconds = time.perf_counter() - started
+    return Row(folder, path.name, outcome, note, seconds, parser.last_peak_bytes >> 20, len(text), share, warned)
+
+
+async def run(root: Path, only: str) -> list[Row]:
+    files = sorted(
+        path for path in root.glob("*/*") if path.is_file() and path.parent.name not in _SKIPPED and only in str(path)
+    )
+    parser = SandboxedParser(workers=1)
+    await parser.start()
+    rows = [await measure(parser, path, root) for path in files]
+    await parser.close()
+    return rows
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")[:160]
+
+
+def totals(rows: list[Row]) -> list[str]:
+    outcomes = Counter(row.outcome for row in rows)
+    recalls = [row.recall for row in rows if row.recall is not None]
+    lines = ["| outcome | files |", "|---|---:|"]
+    lines += [f"| {outcome} | {count} |" for outcome, count in outcomes.most_common()]
+    lines += [
+        "",
+        f"{len(rows)} files, {sum(row.seconds for row in rows):.0f} s in all, slowest {max(row.seconds for row in rows):.1f} s, "
+        f"largest child {max(row.peak_mib for row in rows)} MiB.",
+    ]
+    if recalls:
+        mean = sum(recalls) / len(recalls)
+        lines.append(f"Word recall against {len(recalls)} reference texts: mean {mean:.3f}, worst {min(recalls):.3f}.")
+    return lines
+
+
+def folders(rows: list[Row]) -> list[str]:
+    lines = [
+        "| folder | files | parsed | refused | seconds | most MiB | characters | word recall |",
+        "|---|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    for folder in sorted({row.folder for row in rows}):
+        mine = [row for row in rows if row.folder == folder]
+        parsed = [row for row in mine if row.outcome == "parsed"]
+        refused = Counter(row.outcome for row in mine if row.outcome != "parsed")
+        recalls = [row.recall for row in mine if row.recall is not None]
+        lines.append(
+            f"| {folder} | {len(mine)} | {len(parsed)} | {', '.join(f'{code} {count}' for code, count in refused.items())} "
+            f"| {sum(row.seconds for row in mine):.1f} | {max(row.peak_mib for row in mine)} "
+            f"| {sum(row.characters for row in mine):,} | {f'{sum(recalls) / len(recalls):.3f}' if recalls else ''} |"
+        )
+    return lines
+
+
+def every_file(rows: list[Row]) -> list[str]:
+    lines = [
+        "| file | outcome | seconds | MiB | characters | recall | remarks |",
+        "|---|---|---:|---:|---:|---:|---|",
+    ]
+    for row in rows:
+        share = "" if row.recall is None else f"{row.recall:.2f}"
+        lines.append(
+            f"| {row.folder}/{cell(row.name)} | {row.outcome} | {row.seconds:.3f} | {row.peak_mib} "
+            f"| {row.characters:,} | {share} | {cell(row.note or row.warnings)} |"
+        )
+    return lines
+
+
+def page(rows: list[Row], conditions: str) -> str:
+    parts = [
+        "# What becomes of 625 real and hostile files",
+        "Generated by `python bench/files_table.py`; do not edit. " + conditions,
+        "\n".join(totals(rows)),
+        "## By folder",
+        "\n".join(folders(rows)),
+        "## Every file",
+        "\n".join(every_file(rows)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("root", type=Path, nargs="?", default=Path("../shared/data/files"))
+    arguments.add_argument("page", type=Path, nargs="?", default=None)
+    arguments.add_argument("--only", default="", help="only files whose path contains this")
+    chosen = arguments.parse_args()
+    rows = asyncio.run(run(chosen.root, chosen.only))
+    conditions = (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"kreuzberg {version('kreuzberg')}, one child process, OCR language eng."
+    )
+    if chosen.page:
+        chosen.page.parent.mkdir(parents=True, exist_ok=True)
+        chosen.page.write_text(page(rows, conditions))
+    else:
+        print("\n".join(every_file(rows)))
+    print(conditions)
+    print("\n".join([*totals(rows), "", *folders(rows)]))
+
+
+if __name__ == "__main__":
+    main()
