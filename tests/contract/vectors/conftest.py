@@ -1,6 +1,7 @@
 """Every index that must keep the contract. Add a line to OPENERS for another one."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,23 @@ async def open_fake(path: Path) -> VectorIndex:
 OPENERS: dict[str, Opener] = {"embedded": open_embedded, "fake": open_fake}
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - a test folder under a random name
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder in memory where the system has one: the engine syncs some sixty files when an index is made."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        yield Path(name)
+
+
 @pytest.fixture(params=OPENERS)
 def opener(request: pytest.FixtureRequest) -> Opener:
     return OPENERS[request.param]
 
 
 @pytest.fixture
-async def index(opener: Opener, tmp_path: Path) -> AsyncIterator[VectorIndex]:
-    opened = await opener(tmp_path / "index")
+async def index(opener: Opener, folder: Path) -> AsyncIterator[VectorIndex]:
+    opened = await opener(folder / "index")
     yield opened
     await opened.close()

@@ -310,13 +310,13 @@ async def test_optimizing_changes_no_answer(index):
     )
 
 
-async def test_a_snapshot_opens_and_answers_the_same(index, opener, tmp_path: Path):
+async def test_a_snapshot_opens_and_answers_the_same(index, opener, folder: Path):
     await index.put_words([words(1, "red fox"), words(2, "blue whale", "secret")])
     await index.put_vectors(vectors(c1=EAST, c2=NORTH))
-    await index.snapshot(tmp_path / "copy")
+    await index.snapshot(folder / "copy")
     expected = await find(index, "fox whale", NORTHEAST)
     await index.put_words([words(3, "fox, later")])
-    copy = await opener(tmp_path / "copy")
+    copy = await opener(folder / "copy")
     assert await find(copy, "fox whale", NORTHEAST) == expected
     await copy.put_words([words(4, "fox, in the copy")])
     await copy.close()

@@ -79,10 +79,9 @@ async def agree_on(index, model: Model, where: IndexFilter) -> None:
     assert {one.chunk_id: one.dense is not None for one in both} == {one: one in model.vectors for one in expected}
 
 
-async def run(opener, operations) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path, model = Path(folder, "index"), Model()
-        index = await opener(path)
+async def run(opener, folder: Path, operations) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        index, model = await opener(Path(own, "index")), Model()
         for name, value in operations:
             await apply(index, model, name, value)
         assert await index.count() == IndexCounts(len(model.entries), len(model.vectors))
@@ -91,7 +90,7 @@ async def run(opener, operations) -> None:
         await index.close()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=st.lists(OPERATIONS, min_size=1, max_size=15))
-def test_an_index_agrees_with_a_plain_dictionary(opener, operations):
-    asyncio.run(run(opener, operations))
+def test_an_index_agrees_with_a_plain_dictionary(opener, folder, operations):
+    asyncio.run(run(opener, folder, operations))
