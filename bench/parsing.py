@@ -2,14 +2,15 @@
 
     python bench/parsing.py --workers 2 --rounds 3 ../shared/data/docugami-sec10q/pdf ../shared/data/files/pdf
 
-Both sides read the same files with the same number of workers and no OCR; the pool's side includes handing over, checking
-and rebuilding every document. Exit status 1 when the pool falls below --at-least of raw.
+Both sides read the same files with the same number of workers and no OCR; the pool's side includes handing
+over, checking and rebuilding every document. Exit status 1 when the pool falls below --at-least of raw.
 """
 
 import argparse
 import asyncio
 import statistics
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -56,24 +57,22 @@ async def run_pool(parser: SandboxedParser, files: list[Path]) -> float:
 
 async def overhead_ms(parser: SandboxedParser, path: Path) -> float:
     """Median milliseconds for a small text file: what a hand-over costs."""
-    path.write_text("A small file.\n")
     times = []
     for _ in range(200):
         started = time.perf_counter()
         await parser.parse(path, path.name)
         times.append(time.perf_counter() - started)
-    path.unlink()
     return statistics.median(times) * 1000
 
 
-async def measure(files: list[Path], workers: int, rounds: int) -> tuple[list[float], list[float], float]:
+async def measure(files: list[Path], small: Path, workers: int, rounds: int) -> tuple[list[float], list[float], float]:
     parser = SandboxedParser(workers=workers, ocr_languages="")
     await parser.start()
     raw, pooled = [], []
     for _ in range(rounds):
         raw.append(await asyncio.to_thread(run_raw, files, workers))
         pooled.append(await run_pool(parser, files))
-    overhead = await overhead_ms(parser, Path("bench-small.txt").resolve())
+    overhead = await overhead_ms(parser, small)
     await parser.close()
     return raw, pooled, overhead
 
@@ -90,7 +89,10 @@ def main() -> int:
     if not files:
         print("no PDF files found in", *folders)
         return 3
-    raw, pooled, overhead = asyncio.run(measure(files, chosen.workers, chosen.rounds))
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as small:
+        small.write("A small file.\n")
+        small.flush()
+        raw, pooled, overhead = asyncio.run(measure(files, Path(small.name), chosen.workers, chosen.rounds))
     print_conditions("kreuzberg")
     print(f"{len(files)} files, {chosen.workers} workers, {chosen.rounds} rounds, median (all)")
     for name, rates in (("raw kreuzberg", raw), ("confined pool", pooled)):

@@ -42,7 +42,7 @@ class FileDamaged(IngestionError):
 
 
 class FormatUnsupported(IngestionError):
-    """This kind of file cannot be read: {found}."""
+    """Files of this kind cannot be read: {found}."""
 
     code = "format_unsupported"
     fix = "Save it as PDF, DOCX, HTML or plain text and send that."

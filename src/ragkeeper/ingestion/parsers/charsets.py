@@ -1,4 +1,4 @@
-"""Bytes of text in whatever encoding to a string: byte order marks, then UTF-8, then UTF-16, then the likeliest of the rest."""
+"""Bytes of text in whatever encoding to a string: byte order marks, UTF-16, UTF-8, then the likeliest of the rest."""
 
 import bisect
 import codecs
@@ -14,20 +14,49 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Order breaks ties: the first of equally plausible encodings wins.
-_CANDIDATES = ("cp932", "euc_jp", "gb18030", "euc_kr", "big5", "cp1255", "cp1251", "koi8_r", "cp1252", "cp1250", "cp1253",
-               "cp1256", "iso8859_15")  # fmt: skip
+_CANDIDATES = (
+    "cp932",
+    "euc_jp",
+    "gb18030",
+    "euc_kr",
+    "big5",
+    "cp1255",
+    "cp1251",
+    "koi8_r",
+    "cp1252",
+    "cp1250",
+    "cp1253",
+    "cp1256",
+    "iso8859_15",
+)
 # First code point of each range and the script it holds; "other" scripts are rare enough to mark a wrong guess.
 _SCRIPTS = (
-    (0x0000, "latin"), (0x0250, "other"), (0x0370, "greek"), (0x0400, "cyrillic"), (0x0530, "other"), (0x0590, "hebrew"),
-    (0x0600, "arabic"), (0x0700, "other"), (0x1E00, "latin"), (0x1F00, "greek"), (0x2000, "other"), (0x3001, "kana"),
-    (0x3003, "other"), (0x3040, "kana"), (0x3100, "other"), (0x4E00, "han"), (0xA000, "other"), (0xAC00, "hangul"),
+    (0x0000, "latin"),
+    (0x0250, "other"),
+    (0x0370, "greek"),
+    (0x0400, "cyrillic"),
+    (0x0530, "other"),
+    (0x0590, "hebrew"),
+    (0x0600, "arabic"),
+    (0x0700, "other"),
+    (0x1E00, "latin"),
+    (0x1F00, "greek"),
+    (0x2000, "other"),
+    (0x3001, "kana"),
+    (0x3003, "other"),
+    (0x3040, "kana"),
+    (0x3100, "other"),
+    (0x4E00, "han"),
+    (0xA000, "other"),
+    (0xAC00, "hangul"),
     (0xD7A4, "other"),
-)  # fmt: skip
+)
 _SCRIPT_STARTS = [start for start, _ in _SCRIPTS]
 _PUNCTUATION = frozenset("\u201c\u201d\u2018\u2019\u201a\u201e\u2013\u2014\u2026€£§°«»·•©®½¼¾¿¡\xa0™±²³µ¶")
 _SAMPLE = 40_000
 _PLAUSIBLE = 0.6
-_DECLARED = re.compile(rb"""(?:charset\s*=\s*|encoding\s*=\s*)["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
+_DAMAGED_SHARE = 0.001  # one bad byte in a thousand is damage, not another encoding
+_DECLARED = re.compile(rb"""(?:charset\s*=\s*|encoding\s*=\s*)["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffd]")
 
 
@@ -57,7 +86,7 @@ def decode(data: bytes, declared: str | None = None) -> Decoded:
         pass
     if declared and _is_known(declared) and _fits(data, declared):
         return _decoded(data, declared, guessed=False)
-    if data.count(b"\0") == 0 and _broken_share(data) < 0.001:  # noqa: PLR2004  one bad byte in a thousand is damage
+    if data.count(b"\0") == 0 and _broken_share(data) < _DAMAGED_SHARE:
         return _decoded(data, "utf-8", guessed=True)
     if _is_ebcdic(data):
         return _decoded(data, "cp500", guessed=True)
@@ -88,8 +117,8 @@ def _decoded(data: bytes, encoding: str, *, guessed: bool) -> Decoded:
 
 def _is_known(encoding: str) -> bool:
     try:
-        return codecs.lookup(encoding)._is_text_encoding  # noqa: SLF001  the only way to tell text codecs from zip and hex
-    except LookupError:
+        return isinstance("".encode(encoding), bytes)
+    except (LookupError, UnicodeError):  # unknown, or a codec that is no text encoding, such as zip and hex
         return False
 
 

@@ -102,7 +102,7 @@ class Child:
             await asyncio.wait_for(child._greet(), _START_SECONDS)
         except BaseException as error:
             await child.stop()
-            if isinstance(error, TimeoutError | OSError | frames.MalformedFrame | asyncio.IncompleteReadError):
+            if isinstance(error, TimeoutError | OSError | frames.MalformedFrameError | asyncio.IncompleteReadError):
                 raise ParserUnavailable(
                     reason=child._last_words() or str(error) or "it did not start in time"
                 ) from error
@@ -118,7 +118,7 @@ class Child:
             self._process = await asyncio.create_subprocess_exec(
                 *self._limits.command,
                 self._limits.argument(),
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
                 cwd=self._folder,
@@ -130,7 +130,7 @@ class Child:
         header, _ = await self._receive()
         self.missing = tuple(map(str, header.get("missing", ())))
         if any(name.startswith("network") for name in self.missing) and not self._limits.allow_unconfined:
-            raise frames.MalformedFrame(f"this machine offers no protection: {'; '.join(self.missing)}")
+            raise frames.MalformedFrameError(f"this machine offers no protection: {'; '.join(self.missing)}")
 
     @property
     def alive(self) -> bool:
@@ -141,7 +141,7 @@ class Child:
         return self._process.pid
 
     async def read(self, handle: int, filename: str) -> ParsedDocument:
-        """Have the child read an open file; raises subclasses of IngestionError. The child is dead after a limit broke."""
+        """Have the child read an open file; raises subclasses of IngestionError. A broken limit ends the child."""
         self.files += 1
         self.peak_bytes = 0
         watch = asyncio.create_task(self._watch())
@@ -157,7 +157,7 @@ class Child:
         except (OSError, asyncio.IncompleteReadError) as error:
             await self._kill()
             raise self._cause_of_death() from error
-        except frames.MalformedFrame as error:
+        except frames.MalformedFrameError as error:
             await self._kill()
             raise ParserCrashed(reason=f"its answer made no sense ({error})") from error
         except asyncio.CancelledError:
@@ -172,7 +172,7 @@ class Child:
         header = json.loads(await self._replies.readexactly(header_length))
         body = await self._replies.readexactly(text_length)
         if not isinstance(header, dict):
-            raise frames.MalformedFrame("the header is not an object")
+            raise frames.MalformedFrameError("the header is not an object")
         return header, body.decode("utf-8", "replace")
 
     def _understand(self, header: Mapping[str, Any], text: str) -> ParsedDocument:
@@ -247,8 +247,8 @@ def _error_of(header: Mapping[str, Any]) -> IngestionError:
     known = errors.by_code().get(str(header["error"]))
     fields = header.get("fields")
     if known is None or not isinstance(fields, dict):
-        raise frames.MalformedFrame(f"unknown error {header['error']!r}")
+        raise frames.MalformedFrameError(f"unknown error {header['error']!r}")
     try:
         return known(**{str(name): str(value) for name, value in fields.items()})
     except (KeyError, IndexError) as error:
-        raise frames.MalformedFrame(f"error {header['error']!r} lacks {error}") from error
+        raise frames.MalformedFrameError(f"error {header['error']!r} lacks {error}") from error

@@ -1,4 +1,4 @@
-"""What a parser process gives up before it sees a hostile file: network, programs, other processes, files, memory, time.
+"""What a parser process gives up before it sees a hostile file: network, programs, files, memory, time.
 
 Seccomp and Landlock through ctypes, so no privilege and no package is needed. Numbers come from Linux's own headers
 (`asm/unistd.h`, `linux/seccomp.h`, `linux/landlock.h`, `linux/prctl.h`).
@@ -36,14 +36,22 @@ class Machine:
     seccomp: int
 
 
-# socket connect accept bind listen accept4 · fork vfork execve execveat · kill ptrace process_vm_readv/writev pidfd_open
-# pidfd_send_signal pidfd_getfd · unshare setns mount · io_uring_setup (it opens sockets past seccomp) bpf userfaultfd
-# perf_event_open add_key keyctl
+# Refused, in this order: socket connect accept bind listen accept4 · fork vfork (x86 only) execve execveat · kill
+# ptrace process_vm_readv process_vm_writev pidfd_open pidfd_send_signal pidfd_getfd · unshare setns mount ·
+# io_uring_setup (it opens sockets past seccomp) bpf userfaultfd perf_event_open add_key keyctl.
 _MACHINES = {
-    "x86_64": Machine(0xC000003E, (41, 42, 43, 49, 50, 288, 57, 58, 59, 322, 62, 101, 310, 311, 434, 424, 438, 272, 308, 165,
-                                   425, 321, 323, 298, 248, 250), 56, 435, 317),
-    "aarch64": Machine(0xC00000B7, (198, 203, 202, 200, 201, 242, 221, 281, 129, 117, 270, 271, 434, 424, 438, 97, 268, 40,
-                                    425, 280, 282, 241, 217, 219), 220, 435, 277),
+    "x86_64": Machine(
+        0xC000003E,
+        (41, 42, 43, 49, 50, 288, 57, 58, 59, 322, 62, 101, 310, 311, 434, 424, 438, 272, 308, 165,
+         425, 321, 323, 298, 248, 250),
+        56, 435, 317,
+    ),
+    "aarch64": Machine(
+        0xC00000B7,
+        (198, 203, 202, 200, 201, 242, 221, 281, 129, 117, 270, 271, 434, 424, 438, 97, 268, 40,
+         425, 280, 282, 241, 217, 219),
+        220, 435, 277,
+    ),
 }  # fmt: skip
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _LANDLOCK_WRITES = 0x1FFF & ~(1 << 0 | 1 << 2 | 1 << 3)  # every right of version 1 but execute, read file, read folder
@@ -56,7 +64,7 @@ class ConfinementError(Exception):
 
 
 def drop_resources(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound memory, processor time and written files; make the kernel kill this process first and leave no core dump."""
+    """Bound memory, processor time and written files; be the first the kernel kills; leave no core dump."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
@@ -126,7 +134,7 @@ def _filter(machine: Machine) -> list[bytes]:
     ]
     for number in machine.refused:
         program += [_instruction(_EQUAL, number, 0, 1), _instruction(_RETURN, _ERRNO | _EACCES)]
-    # A filter cannot look behind clone3's pointer; without it the C library falls back to clone, whose flags it can see.
+    # A filter cannot look behind clone3's pointer; without it the C library uses clone, whose flags it can see.
     program += [_instruction(_EQUAL, machine.clone3, 0, 1), _instruction(_RETURN, _ERRNO | _ENOSYS)]
     program += [
         _instruction(_EQUAL, machine.clone, 0, 3),

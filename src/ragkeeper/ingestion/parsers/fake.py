@@ -1,5 +1,6 @@
 """A parser for tests: reads UTF-8 text in this process, one page, Markdown headings."""
 
+import asyncio
 from pathlib import Path
 
 from ragkeeper.ingestion.errors import FileDamaged, FileEmpty, FileMissing, NoText
@@ -10,7 +11,7 @@ from ragkeeper.ingestion.parsers.port import ParsedDocument
 class FakeParser:
     async def parse(self, path: Path, filename: str) -> ParsedDocument:
         try:
-            data = path.read_bytes()
+            data = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
             raise FileMissing(reason=error.strerror) from error
         if not data:

@@ -1,7 +1,7 @@
 """What parent and child say to each other: length-prefixed JSON with the text beside it.
 
-A frame is two big-endian 32-bit lengths (header, text), the header as JSON and the text as UTF-8. The child may have been
-taken over by the file it read, so the parent checks every frame's sizes before reading and every span after.
+A frame is two big-endian 32-bit lengths (header, text), the header as JSON and the text as UTF-8. The child may have
+been taken over by the file it read, so the parent checks every frame's sizes before reading and every span after.
 """
 
 import json
@@ -14,7 +14,7 @@ PREFIX = struct.Struct(">II")
 HEADER_BYTES = 64 << 20
 
 
-class MalformedFrame(Exception):
+class MalformedFrameError(Exception):
     """The other side sent something that is not a frame."""
 
 
@@ -25,10 +25,10 @@ def pack(header: dict[str, Any], text: str = "") -> bytes:
 
 
 def unpack(prefix: bytes, text_bytes: int) -> tuple[int, int]:
-    """Return the two lengths; raises MalformedFrame when they are over the limits."""
+    """Return the two lengths; raises MalformedFrameError when they are over the limits."""
     header, text = PREFIX.unpack(prefix)
     if header > HEADER_BYTES or text > text_bytes:
-        raise MalformedFrame(f"{header} + {text} bytes announced")
+        raise MalformedFrameError(f"{header} + {text} bytes announced")
     return header, text
 
 
@@ -46,7 +46,7 @@ def describe(document: ParsedDocument) -> dict[str, Any]:
 
 
 def restore(header: dict[str, Any], text: str) -> ParsedDocument:
-    """Return the document a child described; raises MalformedFrame unless every value has its type and place."""
+    """Return the document a child described; raises MalformedFrameError unless every value has its type and place."""
     try:
         document = ParsedDocument(
             text=text,
@@ -62,7 +62,7 @@ def restore(header: dict[str, Any], text: str) -> ParsedDocument:
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MalformedFrame(f"header: {error}") from error
+        raise MalformedFrameError(f"header: {error}") from error
     _check_spans(document)
     return document
 
@@ -78,5 +78,5 @@ def _check_order(spans: list[tuple[int, int]], size: int) -> None:
     last = 0
     for start, end in spans:
         if not last <= start <= end <= size:
-            raise MalformedFrame(f"span {start}-{end} is out of place")
+            raise MalformedFrameError(f"span {start}-{end} is out of place")
         last = end

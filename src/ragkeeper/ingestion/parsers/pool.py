@@ -1,8 +1,8 @@
-"""The parent: a few warm, confined children; a child that crashes, hangs or swells costs its own file and nothing else."""
+"""The parent: a few warm, confined children; one that crashes, hangs or swells costs its own file and nothing else."""
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 from ragkeeper.ingestion.errors import FileMissing, ParserUnavailable
@@ -19,9 +19,10 @@ _OCR_SHARE = 0.7
 class SandboxedParser:
     """Reads files in `workers` child processes.
 
-    memory_bytes: resident bytes of a child before it is stopped; seconds: wall clock per file; output_characters: longest
-    text; recycle_after: files per child; ocr_languages: tesseract's names joined with "+", "" for none; tessdata: the folder
-    of its data (found in Debian's places when None); allow_unconfined: go on where the kernel refuses a protection.
+    memory_bytes: resident bytes of a child before it is stopped; seconds: wall clock per file; output_characters:
+    longest text; recycle_after: files per child; ocr_languages: tesseract's names joined with "+", "" for none;
+    tessdata: the folder of its data (Debian's places when None); allow_unconfined: go on where the kernel refuses the
+    system call filter.
     """
 
     def __init__(
@@ -109,8 +110,8 @@ class SandboxedParser:
         else:
             self._idle.append(child)
 
-    def _background(self, work: "asyncio.Future[None] | object") -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[arg-type]  # only coroutines of None are handed in
+    def _background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -1,8 +1,8 @@
 """The contract every parser keeps: a file in, readable text with exact spans out.
 
 Offsets are Python character (code point) offsets into `ParsedDocument.text`, half open. Pages are ordered and do not
-overlap; text between two pages is white space. `text[heading.start:heading.end]` contains the heading's title. The text is
-meant to be quoted to a person: no page markers, no HTML; tables are Markdown tables.
+overlap; text between two pages is white space. `text[heading.start:heading.end]` contains the heading's title. The
+text is meant to be quoted to a person: no page markers, no HTML; tables are Markdown tables.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class HeadingSpan:
 
 @dataclass(frozen=True, slots=True)
 class ParseWarning:
-    """Something the reader of the document should know: `page_without_text`, `ocr_used`, `ocr_unavailable`, …"""
+    """Something the reader of the document should know, for instance `page_without_text` or `ocr_used`."""
 
     code: str
     message: str

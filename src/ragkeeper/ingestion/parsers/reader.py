@@ -1,6 +1,8 @@
 """One file's bytes to one document: told by content, measured, read by its format's reader, checked for emptiness."""
 
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 
 from ragkeeper.ingestion.errors import ArchiveRefused, FileEmpty, FormatUnsupported, NoText, OutputTooLarge
 from ragkeeper.ingestion.parsers import archives, charsets, sniff
@@ -31,14 +33,9 @@ def _read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
         return pdf.read(data, options)
     if media_type.startswith("image/"):
         return images.read(data, media_type, options)
-    if media_type in (sniff.MAIL, sniff.MSG):
-        return mail.read(data, media_type)
-    if media_type == sniff.MBOX:
-        return mail.read_mailbox(data)
-    if media_type == sniff.XML:
-        return xml_data.read(data)
-    if media_type == sniff.LATEX:
-        return _read_latex(data)
+    special = _READERS.get(media_type)
+    if special:
+        return special(data)
     if media_type in office.KINDS:
         return office.read(data, media_type)
     return _read_text(data, media_type)
@@ -83,22 +80,24 @@ def _read_text(data: bytes, media_type: str) -> ParsedDocument:
     else:
         document = markup.read(decoded.text, media_type)
     warnings = (*document.warnings, *_decoding_warnings(decoded))
-    return ParsedDocument(
-        document.text, document.media_type, document.title, document.pages, document.headings, document.tables,
-        {**document.metadata, "encoding": decoded.encoding}, warnings,
-    )  # fmt: skip
+    return replace(document, metadata={**document.metadata, "encoding": decoded.encoding}, warnings=warnings)
 
 
 def _decoding_warnings(decoded: charsets.Decoded) -> list[ParseWarning]:
     found = []
     if decoded.guessed:
-        found.append(
-            ParseWarning("encoding_guessed", f"The file does not say its encoding; read as {decoded.encoding}.")
-        )
+        message = f"The file does not say its encoding; read as {decoded.encoding}."
+        found.append(ParseWarning("encoding_guessed", message))
     if decoded.replaced:
-        found.append(
-            ParseWarning(
-                "text_replaced_characters", f"{decoded.replaced} characters could not be read and show as \ufffd."
-            )
-        )
+        message = f"{decoded.replaced} characters could not be read and show as \ufffd."
+        found.append(ParseWarning("text_replaced_characters", message))
     return found
+
+
+_READERS: dict[str, Callable[[bytes], ParsedDocument]] = {
+    sniff.MAIL: lambda data: mail.read(data, sniff.MAIL),
+    sniff.MSG: lambda data: mail.read(data, sniff.MSG),
+    sniff.MBOX: mail.read_mailbox,
+    sniff.XML: xml_data.read,
+    sniff.LATEX: _read_latex,
+}

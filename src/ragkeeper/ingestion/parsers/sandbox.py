@@ -1,7 +1,7 @@
 """The child: confines itself, then reads one file after another that its parent hands it as open file descriptors.
 
-Run as `python -m ragkeeper.ingestion.parsers.sandbox`, its end of a Unix socket pair as descriptor 0, its limits as one JSON
-argument. It never sees a path, so Landlock can take all files but the interpreter's own away from it.
+Run as `python -m ragkeeper.ingestion.parsers.sandbox`, its end of a Unix socket pair as descriptor 0, its limits as one
+JSON argument. It never sees a path, so Landlock can take all files but the interpreter's own away from it.
 """
 
 import json

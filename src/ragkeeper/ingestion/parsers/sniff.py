@@ -39,41 +39,93 @@ _OPEN = "application/vnd.oasis.opendocument."
 ODT, ODS, ODP = _OPEN + "text", _OPEN + "spreadsheet", _OPEN + "presentation"
 
 _TEXT_SUFFIXES = {
-    ".md": MARKDOWN, ".markdown": MARKDOWN, ".mdx": MARKDOWN, ".qmd": MARKDOWN, ".rst": RST, ".org": ORG,
-    ".adoc": ASCIIDOC, ".asciidoc": ASCIIDOC, ".asc": ASCIIDOC, ".tex": LATEX, ".latex": LATEX, ".vtt": VTT, ".srt": VTT,
-    ".csv": CSV, ".tsv": TSV, ".tab": TSV, ".json": JSON, ".jsonl": JSONL, ".ndjson": JSONL, ".ipynb": NOTEBOOK,
-    ".xml": XML, ".html": HTML, ".htm": HTML, ".xhtml": HTML, ".eml": MAIL, ".mbox": MBOX,
-}  # fmt: skip
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".mdx": MARKDOWN,
+    ".qmd": MARKDOWN,
+    ".rst": RST,
+    ".org": ORG,
+    ".adoc": ASCIIDOC,
+    ".asciidoc": ASCIIDOC,
+    ".asc": ASCIIDOC,
+    ".tex": LATEX,
+    ".latex": LATEX,
+    ".vtt": VTT,
+    ".srt": VTT,
+    ".csv": CSV,
+    ".tsv": TSV,
+    ".tab": TSV,
+    ".json": JSON,
+    ".jsonl": JSONL,
+    ".ndjson": JSONL,
+    ".ipynb": NOTEBOOK,
+    ".xml": XML,
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".eml": MAIL,
+    ".mbox": MBOX,
+}
 _IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"), (b"II*\0", "image/tiff"), (b"MM\0*", "image/tiff"), (b"BM", "image/bmp"),
-)  # fmt: skip
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+    (b"BM", "image/bmp"),
+)
 _ARCHIVES = (
-    (b"7z\xbc\xaf\x27\x1c", "7z"), (b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"Rar!\x1a\x07", "rar"),
-    (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x1f\x9d", "compress"), (b"MSCF", "cab"), (b"!<arch>\n", "ar"), (b"\x04\x22\x4d\x18", "lz4"),
-)  # fmt: skip
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"Rar!\x1a\x07", "rar"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x9d", "compress"),
+    (b"MSCF", "cab"),
+    (b"!<arch>\n", "ar"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+)
 _BINARIES = (
-    (b"\x7fELF", "a Linux program"), (b"MZ", "a Windows program"), (b"OggS", "Ogg audio"), (b"ID3", "MP3 audio"),
-    (b"\xff\xfb", "MP3 audio"), (b"fLaC", "FLAC audio"), (b"ITSF", "a Windows help file (CHM)"), (b"SQLite format 3", "an SQLite database"),
-    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "a OneNote notebook"), (b"\0\0\1\0", "an icon"), (b"\x1aE\xdf\xa3", "Matroska video"),
-)  # fmt: skip
+    (b"\x7fELF", "a Linux program"),
+    (b"MZ", "a Windows program"),
+    (b"OggS", "Ogg audio"),
+    (b"ID3", "MP3 audio"),
+    (b"\xff\xfb", "MP3 audio"),
+    (b"fLaC", "FLAC audio"),
+    (b"ITSF", "a Windows help file (CHM)"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d", "a OneNote notebook"),
+    (b"\0\0\1\0", "an icon"),
+    (b"\x1aE\xdf\xa3", "Matroska video"),
+)
 _ZIP_PARTS = (
-    ("word/document.xml", DOCX), ("word/document2.xml", DOCX), ("ppt/presentation.xml", PPTX), ("xl/workbook.xml", XLSX),
-    ("xl/workbook.bin", "application/vnd.ms-excel.sheet.binary.macroEnabled.12"), ("META-INF/container.xml", EPUB),
-)  # fmt: skip
+    ("word/document.xml", DOCX),
+    ("word/document2.xml", DOCX),
+    ("ppt/presentation.xml", PPTX),
+    ("xl/workbook.xml", XLSX),
+    ("xl/workbook.bin", "application/vnd.ms-excel.sheet.binary.macroEnabled.12"),
+    ("META-INF/container.xml", EPUB),
+)
 _ZIP_FOLDERS = (("word/", DOCX), ("ppt/slides/", PPTX), ("xl/worksheets/", XLSX))
 _OLE_STREAMS = (
-    ("EncryptedPackage", ""), ("EncryptedSummary", ""), ("WordDocument", DOC), ("PowerPoint Document", PPT), ("__properties_version1.0", MSG),
-    ("Workbook", XLS), ("Book", XLS),
-)  # fmt: skip
-_MAIL_HEADER = re.compile(
-    rb"\A\s*(?:[A-Za-z][A-Za-z0-9-]{0,60}:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}", re.ASCII
-)  # fmt: skip
-_MAIL_NAMES = re.compile(
-    rb"^(?:from|received|return-path|message-id|mime-version|delivered-to|subject|to|date|x-[\w-]+):", re.I | re.M
+    ("EncryptedPackage", ""),
+    ("EncryptedSummary", ""),
+    ("WordDocument", DOC),
+    ("PowerPoint Document", PPT),
+    ("__properties_version1.0", MSG),
+    ("Workbook", XLS),
+    ("Book", XLS),
 )
-_HTML_START = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.I)
+_MAIL_HEADER = re.compile(rb"\A\s*(?:[A-Za-z][A-Za-z0-9-]{0,60}:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}", re.ASCII)
+_MAIL_NAMES = re.compile(
+    rb"^(?:from|received|return-path|message-id|mime-version|delivered-to|subject|to|date|x-[\w-]+):",
+    re.IGNORECASE | re.MULTILINE,
+)
+_HTML_START = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _PDF_HEAD = 1024
+_MAIL_HEADERS = 2  # one line with a colon could be prose
 # A PDF whose first line is broken still starts with a comment or an object.
 _PDF_OBJECT = re.compile(rb"\A(?:%[^\n]{0,200}\n){0,3}\s*\d{1,6} \d{1,5} obj\b")
 
@@ -129,7 +181,7 @@ def _kind_of_text(head: bytes, suffix: str) -> str:
 
 def _is_mail(head: bytes) -> bool:
     block = _MAIL_HEADER.match(head)
-    return block is not None and len(_MAIL_NAMES.findall(block.group())) >= 2  # noqa: PLR2004  one could be prose
+    return block is not None and len(_MAIL_NAMES.findall(block.group())) >= _MAIL_HEADERS
 
 
 def identify_zip(names: list[str], mimetype: bytes) -> str:
@@ -154,7 +206,7 @@ def identify_zip(names: list[str], mimetype: bytes) -> str:
 
 
 def identify_ole(data: bytes, filename: str) -> str:
-    """Return the media type of an OLE compound file by the names of its streams; raises FileEncrypted, FormatUnsupported."""
+    """Return the media type of an OLE file by its streams' names; raises FileEncrypted, FormatUnsupported."""
     lowered = data.lower()  # writers do not agree on capitals
     for stream, media_type in _OLE_STREAMS:
         if (stream.encode("utf-16-le") + b"\0\0").lower() in lowered:

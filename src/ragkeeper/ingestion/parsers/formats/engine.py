@@ -19,10 +19,21 @@ _STRUCTURED = kreuzberg.ExtractionConfig(
 _ENCRYPTED = re.compile(r"password|encrypt", re.IGNORECASE)
 _UNKNOWN = re.compile(r"unsupported|no extractor|not compiled|download", re.IGNORECASE)
 _METADATA = {
-    "subject": "subject", "authors": "author", "created_by": "author", "language": "language", "created_at": "created",
-    "modified_at": "modified", "keywords": "keywords", "description": "description", "from_email": "from",
-    "to_emails": "to", "cc_emails": "cc", "message_id": "message_id", "attachments": "attachments", "producer": "producer",
-}  # fmt: skip
+    "subject": "subject",
+    "authors": "author",
+    "created_by": "author",
+    "language": "language",
+    "created_at": "created",
+    "modified_at": "modified",
+    "keywords": "keywords",
+    "description": "description",
+    "from_email": "from",
+    "to_emails": "to",
+    "cc_emails": "cc",
+    "message_id": "message_id",
+    "attachments": "attachments",
+    "producer": "producer",
+}
 _VALUE_LENGTH = 1000
 
 
@@ -32,7 +43,7 @@ def extract_plain(data: bytes, media_type: str, kind: str) -> Any:
 
 
 def extract_structured(data: bytes, media_type: str, kind: str, page_marker: str | None = None) -> Any:
-    """Return kreuzberg's result with the document's nodes; `page_marker` puts a paragraph "marker N" before each page."""
+    """Return kreuzberg's result with the document's nodes; `page_marker` puts "marker N" before page N."""
     if page_marker is None:
         return _extract(data, media_type, kind, _STRUCTURED)
     pages = kreuzberg.PageConfig(

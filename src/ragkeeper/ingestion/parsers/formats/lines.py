@@ -5,14 +5,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 _NAMED = re.compile(
-    r"(part|chapter|book|item|section|article|note|appendix|annex|schedule|exhibit)\s+(\d+[A-Za-z]?|[IVXLC]+|[A-Z])\b[\s.:—–-]*",
+    r"(part|chapter|book|item|section|article|note|appendix|annex|schedule|exhibit)\s+(\d+[A-Za-z]?|[IVXLC]+|[A-Z])\b[\s.:\u2014\u2013-]*",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,3})\.?\s+(?=[^\W\d_])")
 _TOP = frozenset({"part", "chapter", "book"})
-_END = re.compile(r"[.!?:;]['\")\]”’]*$")
+_END = re.compile(r"[.!?:;]['\")\]\u201d\u2019]*$")
 _DIGITS = re.compile(r"\d")
+_BULLETS = frozenset("\u2022\u2013\u2014\u25aa\u2610\u2612-*·")
 _TITLE_LENGTH = 120
+_TITLE_WORDS = 12
+_CAPITALS = 6
 _WIDE_LINE = 40
 
 
@@ -45,7 +48,7 @@ def _continues(last: str, line: str, wide: int) -> bool:
         return True
     if len(before) < wide or _END.search(before):
         return False
-    return after[0].islower() or (after[0] not in "•-–—*·▪☒☐" and not _is_title(after))
+    return after[0].islower() or (after[0] not in _BULLETS and not _is_title(after))
 
 
 def _is_row(line: str) -> bool:
@@ -61,7 +64,7 @@ def _join(first: str, second: str) -> str:
 
 
 def running_lines(pages: Sequence[str]) -> frozenset[str]:
-    """Return lines (digits removed) that stand on more than 3 pages and a fifth of them: headers, footers, table heads."""
+    """Return lines, without digits, on more than 3 pages and a fifth of all: headers, footers, heads of tables."""
     seen: Counter[str] = Counter()
     for page in pages:
         seen.update({_DIGITS.sub("", line).strip() for line in page.split("\n")})
@@ -101,7 +104,7 @@ def _is_title(line: str) -> bool:
     if _is_named_title(line) or _is_numbered_title(line):
         return True
     letters = [character for character in line if character.isalpha()]
-    return len(letters) >= 6 and len(line.split()) >= 2 and all(letter.isupper() for letter in letters)
+    return len(letters) >= _CAPITALS and " " in line and all(letter.isupper() for letter in letters)
 
 
 def _is_named_title(line: str) -> bool:
@@ -117,4 +120,4 @@ def _is_numbered_title(line: str) -> bool:
     if numbered is None:
         return False
     rest = line[numbered.end() :]
-    return rest[0].isupper() and len(rest.split()) <= 12
+    return rest[0].isupper() and len(rest.split()) <= _TITLE_WORDS

@@ -38,7 +38,7 @@ def _add_message(builder: DocumentBuilder, result: Any) -> None:
 
 
 def read_mailbox(data: bytes) -> ParsedDocument:
-    """Return all messages, each under a heading with its subject; messages that cannot be read are named in warnings."""
+    """Return all messages, each under a heading with its subject; unreadable messages are named in warnings."""
     builder = DocumentBuilder(sniff.MBOX)
     for number, message in enumerate(_messages(data), 1):
         try:

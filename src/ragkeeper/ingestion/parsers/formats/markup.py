@@ -1,7 +1,8 @@
-"""Text that is readable as it stands: plain text, Markdown, reStructuredText, Org, AsciiDoc, subtitles. Kept verbatim."""
+"""Text that is readable as it stands and kept so: plain, Markdown, reStructuredText, Org, AsciiDoc, subtitles."""
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ragkeeper.ingestion.parsers import sniff
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder, clean
@@ -33,20 +34,7 @@ def read(text: str, media_type: str) -> ParsedDocument:
         builder.mark_heading(level, start, end, title)
         builder.title = builder.title or title
     document = builder.build()
-    return document if media_type == sniff.PLAIN else _with_tables(document, lines)
-
-
-def _with_tables(document: ParsedDocument, lines: list[str]) -> ParsedDocument:
-    return ParsedDocument(
-        text=document.text,
-        media_type=document.media_type,
-        title=document.title,
-        pages=document.pages,
-        headings=document.headings,
-        tables=tuple(_tables(lines)),
-        metadata=document.metadata,
-        warnings=document.warnings,
-    )
+    return document if media_type == sniff.PLAIN else replace(document, tables=tuple(_tables(lines)))
 
 
 def _tables(lines: list[str]) -> Iterator[tuple[int, int]]:

@@ -23,7 +23,7 @@ def read_csv(text: str, media_type: str) -> ParsedDocument:
     delimiter = "\t" if media_type == sniff.TSV else _delimiter(text[:_SNIFFED])
     builder = DocumentBuilder(media_type)
     try:
-        # A quote that never closes must not swallow the rest silently; the csv module reads on to the end, which keeps it.
+        # After a quote that never closes the csv module reads on to the end: one long cell, but nothing is lost.
         builder.add_table(csv.reader(io.StringIO(text.replace("\0", "")), delimiter=delimiter))
     except csv.Error:
         return markup.read(text, sniff.PLAIN)

@@ -4,7 +4,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
-from xml.etree import ElementTree as ET  # noqa: S405  entities are refused by xml_data.parse before anything is expanded
+from xml.etree import ElementTree as ET
 
 from ragkeeper.ingestion.errors import FileDamaged
 from ragkeeper.ingestion.parsers import sniff
@@ -38,7 +38,7 @@ def read_pptx(data: bytes, archive: zipfile.ZipFile) -> ParsedDocument:
 
 
 def _split(nodes: Sequence[Any]) -> Iterator[tuple[int, list[Any]]]:
-    """Nodes of each slide; their links to parents only tell ordered from unordered lists, so those are kept on the node."""
+    """Nodes of each slide, their links to parents counted within the slide: they tell ordered lists from others."""
     number, current = 1, list[Any]()
     for node in nodes:
         text = str(node["content"].get("text") or "")
