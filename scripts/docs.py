@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 import ragkeeper
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.settings import Settings
+from scripts.cli_page import cli_page
 from scripts.guides import guides_page
 from scripts.http_page import http_page
 from scripts.tables import table
@@ -108,6 +109,7 @@ def _subclasses(parent: type[RagkeeperError]) -> Iterable[type[RagkeeperError]]:
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
+    "cli.md": cli_page,
     "http.md": http_page,
     "guides.md": guides_page,
 }
