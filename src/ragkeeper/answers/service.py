@@ -67,7 +67,7 @@ class AnswerService:
             except ChatError as error:
                 notes.append(f"{writer.name} was skipped: {error.message}")
                 _log.warning("model_skipped", provider=writer.name, code=error.code, reason=error.message)
-        return await self._quote(question, search, passages, notes, watch)
+        return await self._quote(search, passages, notes, watch)
 
     async def stream(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """The same as events. Raises StreamTimedOut, and ChatError when a model breaks off in the middle.
@@ -105,7 +105,7 @@ class AnswerService:
                 yield Done(await self._finish(search, answer, _mode(place), writer.model, notes, watch))
                 return
         yield Progress("quoting")
-        result = await self._quote(question, search, passages, notes, watch)
+        result = await self._quote(search, passages, notes, watch)
         yield Token(result.answer.text)
         yield Done(result)
 
@@ -140,12 +140,7 @@ class AnswerService:
         return result
 
     async def _quote(
-        self,
-        question: Question,
-        search: SearchResult,
-        passages: Sequence[Passage],
-        notes: list[str],
-        watch: Stopwatch,
+        self, search: SearchResult, passages: Sequence[Passage], notes: list[str], watch: Stopwatch
     ) -> AnswerResult:
         with watch.stage("quote"):
             answer = await self._extractor.answer(search.queries[0], passages)

@@ -1,7 +1,7 @@
 """The root of every error that ragkeeper raises on purpose.
 
 A subclass states its failure once: its docstring is the message (with `{fields}`), `code` is stable and documented,
-`status` is the HTTP answer, `fix` says what to do. Faces (HTTP, CLI, job loop) render it; nobody else catches it broadly.
+`status` is the HTTP answer, `fix` says what to do. Faces (HTTP, CLI, job loop) render it; nobody else catches it.
 """
 
 import inspect

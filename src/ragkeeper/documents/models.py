@@ -93,7 +93,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class DeletionReceipt:
-    """What a deletion removed, when and by whom. `original_removed` is False when another document shares the content."""
+    """What a deletion removed, when and by whom. An original that another document shares is not removed."""
 
     document_id: str
     title: str

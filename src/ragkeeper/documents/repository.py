@@ -10,7 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
 from ragkeeper.documents.models import Chunk, Collection, Document, Problem, Version, VersionStatus
-from ragkeeper.storage.sql.tables import chunks, collection_access, collections, documents, version_texts, versions
+from ragkeeper.storage.sql.tables import (
+    chunk_vectors,
+    chunks,
+    collection_access,
+    collections,
+    documents,
+    version_texts,
+    versions,
+)
 
 
 def _newest_version() -> Select[Any]:
@@ -78,21 +86,12 @@ async def find_document(sql: AsyncConnection, document_id: str, collection_ids: 
     return _document(row) if row else None
 
 
-async def find_by_name(sql: AsyncConnection, collection_id: str, name: str) -> Document | None:
-    query = _newest_version().where(documents.c.collection_id == collection_id, documents.c.name == name)
-    row = (await sql.execute(query)).first()
-    return _document(row) if row else None
-
-
-async def find_by_content(sql: AsyncConnection, collection_id: str, sha256: str) -> Document | None:
-    """A document of the collection whose newest version has this content and has not failed."""
-    query = _newest_version().where(
-        documents.c.collection_id == collection_id,
-        versions.c.sha256 == sha256,
-        versions.c.status != VersionStatus.FAILED.value,
-    )
-    row = (await sql.execute(query.limit(1))).first()
-    return _document(row) if row else None
+async def find_known(sql: AsyncConnection, collection_id: str, name: str, sha256: str) -> list[Document]:
+    """The document of this name, and those whose newest version has this content and has not failed."""
+    same_name = documents.c.name == name
+    same_content = (versions.c.sha256 == sha256) & (versions.c.status != VersionStatus.FAILED.value)
+    query = _newest_version().where(documents.c.collection_id == collection_id, or_(same_name, same_content))
+    return [_document(row) for row in await sql.execute(query)]
 
 
 async def list_documents(
@@ -246,14 +245,17 @@ async def mark_searchable(sql: AsyncConnection, version_ids: Sequence[str], now:
     )
 
 
-async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], vectors: Any, now: datetime) -> None:
-    """Those of the versions whose every chunk has a vector (`vectors` selects the chunk ids that have one) are done."""
-    missing = select(chunks.c.id).where(chunks.c.version_id == versions.c.id, chunks.c.id.not_in(vectors))
+async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], model: str, now: datetime) -> None:
+    """Those of the versions whose every chunk has a vector of `model` are done."""
+    vector = select(chunk_vectors.c.chunk_id).where(
+        chunk_vectors.c.chunk_id == chunks.c.id, chunk_vectors.c.model == model
+    )
+    missing = select(chunks.c.id).where(chunks.c.version_id == versions.c.id, ~vector.exists())
     await sql.execute(
         update(versions)
         .where(
             versions.c.id.in_(version_ids),
-            or_(versions.c.status == VersionStatus.SEARCHABLE.value, versions.c.status == VersionStatus.INDEXING.value),
+            versions.c.status.in_([VersionStatus.INDEXING.value, VersionStatus.SEARCHABLE.value]),
             ~missing.exists(),
         )
         .values(status=VersionStatus.READY.value, ready_at=now)

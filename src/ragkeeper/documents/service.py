@@ -26,7 +26,7 @@ from ragkeeper.documents.models import (
     VersionStatus,
 )
 from ragkeeper.documents.ports import IndexChanges
-from ragkeeper.documents.rules import title_from_name
+from ragkeeper.documents.rules import same_content, title_from_name
 from ragkeeper.storage.files.store import FileStore, StoredFile
 from ragkeeper.storage.sql.database import Database
 
@@ -162,28 +162,34 @@ class DocumentService:
 
     # --- what ingestion does with them
 
-    async def register(self, caller: Caller, stored: StoredFile, new: NewContent) -> Registered:
-        """Write the version row for a stored original: a new document, a new version, or a recognised duplicate."""
-        [collection_id] = await self.collection_ids(caller, new.collection, Right.WRITE)
+    async def writable_collection(self, caller: Caller, name: str) -> str:
+        """The id of a collection that `caller` may add to. Raises CollectionUnknown."""
+        [collection_id] = await self.collection_ids(caller, name, Right.WRITE)
+        return collection_id
+
+    async def register(self, caller: Caller, collection_id: str, stored: StoredFile, new: NewContent) -> Registered:
+        """Write the version row for a stored original: a new document, a new version, or a recognised duplicate.
+
+        collection_id: from `writable_collection`.
+        """
         async with self._database.write() as sql:
-            known = await repository.find_by_name(sql, collection_id, new.name)
-            same = known if known and known.version.sha256 == stored.sha256 else None
-            if same is None and known is None:
-                same = await repository.find_by_content(sql, collection_id, stored.sha256)
-            if same is not None and same.version.status is not VersionStatus.FAILED:
-                return Registered(same, duplicate=True)
-            document = await self._add_content(sql, caller, collection_id, known, stored, new)
+            known = await repository.find_known(sql, collection_id, new.name, stored.sha256)
+            duplicate = same_content(known, new.name, stored.sha256)
+            if duplicate is not None:
+                return Registered(duplicate, duplicate=True)
+            named = next((document for document in known if document.name == new.name), None)
+            document = await self._add_content(sql, caller, collection_id, named, stored, new)
         return Registered(document, duplicate=False)
 
     async def mark_indexed(
-        self, transaction: AsyncConnection, words: list[str], vectors: list[str], embedded_chunks: object
+        self, transaction: AsyncConnection, words: list[str], vectors: list[str], model: str
     ) -> None:
-        """The index holds these versions' words, and these versions' vectors."""
+        """The index holds these versions' words, and these versions' vectors of `model`."""
         now = self._clock()
         if words:
             await repository.mark_searchable(transaction, words, now)
         if words or vectors:
-            await repository.mark_ready(transaction, [*words, *vectors], embedded_chunks, now)
+            await repository.mark_ready(transaction, [*words, *vectors], model, now)
 
     async def _add_content(
         self,

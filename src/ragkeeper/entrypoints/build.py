@@ -119,7 +119,7 @@ class Application:
 
 
 async def build(settings: Settings) -> Application:
-    """Open everything that the settings name. Raises RagkeeperError subclasses that say what to do; holds nothing then."""
+    """Open everything that the settings name. Raises RagkeeperError; nothing is held then."""
     folder = DataFolder(settings.data_dir)
     folder.create()
     folder.lock()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ragkeeper.answers.ports import Extractor, Writer
 from ragkeeper.core.settings import RerankingMethod, Settings, SettingInvalid
+from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.ingestion.chunkers.port import Chunker
 from ragkeeper.ingestion.chunkers.structure import StructureChunker
 from ragkeeper.ingestion.parsers.pool import SandboxedParser
@@ -74,9 +75,7 @@ def reranker(settings: Settings, models: Sequence[ChatModel]) -> Reranker | None
 
 
 def extractor(settings: Settings, embedder: Embedder) -> Extractor:
-    from ragkeeper.entrypoints._temp import Temp
-
-    return Temp()
+    return ExtractiveAnswerer(embedder)
 
 
 def writers(settings: Settings, models: Sequence[ChatModel], embedder: Embedder) -> list[Writer]:

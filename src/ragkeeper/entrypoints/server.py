@@ -59,8 +59,7 @@ def _server(application: Application, uds: str | None = None) -> uvicorn.Server:
 
 def uvicorn_loop() -> type[asyncio.AbstractEventLoop] | None:
     """The event loop class that uvicorn would choose."""
-    found = uvicorn.Config("").get_loop_factory()
-    return found  # type: ignore[return-value]
+    return uvicorn.Config("").get_loop_factory()  # type: ignore[return-value]
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -126,6 +125,6 @@ class _PrivateServer:
             await application.stop()
 
     async def _announce(self, server: uvicorn.Server) -> None:
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn only has this flag
             await asyncio.sleep(0.005)
         self._started.set()

@@ -1,6 +1,7 @@
 """Ingestion in the background: parse what was accepted, embed what was parsed, drain what the index waits for."""
 
 import asyncio
+from collections import deque
 
 import structlog
 
@@ -14,6 +15,8 @@ from ragkeeper.storage.vectors.port import VectorIndex
 _log = structlog.get_logger()
 
 _EMBED_BATCH = 256
+# Versions taken at once: one transaction notes the attempt for all of them.
+_CLAIMED = 32
 # Parsed results held in memory before the parsers pause.
 _UNSAVED = 64
 
@@ -32,6 +35,7 @@ class IngestionJobs:
         self._workers = workers
         self._parsing: set[asyncio.Task[None]] = set()
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
+        self._claimed: deque[PendingVersion] = deque()
         self._cursor = 0
         self._parse = Loop("parse", self._parse_some)
         self._save = Loop("save", self._save_parsed)
@@ -58,7 +62,7 @@ class IngestionJobs:
 
     async def settled(self) -> None:
         """Return when nothing is left to do (used by programs that ingest and end)."""
-        while any((await self._pipeline.backlog()).values()) or self._index_loop.busy:
+        while any((await self._pipeline.backlog()).values()) or self._index_loop.busy:  # noqa: ASYNC110 - SQL has no events
             await asyncio.sleep(0.05)
 
     def state(self) -> dict[str, str | None]:
@@ -74,16 +78,16 @@ class IngestionJobs:
         self._embed.wake()
 
     async def _parse_some(self) -> bool:
-        free = self._workers - len(self._parsing)
-        if free <= 0:
+        if len(self._parsing) >= self._workers:
             await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
-            return True
-        claimed = await self._pipeline.claim(free)
-        for version in claimed:
-            task = asyncio.create_task(self._parse_one(version))
-            self._parsing.add(task)
-            task.add_done_callback(self._parsing.discard)
-        return bool(claimed)
+        if not self._claimed:
+            self._claimed.extend(await self._pipeline.claim(_CLAIMED))
+        if not self._claimed:
+            return False
+        task = asyncio.create_task(self._parse_one(self._claimed.popleft()))
+        self._parsing.add(task)
+        task.add_done_callback(self._parsing.discard)
+        return True
 
     async def _parse_one(self, version: PendingVersion) -> None:
         await self._results.put((version, await self._pipeline.parse(version)))

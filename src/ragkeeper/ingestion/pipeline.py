@@ -1,14 +1,15 @@
-"""The steps from stored bytes to chunks with vectors. Each is safe to run twice; SQL remembers how far a version came."""
+"""The steps from stored bytes to chunks with vectors; each is safe to run twice, SQL remembers how far a version is."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import Problem
 from ragkeeper.documents.rules import title_from_name
-from ragkeeper.ingestion import repository
+from ragkeeper.ingestion import repository, rules
 from ragkeeper.ingestion.chunkers.port import Chunker, indexed_text
 from ragkeeper.ingestion.errors import IngestionError, ParserCrashed
 from ragkeeper.ingestion.models import NewChunk, ParsedVersion, PendingChunk, PendingVersion
@@ -51,9 +52,8 @@ class Pipeline:
     async def claim(self, limit: int) -> list[PendingVersion]:
         """Up to `limit` waiting versions, to be parsed by the caller."""
         async with self._database.read() as sql:
-            waiting, _, _ = await repository.backlog(sql)
-        if not waiting:
-            return []
+            if not await repository.anything_waits(sql):
+                return []
         async with self._database.write() as sql:
             return await repository.claim(sql, limit)
 
@@ -69,18 +69,35 @@ class Pipeline:
         return await asyncio.to_thread(self._cut, version, document)
 
     async def save(self, results: Sequence[tuple[PendingVersion, ParsedVersion | Problem]]) -> None:
-        """One transaction: chunks, outbox rows, and the new current versions of all of them."""
+        """One transaction: chunks, outbox rows, and the new current versions of all of them.
+
+        A version whose document was deleted, or overtaken by a newer version, is dropped without a trace.
+        """
+        parsed = [result for _, result in results if isinstance(result, ParsedVersion)]
         async with self._database.write() as sql:
             for version, result in results:
                 if isinstance(result, Problem):
                     await repository.fail(sql, version.id, result)
-                    continue
-                saved, replaced = await repository.save_parsed(sql, result)
-                if saved:
-                    await self._outbox.words_added(sql, [(version.document_id, version.id)])
-                if replaced:
-                    await self._outbox.version_removed(sql, version.document_id, replaced)
+            current = await repository.current_numbers(sql, [item.version.document_id for item in parsed])
+            wanted = rules.newest(parsed, {document: number for document, (_, number) in current.items()})
+            if wanted:
+                await repository.save_parsed(sql, wanted)
+                await self._outbox.words_added(sql, [(item.version.document_id, item.version.id) for item in wanted])
+            await self._remove_replaced(sql, wanted, current)
         self._outbox.wake()
+
+    async def _remove_replaced(
+        self, sql: AsyncConnection, saved: Sequence[ParsedVersion], before: Mapping[str, tuple[str | None, int]]
+    ) -> None:
+        replaced = {}
+        for item in saved:
+            old, _ = before[item.version.document_id]
+            if old is not None and old != item.version.id:
+                replaced[old] = item.version.document_id
+        if replaced:
+            await repository.remove_texts(sql, replaced)
+        for version_id, document_id in replaced.items():
+            await self._outbox.version_removed(sql, document_id, version_id)
 
     async def unembedded(self, after: int, limit: int) -> list[PendingChunk]:
         async with self._database.read() as sql:

@@ -1,11 +1,10 @@
 """Every query of ingestion: what waits, what was parsed, what has no vector yet."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import Problem, VersionStatus
@@ -24,6 +23,11 @@ async def release_interrupted(sql: AsyncConnection) -> int:
         .values(status=VersionStatus.ACCEPTED.value)
     )
     return found.rowcount
+
+
+async def anything_waits(sql: AsyncConnection) -> bool:
+    query = select(versions.c.id).where(versions.c.status == VersionStatus.ACCEPTED.value).limit(1)
+    return (await sql.execute(query)).first() is not None
 
 
 async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
@@ -57,50 +61,67 @@ async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
     return claimed
 
 
-async def save_parsed(sql: AsyncConnection, parsed: ParsedVersion) -> tuple[bool, str | None]:
-    """Write text and chunks and make the version current.
-
-    Returns (False, None) when the document was deleted or has a newer current version meanwhile, else True and the
-    version that was current before, if any.
-    """
-    version = parsed.version
+async def current_numbers(sql: AsyncConnection, document_ids: Collection[str]) -> dict[str, tuple[str | None, int]]:
+    """Document id → (current version id, its number); documents that are gone are left out."""
     query = (
-        select(documents.c.current_version_id, versions.c.number)
+        select(documents.c.id, documents.c.current_version_id, func.coalesce(versions.c.number, 0))
         .outerjoin(versions, versions.c.id == documents.c.current_version_id)
-        .where(documents.c.id == version.document_id)
+        .where(documents.c.id.in_(document_ids))
     )
-    current = (await sql.execute(query)).first()
-    if current is None or (current.number or 0) > version.number:
-        return False, None
-    await _insert_text(sql, parsed)
-    await sql.execute(
-        update(versions)
-        .where(versions.c.id == version.id)
-        .values(
-            status=VersionStatus.INDEXING.value,
-            media_type=parsed.media_type,
-            warnings=parsed.warnings,
-            properties=parsed.properties,
-            pages=parsed.pages,
-            characters=len(parsed.text),
-        )
-    )
-    await sql.execute(
-        update(documents)
-        .where(documents.c.id == version.document_id)
-        .values(current_version_id=version.id, title=parsed.title)
-    )
-    replaced: str | None = current.current_version_id
-    if replaced and replaced != version.id:
-        await sql.execute(delete(chunks).where(chunks.c.version_id == replaced))
-        await sql.execute(delete(version_texts).where(version_texts.c.version_id == replaced))
-        return True, replaced
-    return True, None
+    return {row[0]: (row[1], row[2]) for row in await sql.execute(query)}
 
 
-async def _insert_text(sql: AsyncConnection, parsed: ParsedVersion) -> None:
-    await sql.execute(insert(version_texts).values(version_id=parsed.version.id, text=parsed.text))
-    rows = [
+async def save_parsed(sql: AsyncConnection, parsed: Sequence[ParsedVersion]) -> None:
+    """Write texts and chunks and make these versions current: a few statements for any number of them."""
+    texts = [{"version_id": item.version.id, "text": item.text} for item in parsed]
+    await sql.execute(insert(version_texts), texts)
+    await sql.execute(insert(chunks), [row for item in parsed for row in _chunk_rows(item)])
+    await sql.execute(_SET_PARSED, [_parsed_values(item) for item in parsed])
+    await sql.execute(_SET_CURRENT, [_current_values(item) for item in parsed])
+
+
+async def remove_texts(sql: AsyncConnection, version_ids: Collection[str]) -> None:
+    """Drop the text and chunks of versions that were replaced."""
+    await sql.execute(delete(chunks).where(chunks.c.version_id.in_(version_ids)))
+    await sql.execute(delete(version_texts).where(version_texts.c.version_id.in_(version_ids)))
+
+
+_SET_PARSED = (
+    update(versions)
+    .where(versions.c.id == bindparam("version"))
+    .values(
+        status=VersionStatus.INDEXING.value,
+        media_type=bindparam("new_media_type"),
+        warnings=bindparam("new_warnings", type_=versions.c.warnings.type),
+        properties=bindparam("new_properties", type_=versions.c.properties.type),
+        pages=bindparam("new_pages"),
+        characters=bindparam("new_characters"),
+    )
+)
+_SET_CURRENT = (
+    update(documents)
+    .where(documents.c.id == bindparam("document"))
+    .values(current_version_id=bindparam("new_version"), title=bindparam("new_title"))
+)
+
+
+def _parsed_values(parsed: ParsedVersion) -> dict[str, object]:
+    return {
+        "version": parsed.version.id,
+        "new_media_type": parsed.media_type,
+        "new_warnings": parsed.warnings,
+        "new_properties": parsed.properties,
+        "new_pages": parsed.pages,
+        "new_characters": len(parsed.text),
+    }
+
+
+def _current_values(parsed: ParsedVersion) -> dict[str, object]:
+    return {"document": parsed.version.document_id, "new_version": parsed.version.id, "new_title": parsed.title}
+
+
+def _chunk_rows(parsed: ParsedVersion) -> list[dict[str, object]]:
+    return [
         {
             "version_id": parsed.version.id,
             "document_id": parsed.version.document_id,
@@ -116,7 +137,6 @@ async def _insert_text(sql: AsyncConnection, parsed: ParsedVersion) -> None:
         }
         for chunk in parsed.chunks
     ]
-    await sql.execute(insert(chunks), rows)
 
 
 async def fail(sql: AsyncConnection, version_id: str, problem: Problem) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
-from ragkeeper.core.access import Caller, Right
+from ragkeeper.core.access import Caller
 from ragkeeper.documents.models import Scalar
 from ragkeeper.documents.rules import clean_name
 from ragkeeper.documents.service import DEFAULT_COLLECTION, DocumentService, NewContent
@@ -36,7 +36,7 @@ class IngestionService:
 
         Raises FileEmpty, FileTooLarge, DiskSpaceLow, CollectionUnknown, NameMissing; nothing is kept then.
         """
-        await self._documents.collection_ids(caller, upload.collection, Right.WRITE)
+        collection_id = await self._documents.writable_collection(caller, upload.collection)
         if upload.name is not None and not clean_name(upload.name):
             raise NameMissing
         stored = await self._files.receive(content)
@@ -45,7 +45,7 @@ class IngestionService:
             raise FileEmpty
         name = clean_name(upload.name) if upload.name is not None else _hash_name(stored, upload.suffix)
         new = NewContent(name, upload.collection, upload.title, upload.metadata)
-        registered = await self._documents.register(caller, stored, new)
+        registered = await self._documents.register(caller, collection_id, stored, new)
         self._wake()
         document = registered.document
         return Accepted(document.id, document.version.id, document.version.status.value, registered.duplicate)

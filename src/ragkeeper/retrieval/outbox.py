@@ -86,7 +86,7 @@ class OutboxDrain:
             words, vectors = await self._apply(rows)
             await self._index.flush()
             async with self._database.write() as sql:
-                await self._documents.mark_indexed(sql, words, vectors, repository.embedded_chunks(self._model))
+                await self._documents.mark_indexed(sql, words, vectors, self._model)
                 await repository.remove_outbox_rows(sql, [row.id for row in rows])
             return True
 

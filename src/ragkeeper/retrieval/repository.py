@@ -20,7 +20,6 @@ from ragkeeper.storage.sql.tables import (
 )
 from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
 
-
 # --- outbox --------------------------------------------------------------------------------------------------------
 
 
@@ -87,11 +86,6 @@ async def vectors_of(sql: AsyncConnection, version_id: str, first: int, last: in
         .where(chunks.c.version_id == version_id, chunks.c.id.between(first, last), chunk_vectors.c.model == model)
     )
     return [VectorEntry(row.chunk_id, decode_vector(row.vector)) for row in await sql.execute(query)]
-
-
-def embedded_chunks(model: str) -> Any:
-    """The ids of chunks that have a vector of this model, as a sub-query."""
-    return select(chunk_vectors.c.chunk_id).where(chunk_vectors.c.model == model)
 
 
 async def current_chunk_versions(sql: AsyncConnection, after: int, limit: int) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""How a vector is kept in SQL: little-endian float16. The index is always fed from there, so a rebuild changes nothing."""
+"""How a vector is kept in SQL: little-endian float16; the index is fed from there, so a rebuild changes nothing."""
 
 import numpy as np
 from numpy.typing import NDArray

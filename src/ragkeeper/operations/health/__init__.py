@@ -1,1 +1,1 @@
-"""Is it well, and what can it do right now?"""
+"""Whether the server is well, and what it can do right now."""

@@ -1,0 +1,174 @@
+"""`ragkeeper documents …`: what is there, how far it is, and how it goes away."""
+
+from typing import Annotated, Any
+
+import typer
+
+from ragkeeper.cli.app import command_group, example
+from ragkeeper.cli.confirm import confirm
+from ragkeeper.cli.options import Collection, DryRun, Json, Yes
+from ragkeeper.cli.output import note, one_line, print_fields, print_json, print_table, print_text, size
+from ragkeeper.cli.ports import Connect
+from ragkeeper.documents.models import VersionStatus
+
+_PAGE = 500
+
+DocumentId = Annotated[str, typer.Argument(metavar="ID", help="As `ragkeeper documents list` shows it.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+Cursor = Annotated[str | None, typer.Option("--cursor", help="`next_cursor` of an earlier list: go on from there.")]
+
+
+def document_commands(connect: Connect) -> typer.Typer:
+    app = command_group(name="documents", help="List, read, delete and retry documents; manage collections.")
+    _add_reading(app, connect)
+    _add_changing(app, connect)
+    _add_collections(app, connect)
+    return app
+
+
+def _add_reading(app: typer.Typer, connect: Connect) -> None:
+    @app.command("list", epilog=example("ragkeeper documents list --status failed"))
+    def list_documents(
+        collection: Collection = None,
+        status: Annotated[
+            VersionStatus | None, typer.Option("--status", help="Only documents whose newest version is this far.")
+        ] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        json: Json = False,
+    ) -> None:
+        """List documents, newest first."""
+        with connect() as client:
+            page = _pages(
+                lambda after, count: client.get(
+                    "/api/v1/documents",
+                    collection=collection,
+                    status=status.value if status else None,
+                    limit=count,
+                    cursor=after,
+                ),
+                limit,
+                cursor,
+            )
+        _show_page(page, json, _show_documents)
+
+    @app.command("show", epilog=example("ragkeeper documents show 0199e5c2-7d1b-7c55-9d0c-1f2e3d4c5b6a"))
+    def show_document(document: DocumentId, json: Json = False) -> None:
+        """Show one document: how far it is, what went wrong, what is known about it."""
+        with connect() as client:
+            found = client.get(f"/api/v1/documents/{document}")
+        print_json(found) if json else print_fields(found)
+
+    @app.command("content", epilog=example("ragkeeper documents content ID > text.txt"))
+    def show_content(document: DocumentId, json: Json = False) -> None:
+        """Print the text that was read from a document; citations count its characters."""
+        with connect() as client:
+            found = client.get(f"/api/v1/documents/{document}/content")
+        print_json(found) if json else print_text(found["text"])
+
+    @app.command("chunks", epilog=example("ragkeeper documents chunks ID --limit 10"))
+    def list_chunks(document: DocumentId, limit: Limit = 100, cursor: Cursor = None, json: Json = False) -> None:
+        """List the pieces of a document that searches find."""
+        with connect() as client:
+            path = f"/api/v1/documents/{document}/chunks"
+            page = _pages(lambda after, count: client.get(path, limit=count, cursor=after), limit, cursor)
+        _show_page(page, json, _show_chunks)
+
+
+def _add_changing(app: typer.Typer, connect: Connect) -> None:
+    @app.command("delete", epilog=example("ragkeeper documents delete ID --dry-run", "ragkeeper documents delete ID"))
+    def delete_document(document: DocumentId, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> None:
+        """Delete a document with all its versions; no search or answer uses it any more. Prints a receipt."""
+        with connect() as client:
+            found = client.get(f"/api/v1/documents/{document}")
+            named = f"“{one_line(found['title'], 80)}” ({found['name']}, {size(found['version']['size'])})"
+            if dry_run:
+                _show_plan(found, named, json)
+                return
+            confirm(f"This deletes {named} and cannot be undone", yes=yes)
+            receipt = client.delete(f"/api/v1/documents/{document}")
+        if json:
+            print_json(receipt)
+        else:
+            print_text(f"Deleted {named}: {receipt['versions']} versions, {receipt['chunks']} chunks.")
+
+    @app.command("retry", epilog=example("ragkeeper documents retry ID"))
+    def retry_document(document: DocumentId, json: Json = False) -> None:
+        """Read a failed document again."""
+        with connect() as client:
+            accepted = client.post(f"/api/v1/documents/{document}/retry")
+        print_json(accepted) if json else print_text(f"Queued again: {accepted['id']}")
+
+
+def _add_collections(app: typer.Typer, connect: Connect) -> None:
+    @app.command("collections", epilog=example("ragkeeper documents collections"))
+    def list_collections(json: Json = False) -> None:
+        """List the collections that you may see."""
+        with connect() as client:
+            found = client.get("/api/v1/collections")
+        if json:
+            print_json(found)
+        else:
+            print_table(("name", "created", "description"), [_collection_row(item) for item in found])
+
+    @app.command("create-collection", epilog=example("ragkeeper documents create-collection contracts"))
+    def create_collection(
+        name: Annotated[str, typer.Argument(help="Letters, digits, `_`, `-`, `.` and single blanks.")],
+        description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+        json: Json = False,
+    ) -> None:
+        """Make a collection."""
+        with connect() as client:
+            made = client.post("/api/v1/collections", {"name": name, "description": description})
+        print_json(made) if json else print_text(f"Created the collection {made['name']}.")
+
+
+def _pages(fetch: Any, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Up to `limit` items from as many pages as it takes, as one page."""
+    items: list[Any] = []
+    while True:
+        page = fetch(cursor, min(_PAGE, limit - len(items)))
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None or len(items) >= limit:
+            return {"items": items, "next_cursor": cursor}
+
+
+def _show_page(page: dict[str, Any], json: bool, show: Any) -> None:
+    if json:
+        print_json(page)
+        return
+    show(page["items"])
+    if page["next_cursor"]:
+        note(f"There are more: raise --limit, or go on with --cursor {page['next_cursor']}")
+
+
+def _show_documents(items: list[dict[str, Any]]) -> None:
+    rows = [
+        (item["id"], item["status"], item["collection"], item["name"], size(item["version"]["size"]), _state(item))
+        for item in items
+    ]
+    print_table(("id", "status", "collection", "name", "size", "note"), rows)
+
+
+def _state(item: dict[str, Any]) -> str:
+    version = item["version"]
+    if version["error"]:
+        return f"{version['error']['code']}: {version['error']['message']}"
+    return "; ".join(str(warning["message"]) for warning in version["warnings"])
+
+
+def _show_chunks(items: list[dict[str, Any]]) -> None:
+    rows = [(item["ordinal"], item["page"], item["tokens"], one_line(item["text"], 120)) for item in items]
+    print_table(("number", "page", "tokens", "text"), rows)
+
+
+def _show_plan(found: dict[str, Any], named: str, json: bool) -> None:
+    if json:
+        print_json({"would_delete": found})
+    else:
+        print_text(f"Would delete {named}. Nothing was changed.")
+
+
+def _collection_row(item: dict[str, Any]) -> tuple[str, str, str]:
+    return item["name"], item["created_at"][:10], item["description"]
