@@ -1,7 +1,6 @@
 """`ragkeeper eval`: figures about retrieval and answers on sets of judged questions."""
 
 import math
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from ragkeeper.cli.app import command_group, example
 from ragkeeper.cli.exit_codes import ExitCode
+from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import note, print_json, print_table
 from ragkeeper.cli.ports import Connect
 from ragkeeper.cli.progress import progress_bar
@@ -20,7 +20,6 @@ from ragkeeper.quality.evaluation.ports import Progress
 from ragkeeper.quality.evaluation.service import MODES, EvaluationService
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the set, as docs/howto/evaluate.md says.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object.")]
 Collection = Annotated[
     str | None,
     typer.Option(help="Use this collection, upload what it lacks, and leave it as it is then."),
@@ -39,14 +38,14 @@ Most = Annotated[int | None, typer.Option(min=1, help="Only the first so many qu
 
 
 def evaluation_commands(connect: Connect) -> typer.Typer:
-    app = command_group(help="Measure retrieval and answers on sets of judged questions.")
+    app = command_group(name="eval", help="Measure retrieval and answers on sets of judged questions.")
 
     @app.command(epilog=example("ragkeeper eval retrieval ../shared/data/scifact --save scifact.json"))
     def retrieval(
         folder: Folder,
         mode: Modes = "all",
         collection: Collection = None,
-        as_json: AsJson = False,
+        json: Json = False,
         baseline: Baseline = None,
         save: Save = None,
         keep: Keep = False,
@@ -59,7 +58,7 @@ def evaluation_commands(connect: Connect) -> typer.Typer:
             service = EvaluationService(client, progress)
             with _loaded(service, judged.corpus, collection, keep=keep) as name:
                 report = service.retrieval(judged, name, modes)
-        _finish(report, before, save, as_json=as_json)
+        _finish(report, before, save, as_json=json)
 
     @app.command(epilog=example("ragkeeper eval answers ../shared/data/xquad/en --foreign ../shared/data/covid-qa"))
     def answers(
@@ -67,7 +66,7 @@ def evaluation_commands(connect: Connect) -> typer.Typer:
         foreign: Foreign = None,
         collection: Collection = None,
         most: Most = None,
-        as_json: AsJson = False,
+        json: Json = False,
         baseline: Baseline = None,
         save: Save = None,
         keep: Keep = False,
@@ -80,7 +79,7 @@ def evaluation_commands(connect: Connect) -> typer.Typer:
             service = EvaluationService(client, progress)
             with _loaded(service, asked.corpus, collection, keep=keep) as name:
                 report = service.answers(asked, strange, name)
-        _finish(report, before, save, as_json=as_json)
+        _finish(report, before, save, as_json=json)
 
     return app
 
@@ -128,13 +127,12 @@ def _cell(name: str, value: float) -> str:
 
 
 def _print_changes(changes: list[Change]) -> None:
-    """On standard error, so that `--json` stays one object."""
-    rows = []
+    """On standard error, so that the result stays one table or one object."""
     for change in changes:
-        numbers = (change.before, change.after, change.after - change.before, change.noise)
-        rows.append((change.figure, *(f"{value:.4f}" for value in numbers), _verdict(change), change.method))
-    columns = ("figure", "before", "after", "change", "noise (2 standard errors)", "verdict", "noise estimated")
-    print_table(columns, rows, sys.stderr)
+        note(
+            f"{_verdict(change)}  {change.figure}: {change.before:.4f} -> {change.after:.4f} "
+            f"({change.after - change.before:+.4f}; noise {change.noise:.4f}, two standard errors {change.method})"
+        )
 
 
 def _verdict(change: Change) -> str:

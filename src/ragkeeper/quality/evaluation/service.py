@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ragkeeper import __version__
 from ragkeeper.cli.client import Client
+from ragkeeper.cli.errors import CommandFailed
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.quality.evaluation import rules
 from ragkeeper.quality.evaluation.errors import CorpusNotLoaded
@@ -207,7 +208,7 @@ class EvaluationService:
                 for done, result in enumerate(pool.map(work, items)):
                     results.append(result)
                     self._progress(what, done + 1, len(items))
-            except RagkeeperError:
+            except (CommandFailed, RagkeeperError):
                 pool.shutdown(cancel_futures=True)
                 raise
         return results
