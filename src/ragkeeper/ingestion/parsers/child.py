@@ -101,11 +101,10 @@ class Child:
             await child._spawn()
             await asyncio.wait_for(child._greet(), _START_SECONDS)
         except BaseException as error:
+            words = child._last_words()  # stopping removes them with the folder
             await child.stop()
             if isinstance(error, TimeoutError | OSError | frames.MalformedFrameError | asyncio.IncompleteReadError):
-                raise ParserUnavailable(
-                    reason=child._last_words() or str(error) or "it did not start in time"
-                ) from error
+                raise ParserUnavailable(reason=words or str(error) or "it did not start in time") from error
             raise
         return child
 
