@@ -1,0 +1,89 @@
+"""The command tree: every feature's commands under `ragkeeper`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ragkeeper import __version__
+from ragkeeper.cli.app import command_group, example, run
+from ragkeeper.cli.options import Json
+from ragkeeper.cli.output import print_fields, print_json, print_text
+from ragkeeper.conversations.commands import add_chat_commands
+from ragkeeper.core.telemetry import configure_logging
+from ragkeeper.documents.commands import document_commands
+from ragkeeper.entrypoints.local import LocalSchema, Place, initialise
+from ragkeeper.ingestion.commands import add_ingest_commands
+from ragkeeper.operations.health.commands import add_health_commands
+from ragkeeper.operations.upgrade.commands import database_commands
+from ragkeeper.retrieval.commands import add_search_commands
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Data folder; default: RAG_DATA_DIR, or ./ragkeeper-data.")
+]
+
+
+def main() -> None:
+    """The installed command."""
+    sys.exit(run(command_tree(Place()), sys.argv[1:]))
+
+
+def command_tree(place: Place) -> typer.Typer:
+    app = command_group(help="Answers questions from your own documents, with citations that can be checked.")
+    _add_root(app, place)
+    _add_process_commands(app, place)
+    add_ingest_commands(app, place.connect)
+    add_chat_commands(app, place.connect)
+    add_search_commands(app, place.connect)
+    app.add_typer(document_commands(place.connect))
+    add_health_commands(app, place.connect, place.connect_to_server)
+    app.add_typer(database_commands(LocalSchema(place)))
+    return app
+
+
+def _add_root(app: typer.Typer, place: Place) -> None:
+    @app.callback(invoke_without_command=False)
+    def root(
+        data_dir: DataDir = None,
+        _version: Annotated[
+            bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        ] = False,
+        _debug: Annotated[bool, typer.Option("--debug", help="Print the stack of an unexpected failure.")] = False,
+    ) -> None:
+        place.data_dir = data_dir
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_text(f"ragkeeper {__version__}")
+        raise typer.Exit
+
+
+def _add_process_commands(app: typer.Typer, place: Place) -> None:
+    @app.command(epilog=example("ragkeeper serve --port 8080"))
+    def serve(
+        host: Annotated[str | None, typer.Option("--host", help="Address to listen on; default: RAG_HOST.")] = None,
+        port: Annotated[
+            int | None, typer.Option("--port", min=0, max=65535, help="Port; 0 picks a free one; default: RAG_PORT.")
+        ] = None,
+        data_dir: DataDir = None,
+    ) -> None:
+        """Serve HTTP and work on what was uploaded, until SIGTERM or Ctrl-C."""
+        place.data_dir = data_dir or place.data_dir
+        settings = place.settings(RAG_HOST=host, RAG_PORT=port)
+        configure_logging(settings.log_level)
+        from ragkeeper.entrypoints.server import serve as run_server  # noqa: PLC0415 - heavy: the application
+
+        run_server(settings)
+
+    @app.command(epilog=example("ragkeeper init --data-dir /srv/ragkeeper"))
+    def init(data_dir: DataDir = None, json: Json = False) -> None:
+        """Make the data folder, its key and its database, where they are missing."""
+        place.data_dir = data_dir or place.data_dir
+        made = initialise(place)
+        print_json(made) if json else print_fields(made)
+
+
+if __name__ == "__main__":
+    main()
