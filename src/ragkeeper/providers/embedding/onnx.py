@@ -8,6 +8,8 @@ fall away, a worker that loses its core slows nobody else down, and a text's vec
 import asyncio
 import os
 import platform
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +38,8 @@ from ragkeeper.providers.embedding.tokenizer import SHIPPED_MODEL, load_tokenize
 
 MODEL_FILE = "model.int8.onnx"
 MOST_THREADS = 4
+# Questions and the event loop go first: bulk work of the same process gives way to them.
+BULK_NICENESS = 5
 LOAD_ERRORS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplementedOperator)
 TokenIds = NDArray[np.int64]
 Result = TypeVar("Result")
@@ -57,8 +61,8 @@ class OnnxEmbedder:
         self.dimension: int = self._session.get_outputs()[0].shape[1]
         self._frame = self._tokenizer.encode("").ids  # [CLS] and [SEP]
         self._threads = threads or min(_cores(), MOST_THREADS)
-        self._document_workers = ThreadPoolExecutor(self._threads, thread_name_prefix="embed-documents")
-        self._query_worker = ThreadPoolExecutor(1, thread_name_prefix="embed-query")
+        self._document_workers = ThreadPoolExecutor(self._threads, "embed-documents", initializer=_give_way)
+        self._query_worker = ThreadPoolExecutor(1, "embed-query")
         self._closed = False
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
@@ -117,6 +121,12 @@ class OnnxEmbedder:
 def _cores() -> int:
     """Cores this process may use, which a container or taskset can make fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _give_way() -> None:
+    """Lowers the calling thread's priority; only Linux has priorities of single threads."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BULK_NICENESS)
 
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
