@@ -1,1 +1,1 @@
-"""The web console: one module per screen, on top of the services."""
+"""Web console: static pages that use the same HTTP API as every other client."""

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from ragkeeper import __version__
 from ragkeeper.answers.routes import openai_routes
+from ragkeeper.console.routes import console_routes
 from ragkeeper.conversations.routes import chat_routes
 from ragkeeper.documents.routes import document_routes
 from ragkeeper.entrypoints.build import Application
@@ -41,4 +42,5 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(search_routes(application.retrieval))
     app.include_router(chat_routes(application.conversations))
     app.include_router(openai_routes(application.answers, application.embedder))
+    app.include_router(console_routes())
     return app
