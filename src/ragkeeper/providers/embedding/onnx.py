@@ -126,7 +126,9 @@ def _cores() -> int:
 def _give_way() -> None:
     """Lowers the calling thread's priority; only Linux has priorities of single threads."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BULK_NICENESS)
+        thread = threading.get_native_id()
+        # Relative, since a process that was started with a low priority may not raise it.
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + BULK_NICENESS)
 
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:

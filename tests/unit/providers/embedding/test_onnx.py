@@ -1,15 +1,18 @@
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable, TextTooLong
-from ragkeeper.providers.embedding.onnx import MODEL_FILE, OnnxEmbedder, products_overflow
+from ragkeeper.providers.embedding.onnx import BULK_NICENESS, MODEL_FILE, OnnxEmbedder, products_overflow
 from ragkeeper.providers.embedding.tokenizer import SHIPPED_MODEL, TOKENIZER_FILE
 
 
@@ -48,6 +51,18 @@ async def test_a_cancelled_call_frees_the_workers(embedder: OnnxEmbedder) -> Non
         await call
     async with asyncio.timeout(2):
         await embedder.embed_documents(["after"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
+async def test_documents_give_way_to_questions(embedder: OnnxEmbedder) -> None:
+    async def niceness(executor: ThreadPoolExecutor) -> int:
+        def own() -> int:
+            return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+        return await asyncio.get_running_loop().run_in_executor(executor, own)
+
+    documents, questions = await niceness(embedder._document_workers), await niceness(embedder._query_worker)
+    assert documents == min(questions + BULK_NICENESS, 19)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
