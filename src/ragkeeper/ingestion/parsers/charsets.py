@@ -42,7 +42,7 @@ _SCRIPTS = (
     (0x1E00, "latin"),
     (0x1F00, "greek"),
     (0x2000, "other"),
-    (0x3001, "kana"),
+    (0x3001, "stop"),
     (0x3003, "other"),
     (0x3040, "kana"),
     (0x3100, "other"),
@@ -54,6 +54,7 @@ _SCRIPTS = (
 _SCRIPT_STARTS = [start for start, _ in _SCRIPTS]
 _PUNCTUATION = frozenset("\u201c\u201d\u2018\u2019\u201a\u201e\u2013\u2014\u2026€£§°«»·•©®½¼¾¿¡\xa0™±²³µ¶")
 _SAMPLE = 40_000
+_JAPANESE = frozenset({"cp932", "euc_jp"})
 _PLAUSIBLE = 0.6
 _DAMAGED_SHARE = 0.001  # one bad byte in a thousand is damage, not another encoding
 _DECLARED = re.compile(rb"""(?:charset\s*=\s*|encoding\s*=\s*)["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
@@ -174,14 +175,16 @@ def _score(sample: bytes, encoding: str) -> float:
             beyond += 1
             total += _plausibility(character, before, spaced=spaced)
         before = character
+    if encoding in _JAPANESE and not any(_script(character) == "kana" for character in text):
+        return total / beyond * 0.7 if beyond else 1.0  # Japanese without kana is Chinese misread
     return total / beyond if beyond else 1.0
 
 
 def _plausibility(character: str, before: str, *, spaced: bool) -> float:
     """How well a character beyond ASCII fits the one before it, 0 to 1; wrong guesses mix scripts within a word."""
     script = _script(character)
-    if script in ("kana", "hangul"):
-        return 1.0 if script == "kana" or spaced else 0.6  # Korean has spaces between its words, Chinese has none
+    if script in ("kana", "stop", "hangul"):
+        return 1.0 if script != "hangul" or spaced else 0.6  # Korean has spaces between its words, Chinese has none
     if script == "han":
         return 0.9 if _is_common_han(character) else 0.3
     kind = unicodedata.category(character)

@@ -9,7 +9,7 @@ import kreuzberg
 from ragkeeper.ingestion.errors import FileDamaged, NoText
 from ragkeeper.ingestion.parsers import sniff
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder, clean
-from ragkeeper.ingestion.parsers.formats import engine, images, lines
+from ragkeeper.ingestion.parsers.formats import engine, images, lines, right_to_left
 from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions
 
 _KIND = "PDF"
@@ -45,7 +45,7 @@ def _add_pages(builder: DocumentBuilder, pages: list[str]) -> None:
     running = lines.running_lines(pages)
     for number, text in enumerate(pages, 1):
         builder.start_page(number)
-        page = lines.unwrap(text)
+        page = lines.unwrap(right_to_left.reorder(text))
         start, end = builder.add_clean(page)
         for level, first, last, title in lines.headings(page, running) if end > start else ():
             builder.mark_heading(level, start + first, start + last, title)
