@@ -276,10 +276,11 @@ def _settings(counter: TokenCounter, *, full: bool, names: Sequence[str] = ()) -
     settings = [
         Setting("default", StructureChunker(counter).split),
         Setting("default, no prefix", StructureChunker(counter).split, prefix=False),
-        Setting("fixed 200", FixedChunker(counter, 200).split),
+        Setting("fixed 160", FixedChunker(counter, 160).split),
     ]
     if full or names:
-        settings += _sweep(counter)
+        known = {setting.name for setting in settings}
+        settings += [setting for setting in _sweep(counter) if setting.name not in known]
     chosen = [setting for setting in settings if not names or setting.name in names]
     if missing := set(names) - {setting.name for setting in settings}:
         raise SystemExit(f"no setting {sorted(missing)}; known: {[setting.name for setting in settings]}")

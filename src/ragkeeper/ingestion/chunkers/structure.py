@@ -15,10 +15,10 @@ _REPEATABLE = frozenset({Cut.SENTENCE, Cut.LINE, Cut.PARAGRAPH})
 class ChunkSizes:
     """In tokens of the text alone. The defaults were measured: docs/decisions/0004-chunking.md."""
 
-    target: int = 200
+    target: int = 160
     """A chunk grows up to here. A table or sentence that is longer stays whole while it fits the model."""
 
-    least: int = 100
+    least: int = 80
     """A chunk ends at a heading once it has this many; a paragraph or sentence end is looked for beyond them."""
 
     overlap: int = 0
