@@ -126,13 +126,13 @@ def nothing_is_left_to_do(root: Path) -> list[str]:
 
 
 def broad_excepts_say_why(root: Path) -> list[str]:
-    """`except Exception`, `except BaseException` and bare `except` carry their reason on the line."""
+    """`except Exception`, `except BaseException` and bare `except` say why on the line, unless they raise it again."""
     return [
         f"{source.at(handler.lineno)} catches everything without a reason on the line"
         for source in sources(root, "src", "bench", "scripts")
         for handler in ast.walk(source.tree)
         if isinstance(handler, ast.ExceptHandler) and _is_broad(handler)
-        if not _has_reason(source.lines[handler.lineno - 1])
+        if not _raises_again(handler) and not _has_reason(source.lines[handler.lineno - 1])
     ]
 
 
@@ -141,6 +141,11 @@ def _is_broad(handler: ast.ExceptHandler) -> bool:
         return True
     caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(ast.unparse(name) in {"Exception", "BaseException"} for name in caught)
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def _has_reason(line: str) -> bool:
@@ -184,9 +189,9 @@ def _asserts(node: ast.AST, source: Source, seen: set[str]) -> bool:
 
 
 def _call_asserts(name: str, source: Source, seen: set[str]) -> bool:
-    if name.startswith("pytest.") and name.rpartition(".")[2] in {"raises", "warns", "fail"}:
-        return True
     head, tail = name.partition(".")[0], name.rpartition(".")[2]
+    if tail.startswith("assert_") or (head == "pytest" and tail in {"raises", "warns", "fail"}):
+        return True
     if any(item.module.startswith("tests.") and item.module.endswith(f".{head}") for item in source.imports):
         return True
     own = [function for function in source.functions() if function.name == tail]

@@ -77,7 +77,10 @@ PLANTED: list[tuple[Rule, Files, Files]] = [
     (
         rules.broad_excepts_say_why,
         {f"{SRC}/http/a.py": "try:\n    x = 1\nexcept (OSError, BaseException):\n    pass"},
-        {f"{SRC}/http/a.py": "try:\n    x = 1\nexcept (OSError, ValueError):\n    pass"},
+        {
+            f"{SRC}/http/a.py": "try:\n    x = 1\nexcept (OSError, ValueError):\n    pass",
+            f"{SRC}/http/b.py": "try:\n    x = 1\nexcept BaseException:\n    x = 2\n    raise",
+        },
     ),
     (
         rules.everything_is_mounted,
