@@ -3,7 +3,7 @@
 import io
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -33,20 +33,28 @@ def example(*lines: str) -> str:
 
 def run(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run a command line and return its exit status; what failed stands on standard error."""
+    return guarded(
+        lambda: app(args=list(arguments), prog_name="ragkeeper"),
+        as_json="--json" in arguments,
+        debug="--debug" in arguments,
+    )
+
+
+def guarded(work: Callable[[], object], *, as_json: bool = False, debug: bool = False) -> int:
+    """Do the work and return an exit status; never raises."""
     _never_fail_to_print()
     try:
-        app(args=list(arguments), prog_name="ragkeeper")
+        work()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else ExitCode.FINE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except (RagkeeperError, CommandFailed) as error:
-        return report(error, as_json="--json" in arguments)
+        return report(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the edge of the program: a user gets a sentence, not a stack
-        if "--debug" in arguments:
+        if debug:
             traceback.print_exc()
-        failure = UnexpectedFailure(reason=f"{type(error).__name__}: {error}")
-        return report(failure, as_json="--json" in arguments)
+        return report(UnexpectedFailure(reason=f"{type(error).__name__}: {error}"), as_json=as_json)
     return ExitCode.FINE
 
 

@@ -47,7 +47,7 @@ class Place:
         configure_logging(_quiet(settings.log_level))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            address = _address(settings)
+            address = served_at(settings)
             if address is not None:
                 with _client(address, _key(settings)) as client:
                     yield client
@@ -64,7 +64,7 @@ class Place:
     def connect_to_server(self) -> Iterator[Client]:
         """The running server of the data folder. Raises ServerNotRunning."""
         settings = self.settings()
-        address = _address(settings)
+        address = served_at(settings)
         if address is None:
             raise ServerNotRunning(path=settings.data_dir.resolve())
         with _client(address, _key(settings)) as client:
@@ -87,7 +87,8 @@ def _quiet(level: str) -> str:
     return "warning" if level == "info" else level
 
 
-def _address(settings: Settings) -> str | None:
+def served_at(settings: Settings) -> str | None:
+    """The address of the server that owns the data folder, None when none does."""
     try:
         server = DataFolder(settings.data_dir).server()
     except OSError as error:
@@ -179,7 +180,7 @@ def initialise(place: Place) -> dict[str, object]:
     from ragkeeper.entrypoints.schema import schema_state, upgrade  # noqa: PLC0415 - heavy: SQLAlchemy and Alembic
 
     settings = place.settings()
-    if _address(settings) is None:
+    if served_at(settings) is None:
         with _owned(settings) as folder:
             if settings.api_key is None:
                 folder.api_key()

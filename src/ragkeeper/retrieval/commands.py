@@ -1,5 +1,6 @@
 """`ragkeeper search`: passages by words and meaning."""
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,9 @@ from ragkeeper.cli.ports import Connect
 from ragkeeper.retrieval.models import SearchMode
 
 _SHOWN = 300
+# Characters shown before the first word that was asked for.
+_LEAD = 60
+_WORD = re.compile(r"\w{3,}")
 
 
 def add_search_commands(app: typer.Typer, connect: Connect) -> None:
@@ -35,15 +39,38 @@ def add_search_commands(app: typer.Typer, connect: Connect) -> None:
         }
         with connect() as client:
             found = client.post("/api/v1/search", body)
-        print_json(found) if json else _show(found)
+        print_json(found) if json else _show(found, query)
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(found: dict[str, Any], query: str) -> None:
     for text in found["notes"]:
         note(text)
     if not found["results"]:
         note("Nothing was found.")
     for rank, hit in enumerate(found["results"], start=1):
-        page = f", page {hit['page']}" if hit["page"] else ""
-        print_text(f"{rank}. {one_line(hit['title'])}{page}  [{hit['score']:.3f}]  {hit['name']}")
-        print_text(f"   {one_line(hit['text'], _SHOWN)}")
+        print_text(f"{rank}. {one_line(hit['title'])}{_pages(hit)}  [{hit['score']:.3f}]  {one_line(hit['name'])}")
+        print_text(f"   {excerpt(one_line(hit['text']), query, _SHOWN)}")
+
+
+def _pages(hit: dict[str, Any]) -> str:
+    if not hit["page"]:
+        return ""
+    return (
+        f", page {hit['page']}"
+        if hit["page_end"] in (None, hit["page"])
+        else f", pages {hit['page']}-{hit['page_end']}"
+    )
+
+
+def excerpt(text: str, query: str, limit: int) -> str:
+    """The `limit` characters of the text that hold the most words of the query, cut between words."""
+    if len(text) <= limit:
+        return text
+    wanted = {word.lower() for word in _WORD.findall(query)}
+    places = [match.start() for match in _WORD.finditer(text) if match[0].lower() in wanted]
+    best = max(places, key=lambda start: sum(start <= place < start + limit - _LEAD for place in places), default=0)
+    begin = text.rfind(" ", 0, max(best - _LEAD, 0)) + 1
+    end = len(text) if begin + limit >= len(text) else text.rfind(" ", begin + 1, begin + limit)
+    return (
+        f"{'… ' if begin else ''}{text[begin : end if end > begin else begin + limit]}{' …' if end < len(text) else ''}"
+    )
