@@ -80,17 +80,8 @@ def wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) 
 
 
 def _command() -> list[str]:
-    return [sys.executable, "-c", _PROGRAM, "serve"]
-
-
-_PROGRAM = """
-from ragkeeper.core.settings import load_settings
-from ragkeeper.core.telemetry import configure_logging
-from ragkeeper.entrypoints.server import serve
-settings = load_settings()
-configure_logging(settings.log_level)
-serve(settings)
-"""
+    """What `ragkeeper serve` runs, also where the package is on the path only."""
+    return [sys.executable, "-m", "ragkeeper.entrypoints.cli", "serve"]
 
 
 def _free_port() -> int:
