@@ -3,9 +3,9 @@
     python -m bench.stream [--chunks 10000] [--requests 200] [--json]
 
 A stand-in for an OpenAI-compatible model server, in a process of its own, streams its answer at once. Its first token
-is timed directly; then `/chat/stream` is timed to its first `token` event, with the stand-in as the configured model and
-a prepared folder (see bench/prepared.py) to search. Added = first token through ragkeeper, less the search's own time
-as the answer reports it, less the stand-in's median first token. Target: p95 at most 40 ms.
+is timed directly; then `/chat/stream` is timed to its first `token` event, with the stand-in as the configured model
+and a prepared folder (see bench/prepared.py) to search. Added = first token through ragkeeper, less the search's own
+time as the answer reports it, less the stand-in's median first token. Target: p95 at most 40 ms.
 """
 
 import argparse
@@ -80,7 +80,7 @@ async def _first_tokens(server: Server, queries: list[str]) -> tuple[list[float]
         events = await connection.events(load.Request.of("/chat/stream", {"message": query}))
         done = next((body for name, body, _ in events if name == "done"), None)
         if done is None or done["mode"] != "full":
-            raise SystemExit(f"the model did not answer: {done or events[-1][1]}")
+            raise SystemExit(f"the model did not answer: {json.dumps(done or events[-1][1])[:500]}")
         first.append(next(arrived - began for name, _, arrived in events if name == "token") * 1000)
         search.append(done["timings_ms"]["retrieve"])
     await connection.close()
