@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, distinct, func, insert, or_, select, update
+from sqlalchemy import Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
@@ -166,7 +166,7 @@ async def add_version(sql: AsyncConnection, version: Version) -> None:
 async def remove_document(sql: AsyncConnection, document_id: str) -> tuple[int, int, list[str]]:
     """Delete the document's rows; returns versions, chunks and the originals that nobody else uses now."""
     hashes = list(
-        (await sql.execute(select(distinct(versions.c.sha256)).where(versions.c.document_id == document_id))).scalars()
+        (await sql.execute(select(versions.c.sha256).distinct().where(versions.c.document_id == document_id))).scalars()
     )
     n_versions = await _count(sql, versions, document_id)
     n_chunks = await _count(sql, chunks, document_id)

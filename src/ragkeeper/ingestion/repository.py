@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import Problem, VersionStatus
@@ -31,15 +31,31 @@ async def anything_waits(sql: AsyncConnection) -> bool:
 
 
 async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
-    """Take up to `limit` waiting versions, oldest first: they are being parsed from now on."""
+    """Take up to `limit` waiting versions, oldest first: they are being parsed from now on.
+
+    A version whose parsing was interrupted before is taken alone and after all others, so that a file that brings the
+    server down is told from those that were only beside it.
+    """
+    fresh = await _waiting(sql, versions.c.attempts == 0, limit)
+    claimed = fresh or await _waiting(sql, versions.c.attempts > 0, 1)
+    if claimed:
+        await sql.execute(
+            update(versions)
+            .where(versions.c.id.in_([version.id for version in claimed]))
+            .values(status=VersionStatus.PARSING.value, attempts=versions.c.attempts + 1)
+        )
+    return claimed
+
+
+async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: int) -> list[PendingVersion]:
     waiting = (
         select(versions, documents.c.title, documents.c.name)
         .join(documents, documents.c.id == versions.c.document_id)
-        .where(versions.c.status == VersionStatus.ACCEPTED.value)
+        .where(versions.c.status == VersionStatus.ACCEPTED.value, condition)
         .order_by(versions.c.id)
         .limit(limit)
     )
-    claimed = [
+    return [
         PendingVersion(
             id=row.id,
             document_id=row.document_id,
@@ -52,13 +68,6 @@ async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
         )
         for row in await sql.execute(waiting)
     ]
-    if claimed:
-        await sql.execute(
-            update(versions)
-            .where(versions.c.id.in_([version.id for version in claimed]))
-            .values(status=VersionStatus.PARSING.value, attempts=versions.c.attempts + 1)
-        )
-    return claimed
 
 
 async def current_numbers(sql: AsyncConnection, document_ids: Collection[str]) -> dict[str, tuple[str | None, int]]:

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.core.settings import SettingInvalid, Settings, SettingUnknown, load_settings, setting_names
+
+NOWHERE = Path("/nonexistent/.env")
+
+
+def load(**environ: str) -> Settings:
+    return load_settings(environ, NOWHERE)
+
+
+def test_defaults_need_nothing() -> None:
+    settings = load()
+    assert (settings.host, settings.port, settings.retrieval_top_k) == ("127.0.0.1", 8000, 10)
+    assert settings.sql_url.endswith("/ragkeeper-data/ragkeeper.db")
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("RAG_PORT=9001\nRETRIEVAL_TOP_K=15\n")
+    settings = load_settings({"RAG_PORT": "9002"}, dotenv)
+    assert (settings.port, settings.retrieval_top_k) == (9002, 15)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_known_one() -> None:
+    with pytest.raises(SettingUnknown, match=r"RAG_DATADIR .* did you mean RAG_DATA_DIR\?"):
+        load(RAG_DATADIR="x")
+
+
+def test_a_name_in_the_file_is_checked_too(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("RAG_PROT=1\n")
+    with pytest.raises(SettingUnknown):
+        load_settings({}, dotenv)
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"RAG_PORT": "http"}, "RAG_PORT"),
+        ({"RAG_HOST": "0.0.0.0"}, "RAG_HOST"),  # noqa: S104 - the address that must be refused
+        ({"RERANKING_METHOD": "magic"}, "RERANKING_METHOD"),
+        ({"RAG_USE_HYDE": "true"}, "RAG_USE_HYDE"),
+        ({"RERANKING_METHOD": "llm"}, "RERANKING_METHOD=llm"),
+        ({"RAG_LLM_PROVIDERS": "groq"}, "RAG_LLM_GROQ_BASE_URL"),
+        ({"RAG_LLM_GROQ_MODEL": "m"}, "RAG_LLM_GROQ_MODEL"),
+        ({"RAG_EMBEDDING_MODEL": "openai:m"}, "RAG_EMBEDDING_BASE_URL"),
+    ],
+)
+def test_a_setting_that_cannot_work_stops_the_start_and_is_named(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingInvalid, match=named):
+        load(**environ)
+
+
+def test_providers_keep_their_order_and_hide_their_keys() -> None:
+    settings = load(
+        RAG_LLM_PROVIDERS="groq, local-one",
+        RAG_LLM_GROQ_BASE_URL="https://example.org/v1",
+        RAG_LLM_GROQ_MODEL="big",
+        RAG_LLM_GROQ_API_KEY="hush",
+        RAG_LLM_LOCAL_ONE_BASE_URL="http://127.0.0.1:1/v1",
+        RAG_LLM_LOCAL_ONE_MODEL="small",
+    )
+    assert [provider.name for provider in settings.chat_providers] == ["groq", "local-one"]
+    assert "hush" not in repr(settings)
+
+
+def test_settings_cannot_change() -> None:
+    settings = load()
+    with pytest.raises(Exception, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    fields = Settings.model_fields.values()
+    assert all(field.description and field.alias for field in fields)
+    assert len(set(setting_names())) == len(setting_names())

@@ -1,0 +1,123 @@
+import httpx
+import pytest
+
+from ragkeeper.documents.commands import document_commands
+from tests.unit.cli.server import FakeServer, document, problem, runner
+
+CHUNK = {"ordinal": 0, "page": 2, "tokens": 9, "text": "Some  text.", "id": 1}
+
+
+@pytest.fixture
+def server():
+    return FakeServer(
+        {
+            "GET /api/v1/documents": {"items": [document()], "next_cursor": None},
+            "GET /api/v1/documents/d1": document(),
+            "GET /api/v1/documents/gone": problem(404, "document_unknown"),
+            "GET /api/v1/documents/d1/content": {"title": "T", "text": "All of it."},
+            "GET /api/v1/documents/d1/chunks": {"items": [CHUNK], "next_cursor": None},
+            "DELETE /api/v1/documents/d1": {"document_id": "d1", "versions": 2, "chunks": 7},
+            "POST /api/v1/documents/d1/retry": {"id": "d1", "status": "accepted"},
+            "GET /api/v1/collections": [{"name": "default", "created_at": "2026-01-02T03:04:05", "description": ""}],
+            "POST /api/v1/collections": {"name": "contracts"},
+        }
+    )
+
+
+@pytest.fixture
+def run(server, capsys):
+    return runner(document_commands(server.connect), capsys)
+
+
+def test_the_list_shows_state_and_failures(server, run):
+    failed = document("d2", "failed", version={"error": {"code": "no_text", "message": "No text.", "fix": "OCR."}})
+    server.answers["GET /api/v1/documents"] = {"items": [document(), failed], "next_cursor": None}
+    done = run("list", "--status", "failed", "-c", "default")
+    assert done.code == 0
+    assert server.asked() == "GET /api/v1/documents?collection=default&status=failed&limit=100"
+    assert [line.split()[:2] for line in done.out.splitlines()] == [["id", "status"], ["d1", "ready"], ["d2", "failed"]]
+    assert "no_text: No text." in done.out
+
+
+def test_long_lists_come_from_several_pages(server, run):
+    pages = {
+        None: {"items": [document(f"a{n}") for n in range(500)], "next_cursor": "A"},
+        "A": {"items": [document(f"b{n}") for n in range(100)], "next_cursor": "B"},
+    }
+    server.answers["GET /api/v1/documents"] = lambda request: _json(pages[request.url.params.get("cursor")])
+    found = run("list", "--limit", "600", "--json").json
+    assert len(found["items"]) == 600
+    assert found["next_cursor"] == "B"
+    assert [request.url.params["limit"] for request in server.requests] == ["500", "100"]
+
+
+def _json(content):
+    return httpx.Response(200, json=content)
+
+
+def test_a_list_says_how_to_go_on(server, run):
+    server.answers["GET /api/v1/documents"] = {"items": [document()], "next_cursor": "XY"}
+    done = run("list", "--limit", "1")
+    assert "--cursor XY" in done.err
+    assert "XY" not in done.out
+
+
+def test_misuse_is_refused_before_the_server_is_asked(server, run):
+    for arguments in (["list", "--status", "nope"], ["list", "--limit", "0"], ["show"], ["delete"]):
+        assert run(*arguments).code == 2
+    assert server.requests == []
+
+
+def test_json_is_the_servers_own_object(server, run):
+    for command, path in {
+        "list": "GET /api/v1/documents",
+        "show d1": "GET /api/v1/documents/d1",
+        "content d1": "GET /api/v1/documents/d1/content",
+        "chunks d1": "GET /api/v1/documents/d1/chunks",
+        "retry d1": "POST /api/v1/documents/d1/retry",
+        "delete d1 --yes": "DELETE /api/v1/documents/d1",
+        "collections": "GET /api/v1/collections",
+        "create-collection contracts": "POST /api/v1/collections",
+    }.items():
+        assert run(*command.split(), "--json").json == server.answers[path]
+
+
+def test_people_read_the_same_things(run):
+    assert "version.number" in run("show", "d1").out
+    assert run("content", "d1").out == "All of it.\n"
+    assert "Some text." in run("chunks", "d1").out
+    assert "Queued again: d1" in run("retry", "d1").out
+    assert "2026-01-02" in run("collections").out
+    assert "contracts" in run("create-collection", "contracts").out
+
+
+def test_an_unknown_document_is_misuse(run):
+    done = run("show", "gone")
+    assert done.code == 2
+    assert "[document_unknown]" in done.err
+
+
+def test_deleting_needs_a_yes(server, run):
+    done = run("delete", "d1")
+    assert done.code == 2
+    assert "[confirmation_needed]" in done.err
+    assert not any(request.method == "DELETE" for request in server.requests)
+
+
+def test_a_dry_run_says_what_would_go_and_changes_nothing(server, run):
+    done = run("delete", "d1", "--dry-run")
+    assert done.code == 0
+    assert "Would delete “Title of d1”" in done.out
+    assert run("delete", "d1", "--dry-run", "--json").json["would_delete"]["id"] == "d1"
+    assert not any(request.method == "DELETE" for request in server.requests)
+
+
+def test_a_deletion_ends_with_its_receipt(run):
+    done = run("delete", "d1", "--yes")
+    assert done.code == 0
+    assert "2 versions, 7 chunks" in done.out
+
+
+def test_a_collection_gets_its_description(server, run):
+    run("create-collection", "contracts", "--description", "Signed ones.")
+    assert server.sent() == {"name": "contracts", "description": "Signed ones."}

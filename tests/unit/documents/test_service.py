@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.core.access import Forbidden, Right
+from ragkeeper.documents import repository
+from ragkeeper.documents.errors import (
+    CollectionExists,
+    CollectionUnknown,
+    DocumentNotReadable,
+    DocumentUnknown,
+    NothingToRetry,
+)
+from ragkeeper.documents.models import VersionStatus
+from tests.wired import ADMIN, user, wired
+
+
+async def test_the_same_content_is_stored_once(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        first = await product.add("a.md", "Same words.")
+        again = await product.add("a.md", "Same words.")
+        copy = await product.add("copy.md", "Same words.")
+        assert (first.duplicate, again.duplicate, copy.duplicate) == (False, True, True)
+        assert {first.id, again.id, copy.id} == {first.id}
+
+
+async def test_a_changed_file_is_a_new_version_and_the_old_one_is_not_found(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        first = await product.add("a.md", "The office is in Hamburg.")
+        await product.settle()
+        second = await product.add("a.md", "The office is in Bremen.")
+        assert (second.id, second.version != first.version) == (first.id, True)
+        assert [hit.text for hit in (await product.search("office")).hits] == ["The office is in Hamburg."]
+        await product.settle()
+        assert [hit.text for hit in (await product.search("office")).hits] == ["The office is in Bremen."]
+        assert (await product.index.count()).points == 1
+
+
+async def test_a_version_that_fails_leaves_the_one_before_in_place(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "The office is in Hamburg.")
+        await product.settle()
+        await product.add("a.md", "   ")
+        await product.settle()
+        document = await product.documents.get(ADMIN, added.id)
+        assert document.version.status is VersionStatus.FAILED
+        assert document.version.problem is not None
+        assert document.version.problem.code == "no_text"
+        assert await product.found("office") == ["a.md"]
+
+
+async def test_a_name_goes_back_to_earlier_content_as_a_new_version(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await product.add("a.md", "First words.")
+        await product.add("a.md", "Second words.")
+        back = await product.add("a.md", "First words.")
+        assert not back.duplicate
+        assert (await product.documents.get(ADMIN, back.id)).version.number == 3
+
+
+async def test_deletion_is_true_at_once_and_says_what_it_removed(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "The office is in Hamburg.")
+        await product.settle()
+        receipt = await product.documents.delete(ADMIN, added.id)
+        assert (receipt.versions, receipt.chunks, receipt.originals_removed, receipt.deleted_by) == (1, 1, 1, "local")
+        assert await product.found("office") == []
+        assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
+        with pytest.raises(DocumentUnknown):
+            await product.documents.get(ADMIN, added.id)
+        await product.drain.drain_all()
+        assert (await product.index.count()).points == 0
+
+
+async def test_an_original_that_another_document_uses_stays(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await product.documents.create_collection(ADMIN, "second")
+        first = await product.add("a.md", "Shared words.")
+        other = await product.add("a.md", "Shared words.", "second")
+        receipt = await product.documents.delete(ADMIN, first.id)
+        assert receipt.originals_removed == 0
+        await product.settle()
+        assert await product.found("shared words") == ["a.md"]
+        assert (await product.documents.delete(ADMIN, other.id)).originals_removed == 1
+
+
+async def test_reading_is_not_writing(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        [default] = await product.documents.collections(ADMIN)
+        added = await product.add("a.md", "Words.")
+        async with product.database.write() as sql:
+            await repository.grant(sql, default.id, "reader", Right.READ)
+        reader = user("reader")
+        assert (await product.documents.get(reader, added.id)).name == "a.md"
+        with pytest.raises(Forbidden):
+            await product.documents.delete(reader, added.id)
+        with pytest.raises(CollectionUnknown):
+            await product.add("b.md", "More.", caller=reader)
+        with pytest.raises(DocumentUnknown):
+            await product.documents.get(user("stranger"), added.id)
+
+
+async def test_collections_have_one_name_each(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        with pytest.raises(CollectionExists):
+            await product.documents.create_collection(ADMIN, "default")
+        with pytest.raises(Forbidden):
+            await product.documents.create_collection(user("eve"), "mine")
+
+
+async def test_pages_by_key_skip_and_repeat_nothing(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = [(await product.add(f"{n}.md", f"Text {n}.")).id for n in range(7)]
+        seen: list[str] = []
+        after = None
+        while page := await product.documents.find_all(ADMIN, collection=None, after=after, limit=3, status=None):
+            seen += [document.id for document in page]
+            after = seen[-1]
+        assert seen == sorted(added, reverse=True)
+
+
+async def test_only_failed_versions_are_retried(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "  ")
+        with pytest.raises(NothingToRetry):
+            await product.documents.retry(ADMIN, added.id)
+        await product.settle()
+        retried = await product.documents.retry(ADMIN, added.id)
+        assert (retried.version.status, retried.version.problem) == (VersionStatus.ACCEPTED, None)
+
+
+async def test_text_is_refused_until_there_is_some(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words.")
+        with pytest.raises(DocumentNotReadable, match="accepted"):
+            await product.documents.text(ADMIN, added.id)

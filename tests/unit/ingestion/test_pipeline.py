@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.documents.models import VersionStatus
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable
+from tests.wired import ADMIN, Wired, wired
+
+
+async def status(product: Wired, document_id: str) -> VersionStatus:
+    return (await product.documents.get(ADMIN, document_id)).version.status
+
+
+async def test_each_step_moves_a_version_on(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words to find.")
+        seen = [await status(product, added.id)]
+        for step in (product.parse, product.drain.drain_all, product.embed, product.drain.drain_all):
+            await step()
+            seen.append(await status(product, added.id))
+        expected = ["accepted", "indexing", "searchable", "searchable", "ready"]
+        assert [one.value for one in seen] == expected
+
+
+async def test_what_was_being_parsed_when_the_server_died_is_parsed_again(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words to find.")
+        await product.pipeline.claim(10)
+    async with wired(tmp_path) as product:
+        await product.pipeline.recover()
+        await product.settle()
+        assert await status(product, added.id) is VersionStatus.READY
+
+
+async def test_a_file_that_kills_the_server_each_time_is_given_up(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("poison.md", "Words.")
+        other = await product.add("fine.md", "Other words.")
+        assert len(await product.pipeline.claim(10)) == 2
+        await product.pipeline.recover()
+        for _ in range(2):
+            assert [version.id for version in await product.pipeline.claim(10)] == [added.version]
+            await product.pipeline.recover()
+        await product.settle()
+        document = await product.documents.get(ADMIN, added.id)
+        assert document.version.problem is not None
+        assert document.version.problem.code == "parser_crashed"
+        assert await status(product, other.id) is VersionStatus.READY
+
+
+async def test_an_embedder_that_is_away_delays_vectors_only(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words to find.")
+        await product.parse()
+        await product.drain.drain_all()
+        product.embedder.fails = EmbedderUnavailable(name="fake", reason="away")
+        with pytest.raises(EmbedderUnavailable):
+            await product.embed()
+        assert await status(product, added.id) is VersionStatus.SEARCHABLE
+        product.embedder.fails = None
+        await product.settle()
+        assert await status(product, added.id) is VersionStatus.READY
+
+
+async def test_nothing_is_embedded_twice(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        for number in range(5):
+            await product.add(f"{number}.md", f"Text number {number}.")
+        await product.settle()
+        await product.settle()
+        await product.reconciler.rebuild()
+        assert len(product.embedder.embedded) == 5
+        assert (await product.index.count()).with_vectors == 5
+
+
+async def test_a_document_deleted_while_it_is_parsed_leaves_nothing(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words to find.")
+        [claimed] = await product.pipeline.claim(1)
+        parsed = await product.pipeline.parse(claimed)
+        await product.documents.delete(ADMIN, added.id)
+        await product.pipeline.save([(claimed, parsed)])
+        await product.settle()
+        assert (await product.index.count()).points == 0
+
+
+async def test_an_older_version_that_is_parsed_later_does_not_replace_the_newer(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await product.add("a.md", "The old words.")
+        [old] = await product.pipeline.claim(1)
+        late = await product.pipeline.parse(old)
+        await product.add("a.md", "The new words.")
+        await product.settle()
+        await product.pipeline.save([(old, late)])
+        await product.settle()
+        assert [hit.text for hit in (await product.search("words")).hits] == ["The new words."]

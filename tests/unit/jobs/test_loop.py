@@ -1,0 +1,64 @@
+import asyncio
+
+from ragkeeper.jobs.loop import Loop
+
+
+async def test_a_step_repeats_until_nothing_is_left_and_again_when_woken() -> None:
+    left, done = [3], asyncio.Event()
+
+    async def step() -> bool:
+        left[0] -= 1
+        if left[0] == 0:
+            done.set()
+        return left[0] > 0
+
+    loop = Loop("test", step, idle_seconds=60)
+    loop.start()
+    async with asyncio.timeout(2):
+        await done.wait()
+    done.clear()
+    left[0] = 1
+    loop.wake()
+    async with asyncio.timeout(2):
+        await done.wait()
+    await loop.stop()
+    assert left == [0]
+
+
+async def test_an_error_is_remembered_and_the_step_tried_again() -> None:
+    calls, recovered = [0], asyncio.Event()
+
+    async def step() -> bool:
+        calls[0] += 1
+        if calls[0] == 1:
+            raise ValueError("no luck")
+        recovered.set()
+        return False
+
+    loop = Loop("test", step)
+    loop.start()
+    async with asyncio.timeout(5):
+        while loop.last_error is None:  # noqa: ASYNC110 - the loop's state has no event
+            await asyncio.sleep(0.005)
+        assert loop.last_error == "no luck"
+        await recovered.wait()
+    await loop.stop()
+
+
+async def test_stopping_cancels_the_step_that_runs() -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def step() -> bool:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return False
+
+    loop = Loop("test", step)
+    loop.start()
+    await begun.wait()
+    await loop.stop()
+    assert cancelled.is_set()

@@ -1,0 +1,70 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragkeeper.retrieval import rules
+from ragkeeper.retrieval.models import ConfirmedChunk
+
+LONG = "one two three four five six seven eight nine ten"
+
+
+def chunk(number: int, document: str = "a", ordinal: int = 0, text: str = "") -> ConfirmedChunk:
+    return ConfirmedChunk(
+        chunk_id=number,
+        version_id=f"v-{document}",
+        document_id=document,
+        collection="c",
+        name=document,
+        title=document,
+        metadata={},
+        ordinal=ordinal,
+        start=ordinal * 10,
+        end=ordinal * 10 + 9,
+        page=None,
+        page_end=None,
+        headings=(),
+        text=text or f"text {number}",
+    )
+
+
+def test_a_copy_in_another_document_is_dropped() -> None:
+    ranked = [(chunk(1, "a", text=LONG), 0.9), (chunk(2, "b", text=LONG + "."), 0.899), (chunk(3, "c"), 0.5)]
+    assert [item.chunk_id for item, _ in rules.without_near_duplicates(ranked)] == [1, 3]
+
+
+def test_the_same_words_in_one_document_stay() -> None:
+    ranked = [(chunk(1, "a", 0, LONG), 0.9), (chunk(2, "a", 5, LONG), 0.9)]
+    assert len(rules.without_near_duplicates(ranked)) == 2
+
+
+def test_a_copy_that_scores_quite_differently_is_no_copy() -> None:
+    ranked = [(chunk(1, "a", text=LONG), 0.9), (chunk(2, "b", text=LONG), 0.3)]
+    assert len(rules.without_near_duplicates(ranked)) == 2
+
+
+def test_touching_chunks_become_one_group_in_reading_order() -> None:
+    ranked = [(chunk(7, "a", 3), 0.9), (chunk(1, "b", 0), 0.8), (chunk(6, "a", 2), 0.7), (chunk(9, "a", 9), 0.1)]
+    groups = rules.merge_neighbours(ranked)
+    assert [[item.chunk_id for item, _ in group] for group in groups] == [[6, 7], [1], [9]]
+    assert rules.best_score(groups[0]) == 0.9
+    assert rules.best_first(groups[0]) == (7, 6)
+
+
+def test_a_group_stops_growing() -> None:
+    ranked = [(chunk(n, "a", n), 1 - n / 100) for n in range(10)]
+    groups = rules.merge_neighbours(ranked)
+    assert max(map(len, groups)) == rules.MOST_MERGED
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12)), unique=True))
+def test_merging_loses_and_doubles_nothing(places: list[tuple[str, int]]) -> None:
+    ranked = [(chunk(number, *place), 1.0 - number / 100) for number, place in enumerate(places)]
+    groups = rules.merge_neighbours(ranked)
+    assert sorted(item.chunk_id for group in groups for item, _ in group) == list(range(len(places)))
+    for group in groups:
+        ordinals = [item.ordinal for item, _ in group]
+        assert ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals)))
+        assert len({item.version_id for item, _ in group}) == 1
+
+
+def test_several_queries_count_by_the_best() -> None:
+    assert rules.combine([{1: 0.2, 2: 0.5}, {1: 0.7}]) == {1: 0.7, 2: 0.5}

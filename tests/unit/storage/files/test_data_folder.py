@@ -1,0 +1,57 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.storage.files.data_folder import DataFolder, replace_file
+from ragkeeper.storage.files.errors import DataFolderInUse, DataFolderUnusable
+
+
+def made(path: Path) -> DataFolder:
+    folder = DataFolder(path)
+    folder.create()
+    return folder
+
+
+def test_the_key_is_generated_once_and_private(tmp_path: Path) -> None:
+    folder = made(tmp_path / "data")
+    key = folder.api_key()
+    assert key == folder.api_key()
+    assert len(key) > 40
+    assert stat.S_IMODE((folder.secrets / "api_key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.secrets.stat().st_mode) == 0o700
+
+
+def test_one_owner_at_a_time(tmp_path: Path) -> None:
+    first, second = made(tmp_path), DataFolder(tmp_path)
+    first.lock()
+    first.announce("http://127.0.0.1:1")
+    with pytest.raises(DataFolderInUse) as caught:
+        second.lock()
+    assert str(os.getpid()) in caught.value.advice
+    assert second.server() == {"url": "http://127.0.0.1:1", "pid": os.getpid()}
+    first.unlock()
+    assert second.server() is None
+    second.lock()
+    second.unlock()
+
+
+def test_an_announcement_without_its_owner_is_not_believed(tmp_path: Path) -> None:
+    folder = made(tmp_path)
+    folder.announce("http://127.0.0.1:1")
+    assert folder.server() is None
+
+
+def test_a_place_that_cannot_be_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataFolderUnusable, match="Not a directory"):
+        DataFolder(tmp_path / "file" / "data").create()
+
+
+def test_a_replaced_file_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    replace_file(target, b"one")
+    replace_file(target, b"two", mode=0o600)
+    assert target.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [target]

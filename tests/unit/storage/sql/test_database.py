@@ -1,0 +1,74 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.sql.errors import StorageFull
+
+
+async def made(folder: Path) -> Database:
+    database = Database(f"sqlite+aiosqlite:///{folder / 'x.db'}")
+    async with database.write() as sql:
+        await sql.execute(text("CREATE TABLE n (x INTEGER)"))
+    return database
+
+
+async def test_a_block_that_raises_writes_nothing(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+
+    async def fail() -> None:
+        async with database.write() as sql:
+            await sql.execute(text("INSERT INTO n VALUES (1)"))
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await fail()
+    async with database.read() as sql:
+        assert (await sql.execute(text("SELECT count(*) FROM n"))).scalar_one() == 0
+    await database.close()
+
+
+async def test_writers_wait_for_each_other_and_readers_for_nobody(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+
+    async def add() -> None:
+        async with database.write() as sql:
+            [count] = (await sql.execute(text("SELECT count(*) FROM n"))).one()
+            await asyncio.sleep(0)
+            await sql.execute(text("INSERT INTO n VALUES (:x)"), {"x": count})
+
+    async with database.write() as sql:
+        await sql.execute(text("INSERT INTO n VALUES (0)"))
+        async with database.read() as other:
+            assert (await other.execute(text("SELECT count(*) FROM n"))).scalar_one() == 0
+    await asyncio.gather(*(add() for _ in range(20)))
+    async with database.read() as sql:
+        assert (await sql.execute(text("SELECT count(DISTINCT x) FROM n"))).scalar_one() == 21
+    await database.close()
+
+
+async def test_a_committed_write_is_synced_before_it_is_acknowledged(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+    async with database.read() as sql:
+        assert (await sql.execute(text("PRAGMA synchronous"))).scalar_one() == 2
+        assert (await sql.execute(text("PRAGMA journal_mode"))).scalar_one() == "wal"
+        assert (await sql.execute(text("PRAGMA foreign_keys"))).scalar_one() == 1
+    await database.close()
+
+
+async def test_a_full_disk_is_told_and_keeps_nothing(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+
+    async def fill() -> None:
+        async with database.write() as sql:
+            await sql.execute(text("PRAGMA max_page_count=4"))
+            for _ in range(100):
+                await sql.execute(text("INSERT INTO n VALUES (zeroblob(4000))"))
+
+    with pytest.raises(StorageFull):
+        await fill()
+    async with database.read() as sql:
+        assert (await sql.execute(text("SELECT count(*) FROM n"))).scalar_one() == 0
+    await database.close()
