@@ -61,6 +61,14 @@ class ConfirmationNeeded(RagkeeperError):
     fix = "Add --yes, or look first with --dry-run."
 
 
+class StreamIncomplete(RagkeeperError):
+    """The answer broke off before its end."""
+
+    code = "stream_incomplete"
+    status = 502
+    fix = "Ask again; the server's log says why it stopped."
+
+
 class FileChanged(RagkeeperError):
     """The file changed while it was being sent."""
 

@@ -7,6 +7,7 @@ import typer
 
 from ragkeeper.cli.app import example
 from ragkeeper.cli.client import Client
+from ragkeeper.cli.errors import StreamIncomplete
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Collection, Json
 from ragkeeper.cli.output import note, one_line, print_json, print_text
@@ -51,6 +52,8 @@ def _streamed(client: Client, body: dict[str, Any]) -> dict[str, Any]:
         elif event.name == "done":
             answer = event.data
     print_text()
+    if not answer:
+        raise StreamIncomplete
     return answer
 
 
