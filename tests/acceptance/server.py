@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -32,26 +33,28 @@ class Server:
     def log(self) -> str:
         return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
 
-    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, check: bool = True, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run `ragkeeper …` against this server's folder."""
-        return run(*arguments, folder=self.folder, environment=self.environment, check=check)
+        done = run(*arguments, folder=self.folder, environment={**self.environment, **settings})
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done
 
 
 def run(
-    *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, check: bool = False
+    *arguments: str, folder: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `ragkeeper …` in `folder` with nothing of the tester's own settings in its environment."""
-    done = subprocess.run(
-        [COMMAND, *arguments],
-        cwd=folder,
-        env=_environment(environment or {}),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    """Run `ragkeeper …` in `folder`, its data folder below it unless `environment` says otherwise."""
+    settings = {"RAG_DATA_DIR": str(folder / "data"), **(environment or {})}
+    return run_program([COMMAND, *arguments], folder, settings)
+
+
+def run_program(
+    arguments: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in `folder` with nothing of the tester's own settings in its environment."""
+    return subprocess.run(
+        arguments, cwd=folder, env=_environment(environment), capture_output=True, text=True, timeout=120, check=False
     )
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 @contextmanager
@@ -66,7 +69,7 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(process, address, folder)
+        _wait_until_up(process, address, folder)
         key = (folder / "data/secrets/api_key").read_text(encoding="utf-8").strip()
         with (
             httpx.Client(base_url=address, headers={"X-API-Key": key}, timeout=60) as http,
@@ -79,21 +82,31 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
 
 
 def add_text(server: Server, title: str, text: str, **more: str) -> str:
-    """Add a document, wait until it is found by words and vectors, and return its id."""
+    """Add a document and return its id; `wait_until_ready` waits until it is found."""
     answer = server.http.post("/api/v1/documents", json={"title": title, "text": text, **more})
-    assert answer.status_code == 202, answer.text
-    document = str(answer.json()["id"])
-    wait_for(lambda: server.http.get(f"/api/v1/documents/{document}").json().get("status") == "ready")
-    return document
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+    return str(answer.json()["id"])
 
 
-def events(text: str) -> list[tuple[str, dict[str, object]]]:
+def wait_until_ready(server: Server, documents: Iterable[str], status: str = "ready") -> None:
+    """Wait until each document is found by words and by meaning."""
+    left = list(documents)
+
+    def done() -> bool:
+        while left and server.http.get(f"/api/v1/documents/{left[-1]}").json().get("status") == status:
+            left.pop()
+        return not left
+
+    wait_for(done)
+
+
+def events(text: str) -> list[tuple[str, Any]]:
     """The name and data of each server-sent event of a finished stream."""
     blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
     return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
 
 
-def wait_for(condition, seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Ask again until the condition holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
@@ -101,7 +114,7 @@ def wait_for(condition, seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], address: str, folder: Path) -> None:
+def _wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) -> None:
     def ready() -> bool:
         log = folder / "server.log"
         assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")

@@ -1,9 +1,10 @@
 """The table and the tests tell the same story: a row is proven exactly when a test of its id exists."""
 
+import ast
 import re
 
 from scripts.guides import GUIDES, read_rows
-from tests.architecture.source import sources
+from tests.architecture.source import Function, sources
 from tests.machine import ROOT
 
 ROWS = read_rows()
@@ -11,10 +12,14 @@ TOTAL = 400
 
 
 def _tests() -> dict[str, str]:
-    """Row id by test name, for every test named after a row."""
-    names = [one.name for source in sources(ROOT, "tests/acceptance/guides") for one in source.functions()]
-    found = [(name, re.match(r"test_(g\d)_(\d{3})_", name)) for name in names]
+    """Row id by test name, for every test named after a row that is not marked as not passing yet."""
+    functions = [one for source in sources(ROOT, "tests/acceptance/guides") for one in source.functions()]
+    found = [(one.name, re.match(r"test_(g\d)_(\d{3})_", one.name)) for one in functions if not _is_pending(one)]
     return {name: f"{match[1].upper()}-{match[2]}" for name, match in found if match}
+
+
+def _is_pending(function: Function) -> bool:
+    return any(ast.unparse(decorator).startswith("not_yet(") for decorator in function.decorator_list)
 
 
 def test_every_promise_has_its_row():
