@@ -24,9 +24,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--no-deps",
         "--no-build-isolation",
         "--wheel-dir",
-        folder,
+        str(folder),
     ]
-    done = subprocess.run([*build, ROOT], env=dict(os.environ), capture_output=True, text=True, check=False)
+    done = subprocess.run([*build, str(ROOT)], env=dict(os.environ), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return next(folder.glob("*.whl"))
 
