@@ -13,6 +13,12 @@ class Extractor(Protocol):
         ...
 
 
+class Compressor(Protocol):
+    async def compress(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages that help, cut to the spans that do. Raises ragkeeper.providers.chat.errors.ChatError."""
+        ...
+
+
 class Writer(Protocol):
     """A model behind its prompt. Raises ragkeeper.providers.chat.errors.ChatError."""
 

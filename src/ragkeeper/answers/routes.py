@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import structlog
@@ -62,11 +63,12 @@ async def _chunks(answers: AnswerService, caller: Caller, question: Question, re
     completion_id, created = f"chatcmpl-{new_id()}", int(time.time())
     try:
         yield data(chunk(completion_id, created, {"role": "assistant", "content": ""}))
-        async for event in answers.stream(caller, question):
-            if isinstance(event, Token):
-                yield data(chunk(completion_id, created, {"content": event.text}))
-            elif isinstance(event, Done):
-                yield data(chunk(completion_id, created, {}, result=event.result))
+        async with aclosing(answers.stream(caller, question)) as events:
+            async for event in events:
+                if isinstance(event, Token):
+                    yield data(chunk(completion_id, created, {"content": event.text}))
+                elif isinstance(event, Done):
+                    yield data(chunk(completion_id, created, {}, result=event.result))
         yield b"data: [DONE]\n\n"
     except RagkeeperError as error:
         yield data({"error": problem(error, request)})

@@ -1,7 +1,7 @@
 """One question, start to finish: search, generate by the first model that can, or quote; then check what is cited."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from ragkeeper.answers.models import (
     Sources,
     Token,
 )
-from ragkeeper.answers.ports import Extractor, Writer
+from ragkeeper.answers.ports import Compressor, Extractor, Writer
 from ragkeeper.core.access import Caller
 from ragkeeper.core.telemetry import Stopwatch
 from ragkeeper.generation.models import Answer, Passage
@@ -42,12 +42,18 @@ class AnswerService:
     """`writers` in order of preference; none means that answers are quoted."""
 
     def __init__(
-        self, retrieval: RetrievalService, extractor: Extractor, writers: Sequence[Writer], options: AnswerOptions
+        self,
+        retrieval: RetrievalService,
+        extractor: Extractor,
+        writers: Sequence[Writer],
+        options: AnswerOptions,
+        compressor: Compressor | None = None,
     ) -> None:
         self._retrieval = retrieval
         self._extractor = extractor
         self._writers = writers
         self._options = options
+        self._compressor = compressor
 
     @property
     def models(self) -> list[str]:
@@ -57,8 +63,8 @@ class AnswerService:
         """Raises what searching raises. A model that fails costs its turn, not the answer."""
         watch = Stopwatch()
         search = await self._search(caller, question, watch)
-        passages = rules.passages(search.hits)
         notes: list[str] = []
+        passages = await self._passages(search, watch, notes)
         for place, writer in enumerate(self._writers if passages else ()):
             try:
                 with watch.stage("generate"):
@@ -87,17 +93,18 @@ class AnswerService:
         yield Progress("searching")
         search = await self._search(caller, question, watch)
         yield Sources(search.hits)
-        passages = rules.passages(search.hits)
         notes: list[str] = []
+        passages = await self._passages(search, watch, notes)
         for place, writer in enumerate(self._writers if passages else ()):
             yield Progress("generating", writer.model)
             answer: Answer | None = None
             try:
-                async for piece in self._pieces(writer, question, passages, watch):
-                    if isinstance(piece, Answer):
-                        answer = piece
-                    else:
-                        yield Token(piece)
+                async with aclosing(self._pieces(writer, question, passages, watch)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Answer):
+                            answer = piece
+                        else:
+                            yield Token(piece)
             except _NotBegunError as error:
                 notes.append(f"{writer.name} was skipped: {error}")
                 continue
@@ -111,7 +118,7 @@ class AnswerService:
 
     async def _pieces(
         self, writer: Writer, question: Question, passages: Sequence[Passage], watch: Stopwatch
-    ) -> AsyncIterator[str | Answer]:
+    ) -> AsyncGenerator[str | Answer, None]:
         """The writer's pieces. A failure before the first one raises _NotBegunError: another model may try."""
         begun = False
         with watch.stage("generate"):
@@ -138,6 +145,18 @@ class AnswerService:
         for stage, milliseconds in result.timings_ms.items():
             watch.add("retrieve" if stage == "total" else stage, milliseconds)
         return result
+
+    async def _passages(self, search: SearchResult, watch: Stopwatch, notes: list[str]) -> Sequence[Passage]:
+        """The hits, numbered; compressed when that is asked for and works."""
+        passages = rules.passages(search.hits)
+        if self._compressor is None or not passages:
+            return passages
+        with watch.stage("compress"):
+            try:
+                return await self._compressor.compress(search.queries[0], passages)
+            except ChatError as error:
+                notes.append(f"not compressed: {error.message}")
+                return passages
 
     async def _quote(
         self, search: SearchResult, passages: Sequence[Passage], notes: list[str], watch: Stopwatch

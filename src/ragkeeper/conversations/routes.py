@@ -1,6 +1,7 @@
 """`/chat` and `/api/chat`, streamed or not, and `/api/v1/conversations`: any caller with a key, its own chats only."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -66,9 +67,10 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     """Every event of an answer; whatever fails becomes one `error` event, the last one."""
     try:
-        async for item in conversations.stream(caller, body.request()):
-            for name, data in _parts(item):
-                yield event(name, data)
+        async with aclosing(conversations.stream(caller, body.request())) as items:
+            async for item in items:
+                for name, data in _parts(item):
+                    yield event(name, data)
     except RagkeeperError as error:
         yield event("error", problem(error, request))
     except Exception as error:  # noqa: BLE001 - the edge of a stream: its status line is sent, an event must tell

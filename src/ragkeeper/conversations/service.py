@@ -1,6 +1,7 @@
 """A message in, an answer out, both remembered."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question
@@ -29,14 +30,15 @@ class ConversationService:
         result = await self._answers.answer(caller, question)
         return await self._remember(caller, conversation, request, result)
 
-    async def stream(self, caller: Caller, request: ChatRequest) -> AsyncIterator[AnswerEvent | ChatResult]:
+    async def stream(self, caller: Caller, request: ChatRequest) -> AsyncGenerator[AnswerEvent | ChatResult, None]:
         """The answer's events; instead of its Done comes the remembered result."""
         conversation, question = await self._question(caller, request)
-        async for event in self._answers.stream(caller, question):
-            if isinstance(event, Done):
-                yield await self._remember(caller, conversation, request, event.result)
-            else:
-                yield event
+        async with aclosing(self._answers.stream(caller, question)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    yield await self._remember(caller, conversation, request, event.result)
+                else:
+                    yield event
 
     async def find_all(self, caller: Caller, *, after: str | None, limit: int) -> list[Conversation]:
         async with self._database.read() as sql:

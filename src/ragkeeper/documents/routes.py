@@ -16,7 +16,7 @@ from ragkeeper.documents.schemas import (
 )
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.http.caller import CurrentCaller
-from ragkeeper.http.paging import Cursor, Limit, Page, decode_cursor, page_of
+from ragkeeper.http.paging import Cursor, Limit, Page, decode_cursor, decode_number, page_of
 from ragkeeper.storage.files.store import FileStore
 
 
@@ -72,7 +72,7 @@ def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
     async def list_chunks(
         caller: CurrentCaller, document_id: str, limit: Limit = 100, cursor: Cursor = None
     ) -> Page[ChunkView]:
-        after = int(decode_cursor(cursor) or -1)
+        after = decode_number(cursor, first=-1)
         rows = await documents.chunks(caller, document_id, after=after, limit=limit + 1)
         return page_of(rows, limit, ChunkView.of, lambda chunk: str(chunk.ordinal))
 

@@ -14,6 +14,7 @@ from ragkeeper.core.clock import utc_now
 from ragkeeper.core.settings import Settings
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
+from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
 from ragkeeper.ingestion.jobs import IngestionJobs
@@ -157,8 +158,9 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     answers = AnswerService(
         retrieval,
         engines.extractor(settings, embedder),
-        engines.writers(settings, chat_models, embedder),
+        writers(settings, chat_models, embedder),
         AnswerOptions(_PASSAGES, settings.stream_timeout),
+        engines.compressor(settings, chat_models),
     )
     return Application(
         settings=settings,

@@ -1,12 +1,19 @@
-"""Which implementation a setting names. Optional ones are imported only when they are asked for."""
+"""Which implementation a setting names. Optional ones are imported only when they are asked for.
+
+A switch whose model is not there stops the start here, not the first question.
+"""
 
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
-from ragkeeper.answers.ports import Extractor, Writer
-from ragkeeper.core.settings import RerankingMethod, Settings, SettingInvalid
+from ragkeeper.answers.ports import Compressor, Extractor
+from ragkeeper.core.settings import RerankingMethod, SettingInvalid, Settings
+from ragkeeper.generation.compression import ModelCompressor
 from ragkeeper.generation.extractive import ExtractiveAnswerer
+from ragkeeper.generation.reranking import ModelReranker
+from ragkeeper.generation.rewriting import ModelRewriter
 from ragkeeper.ingestion.chunkers.port import Chunker
 from ragkeeper.ingestion.chunkers.structure import StructureChunker
 from ragkeeper.ingestion.parsers.pool import SandboxedParser
@@ -14,9 +21,12 @@ from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
+from ragkeeper.providers.embedding.openai_compatible import EmbeddingEndpoint, OpenAICompatibleEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.reranking.port import Reranker
-from ragkeeper.retrieval.transforms.follow_up import FollowUpByRule
+from ragkeeper.retrieval.transforms.follow_up import FollowUpByModel, FollowUpByRule
+from ragkeeper.retrieval.transforms.hyde import Hyde
+from ragkeeper.retrieval.transforms.multi_query import MultiQuery
 from ragkeeper.retrieval.transforms.port import QueryTransform
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
 from ragkeeper.storage.vectors.port import VectorIndex
@@ -25,15 +35,29 @@ _MEGABYTE = 1_000_000
 
 
 async def open_embedder(settings: Settings) -> Embedder:
-    """Raises SettingInvalid for an unknown name and EmbedderUnavailable when its model or endpoint is not there."""
+    """Raises SettingInvalid for an unknown name, EmbedderUnavailable or WrongDimension when its model does not fit."""
     kind, _, model = settings.embedding_model.partition(":")
     if kind == "minilm" and not model:
         return OnnxEmbedder(threads=settings.embedding_threads or None)
-    raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"unknown kind {kind}")
+    if kind == "openai" and model:
+        key = settings.embedding_api_key.get_secret_value()
+        endpoint = EmbeddingEndpoint(base_url=settings.embedding_base_url or "", api_key=key, model=model)
+        return await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
+    if kind == "fastembed" and model:
+        module = _optional("ragkeeper.providers.embedding.fastembed", "RAG_EMBEDDING_MODEL")
+        made: Embedder = module.FastembedEmbedder(
+            model, settings.data_dir / "models", settings.embedding_threads or None
+        )
+        return made
+    raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"{settings.embedding_model} names no embedder")
 
 
 async def open_index(folder: Path, dimension: int, language: str) -> VectorIndex:
-    return await EmbeddedIndex.open(folder, dimension, language)
+    """Raises SettingInvalid for a language that the index does not know."""
+    try:
+        return await EmbeddedIndex.open(folder, dimension, language)
+    except ValueError as error:
+        raise SettingInvalid(name="RAG_LEXICAL_LANGUAGE", reason=str(error)) from error
 
 
 def parser(settings: Settings) -> Parser:
@@ -63,20 +87,42 @@ def chat_models(settings: Settings) -> list[ChatModel]:
 
 
 def transforms(settings: Settings, models: Sequence[ChatModel]) -> list[QueryTransform]:
-    return [FollowUpByRule()]
+    """In the order in which they are applied. The settings have checked that the switches have a model."""
+    if not models:
+        return [FollowUpByRule()]
+    rewriter = ModelRewriter(models[0])
+    chosen: list[QueryTransform] = [FollowUpByModel(rewriter)]
+    if settings.use_multi_query:
+        chosen.append(MultiQuery(rewriter))
+    if settings.use_hyde:
+        chosen.append(Hyde(rewriter))
+    return chosen
 
 
 def reranker(settings: Settings, models: Sequence[ChatModel]) -> Reranker | None:
+    if settings.reranking_method is RerankingMethod.LLM:
+        return ModelReranker(models[0])
     if settings.reranking_method is RerankingMethod.CROSS_ENCODER:
-        module = import_module("ragkeeper.providers.reranking.cross_encoder")
-        made: Reranker = module.CrossEncoderReranker(settings.reranking_model)
+        module = _optional("ragkeeper.providers.reranking.cross_encoder", "RERANKING_METHOD")
+        made: Reranker = module.CrossEncoderReranker(settings.reranking_model, settings.data_dir / "models")
         return made
     return None
 
 
+def compressor(settings: Settings, models: Sequence[ChatModel]) -> Compressor | None:
+    return ModelCompressor(models[0]) if settings.use_compression else None
+
+
 def extractor(settings: Settings, embedder: Embedder) -> Extractor:
-    return ExtractiveAnswerer(embedder)
+    if settings.answer_threshold is None:
+        return ExtractiveAnswerer(embedder)
+    return ExtractiveAnswerer(embedder, threshold=settings.answer_threshold)
 
 
-def writers(settings: Settings, models: Sequence[ChatModel], embedder: Embedder) -> list[Writer]:
-    return []
+def _optional(module: str, setting: str) -> ModuleType:
+    """A module that needs the extra `fastembed`. Raises SettingInvalid when it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        reason = f"it needs the extra: pip install 'ragkeeper[fastembed]' ({error})"
+        raise SettingInvalid(name=setting, reason=reason) from error

@@ -1,7 +1,6 @@
 """Lists come in pages by key: `{items, next_cursor}`; the cursor is opaque to clients."""
 
 import base64
-import binascii
 from collections.abc import Callable
 from typing import Annotated, Generic, TypeVar
 
@@ -40,7 +39,16 @@ def decode_cursor(cursor: str | None) -> str | None:
         return None
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
+        raise CursorInvalid from error
+
+
+def decode_number(cursor: str | None, first: int) -> int:
+    """The key of a list that is ordered by a number; `first` for the first page. Raises CursorInvalid."""
+    key = decode_cursor(cursor)
+    try:
+        return first if key is None else int(key)
+    except ValueError as error:
         raise CursorInvalid from error
 
 

@@ -1,0 +1,29 @@
+from ragkeeper.answers import rules
+from ragkeeper.answers.models import Turn
+from ragkeeper.generation.models import Answer, AnswerSentence, Passage, quote
+from ragkeeper.retrieval.models import Hit, Scores
+
+HIT = Hit("d", "v", "c", (4, 5), "Title", "n.md", "Words here.", 3, 3, (), 10, 21, {}, Scores(0.5, 2.0, 0.6))
+
+
+def test_hits_are_numbered_from_one_and_keep_their_place() -> None:
+    first, second = rules.passages([HIT, HIT])
+    assert (first.marker, second.marker) == (1, 2)
+    assert (first.chunk_id, first.start, first.end, first.score) == (4, 10, 21, 0.6)
+
+
+def test_only_questions_are_searched_with() -> None:
+    history = [Turn("user", "one"), Turn("assistant", "reply"), Turn("user", "two")]
+    assert rules.earlier_questions(history) == ("one", "two")
+
+
+def test_a_version_that_is_gone_is_not_cited_and_its_sentence_is_flagged() -> None:
+    passage = Passage(1, "d", "gone", 1, "t", "Secret words.", None, 0, 13, 1.0, 1.0, 1.0)
+    citation = quote(passage, 0, 13, 0.9)
+    answer = Answer(
+        "Secret words. [1]", (AnswerSentence("Secret words. [1]", (citation,), True),), (citation,), False, 1
+    )
+    checked = rules.without_versions(answer, {"gone"})
+    assert checked.citations == ()
+    assert not checked.sentences[0].supported
+    assert rules.without_versions(answer, set()) is answer

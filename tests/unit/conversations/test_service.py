@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.answers.models import Token
+from ragkeeper.answers.service import AnswerOptions, AnswerService
+from ragkeeper.conversations.errors import ConversationUnknown
+from ragkeeper.conversations.models import ChatRequest, ChatResult
+from ragkeeper.conversations.service import ConversationService
+from ragkeeper.core.clock import utc_now
+from ragkeeper.generation.extractive import ExtractiveAnswerer
+from ragkeeper.retrieval.errors import QueryEmpty
+from tests.wired import ADMIN, Wired, user, wired
+
+ASKED = ChatRequest("How long does parental leave last?")
+
+
+def service(product: Wired) -> ConversationService:
+    extractor = ExtractiveAnswerer(product.embedder, threshold=0)
+    answers = AnswerService(product.retrieval, extractor, [], AnswerOptions(5, 5))
+    return ConversationService(product.database, answers, product.retrieval, utc_now)
+
+
+async def filled(product: Wired) -> str:
+    added = await product.add("leave.md", "Parental leave lasts twelve weeks. Ask the people team.")
+    await product.settle()
+    return added.id
+
+
+async def test_question_and_answer_are_remembered_in_order(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        chats = service(product)
+        first = await chats.ask(ADMIN, ASKED)
+        await chats.ask(ADMIN, ChatRequest("Whom do I ask?", conversation_id=first.conversation_id))
+        messages = await chats.messages(ADMIN, first.conversation_id, after="", limit=10)
+        assert [message.role for message in messages] == ["user", "assistant"] * 2
+        assert messages[1].id == first.message_id
+        assert messages[1].mode == "extractive"
+        [conversation] = await chats.find_all(ADMIN, after=None, limit=10)
+        assert conversation.title == ASKED.message
+
+
+async def test_a_stream_ends_with_what_was_remembered(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        chats = service(product)
+        events = [event async for event in chats.stream(ADMIN, ASKED)]
+        last = events[-1]
+        assert isinstance(last, ChatResult)
+        assert any(isinstance(event, Token) for event in events)
+        assert len(await chats.messages(ADMIN, last.conversation_id, after="", limit=10)) == 2
+
+
+async def test_what_fails_is_not_remembered(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        chats = service(product)
+        with pytest.raises(QueryEmpty):
+            await chats.ask(ADMIN, ChatRequest("  "))
+        assert await chats.find_all(ADMIN, after=None, limit=10) == []
+
+
+async def test_a_chat_belongs_to_its_user(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        chats = service(product)
+        mine = await chats.ask(ADMIN, ASKED)
+        eve = user("eve")
+        with pytest.raises(ConversationUnknown):
+            await chats.messages(eve, mine.conversation_id, after="", limit=10)
+        with pytest.raises(ConversationUnknown):
+            await chats.ask(eve, ChatRequest("And?", conversation_id=mine.conversation_id))
+        with pytest.raises(ConversationUnknown):
+            await chats.delete(eve, mine.conversation_id)
+        await chats.delete(ADMIN, mine.conversation_id)
+        with pytest.raises(ConversationUnknown):
+            await chats.get(ADMIN, mine.conversation_id)
+
+
+async def test_a_deleted_source_is_not_shown_in_old_messages(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        document = await filled(product)
+        chats = service(product)
+        chat = await chats.ask(ADMIN, ASKED)
+        await product.documents.delete(ADMIN, document)
+        answered = (await chats.messages(ADMIN, chat.conversation_id, after="", limit=10))[1]
+        assert answered.citations
+        assert all(citation["source_deleted"] and not citation["quote"] for citation in answered.citations)

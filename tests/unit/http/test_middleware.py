@@ -1,0 +1,89 @@
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.http.errors import install_error_handlers
+from ragkeeper.http.middleware import BodyLimit, RequestEnvelope
+
+
+class Odd(RagkeeperError):
+    """Something is odd: {what}."""
+
+    code = "odd"
+    status = 409
+    fix = "Make {what} even."
+
+
+def client() -> httpx.AsyncClient:
+    app = FastAPI()
+    install_error_handlers(app)
+    app.add_middleware(BodyLimit, file_bytes=3_000_000, other_bytes=1_000_000)
+    app.add_middleware(RequestEnvelope)
+
+    @app.post("/size")
+    async def size(request: Request) -> int:
+        return len(await request.body())
+
+    @app.get("/odd")
+    async def odd() -> None:
+        raise Odd(what="three")
+
+    @app.get("/crash")
+    async def crash() -> None:
+        raise ValueError("a secret detail")
+
+    @app.get("/number/{n}")
+    async def number(n: int) -> int:
+        return n
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://test")
+
+
+async def test_our_errors_are_problem_details() -> None:
+    async with client() as http:
+        answer = await http.get("/odd", headers={"X-Request-ID": "abc-1"})
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    body = answer.json()
+    assert (body["code"], body["detail"], body["fix"]) == ("odd", "Something is odd: three.", "Make three even.")
+    assert (body["request_id"], answer.headers["x-request-id"]) == ("abc-1", "abc-1")
+
+
+async def test_a_crash_tells_nothing_of_its_inside() -> None:
+    async with client() as http:
+        answer = await http.get("/crash")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"), [("/nowhere", 404, "route_unknown"), ("/number/x", 422, "request_invalid")]
+)
+async def test_the_framework_s_errors_have_codes_too(path: str, status: int, code: str) -> None:
+    async with client() as http:
+        answer = await http.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_a_body_above_the_limit_is_refused_announced_or_not() -> None:
+    async def stream() -> object:
+        for _ in range(3):
+            yield b"x" * 500_000
+
+    async with client() as http:
+        fits = await http.post("/size", content=b"x" * 1_000_000)
+        announced = await http.post("/size", content=b"x" * 1_000_001)
+        streamed = await http.post("/size", content=stream())
+        form = await http.post("/size", content=b"x" * 2_000_000, headers={"content-type": "multipart/form-data"})
+    assert (fits.json(), form.json()) == (1_000_000, 2_000_000)
+    for refused in (announced, streamed):
+        assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
+        assert "1 MB" in refused.json()["detail"]
+
+
+async def test_a_client_s_request_id_is_taken_only_when_it_is_a_plain_word() -> None:
+    async with client() as http:
+        answer = await http.get("/number/1", headers={"X-Request-ID": "two words"})
+    assert answer.headers["x-request-id"] != "two words"
+    assert answer.headers["x-content-type-options"] == "nosniff"
