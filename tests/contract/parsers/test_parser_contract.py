@@ -60,5 +60,5 @@ async def test_a_missing_file_is_an_error_of_ours(parser: Parser, tmp_path: Path
 
 
 async def test_closing_twice_is_fine(parser: Parser):
-    await parser.close()
-    await parser.close()
+    outcomes = [await parser.close() for _ in range(2)]
+    assert outcomes == [None, None]
