@@ -11,9 +11,20 @@ from tests.architecture.source import sources
 from tests.machine import ROOT
 
 # Share of source files with a unit test at the same path. It only ever rises.
-MIRRORED_FLOOR = 0.0
-# Files without decisions of their own: protocols, plain data, wiring and migrations are tested through their users.
-WITHOUT_UNIT_TEST = {"__init__.py", "port.py", "ports.py", "schemas.py", "tables.py", "env.py"}
+MIRRORED_FLOOR = 0.55
+# Files without decisions of their own: protocols, plain data, messages, fakes (contract suites prove those), wiring and
+# migrations are tested through their users.
+WITHOUT_UNIT_TEST = {
+    "__init__.py",
+    "env.py",
+    "errors.py",
+    "fake.py",
+    "models.py",
+    "port.py",
+    "ports.py",
+    "schemas.py",
+    "tables.py",
+}
 
 # Names of the machines this was written on mean nothing to a reader. They stand here as digests of their lower-case
 # form, so that this file does not spread them; a word with a hyphen is looked up by its beginning too.
