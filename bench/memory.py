@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench import load, prepared
 from bench.conditions import print_conditions
+from bench.processes import memory_mb
 from bench.server import Server, serving
 
 IDLE_MB, LOADED_MB = 400.0, 800.0
@@ -44,47 +45,11 @@ def main() -> int:
     return int(idle["pss"] > IDLE_MB or loaded["pss"] > LOADED_MB)
 
 
-def memory_mb(pid: int) -> dict[str, float]:
-    """Of a process and everything it started: pss, rss, and the part of pss that is mapped files."""
-    total = {"pss": 0.0, "rss": 0.0, "pss_file": 0.0, "processes": 0.0}
-    for one in (pid, *_descendants(pid)):
-        fields = _rollup(one)
-        total["pss"] += fields.get("Pss", 0)
-        total["rss"] += fields.get("Rss", 0)
-        total["pss_file"] += fields.get("Pss_File", 0)
-        total["processes"] += 1
-    return {name: round(value, 1) for name, value in total.items()}
-
-
 def _after_searches(server: Server, count: int, settle: float) -> dict[str, float]:
     requests = [load.Request.of("/api/v1/search", {"query": text}) for text in prepared.questions(count)]
     asyncio.run(load.run(server.address, server.key, requests, 1))
     time.sleep(settle)
     return memory_mb(server.process.pid)
-
-
-def _rollup(pid: int) -> dict[str, float]:
-    """MB by field; empty for a process that ended meanwhile."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
-    except (FileNotFoundError, ProcessLookupError):
-        return {}
-    return {name: int(value.split()[0]) * 1024 / 1e6 for name, value in (line.split(":") for line in lines)}
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        others = [
-            int(one)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            if task.name != str(pid)
-            for one in (task / "children").read_text().split()
-        ]
-    except FileNotFoundError:
-        return []
-    found = children + others
-    return found + [below for child in found for below in _descendants(child)]
 
 
 def _line(figures: dict[str, float]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from bench import load, prepared
 from bench.conditions import print_conditions
+from bench.processes import processor_seconds
 from bench.server import Server, serving
 
 P50_MS, P95_MS, PER_SECOND = 8.0, 20.0, 150.0
@@ -29,6 +30,7 @@ class Measured:
     crowd: load.Load
     empty_alone: load.Load
     empty_crowd: load.Load
+    processor_seconds: float
 
     def figures(self) -> dict[str, float]:
         return {
@@ -37,6 +39,7 @@ class Measured:
             "p99_ms": round(self.alone.percentile(99), 2),
             "crowd_per_second": round(self.crowd.per_second, 1),
             "crowd_p95_ms": round(self.crowd.percentile(95), 2),
+            "processor_ms_per_search": round(1000 * self.processor_seconds / len(self.crowd.milliseconds), 2),
             "live_p50_ms": round(self.empty_alone.percentile(50), 2),
             "live_crowd_per_second": round(self.empty_crowd.per_second, 1),
         }
@@ -68,9 +71,13 @@ async def measure(server: Server, queries: list[str], mode: str) -> Measured:
     empty = [load.Request.of("/health/live")] * len(searches)
     where = (server.address, server.key)
     await load.run(*where, searches[:50], 1)
+    alone = await load.run(*where, searches, 1)
+    before = processor_seconds(server.process.pid)
+    crowd = await load.run(*where, searches, CROWD)
     return Measured(
-        alone=await load.run(*where, searches, 1),
-        crowd=await load.run(*where, searches, CROWD),
+        alone=alone,
+        crowd=crowd,
+        processor_seconds=processor_seconds(server.process.pid) - before,
         empty_alone=await load.run(*where, empty, 1),
         empty_crowd=await load.run(*where, empty, CROWD),
     )
@@ -82,6 +89,7 @@ def _print(measured: Measured, n_chunks: int) -> None:
     print(f"  the server's mean milliseconds: {load.mean_stages(measured.alone)}")
     print(f"search, {CROWD} at a time: {measured.crowd}")
     print(f"  the server's mean milliseconds: {load.mean_stages(measured.crowd)}")
+    print(f"  the server's processor time: {measured.figures()['processor_ms_per_search']} ms a search")
     print(f"/health/live, 1 at a time: {measured.empty_alone}")
     print(f"/health/live, {CROWD} at a time: {measured.empty_crowd}")
     print(f"targets: p50 {P50_MS} ms, p95 {P95_MS} ms, {PER_SECOND:.0f} requests/s")
