@@ -5,6 +5,7 @@ from typing import Any
 
 from ragkeeper.answers.models import Turn
 from ragkeeper.conversations.models import Message
+from ragkeeper.generation.models import Citation
 
 _TITLE_CHARACTERS = 80
 # Messages looked back at; the model's own token budget cuts further.
@@ -21,6 +22,21 @@ def title_of(message: str) -> str:
 
 def turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
     return tuple(Turn(message.role, message.content) for message in messages)
+
+
+def stored(citation: Citation) -> dict[str, Any]:
+    """A citation as it is kept with its message."""
+    return {
+        "marker": citation.marker,
+        "document_id": citation.document_id,
+        "version": citation.version_id,
+        "title": citation.title,
+        "page": citation.page,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+        "support": round(citation.support, 4),
+    }
 
 
 def cited_versions(messages: Iterable[Message]) -> set[str]:

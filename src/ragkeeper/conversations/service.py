@@ -5,7 +5,6 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question
-from ragkeeper.answers.schemas import CitationView
 from ragkeeper.answers.service import AnswerService
 from ragkeeper.conversations import repository, rules
 from ragkeeper.conversations.errors import ConversationUnknown
@@ -103,7 +102,7 @@ class ConversationService:
     def _messages(self, request: ChatRequest, result: AnswerResult) -> tuple[Message, Message]:
         now = self._clock()
         first, second = sorted((new_id(), new_id()))
-        citations = [CitationView.of(citation).model_dump() for citation in result.answer.citations]
+        citations = [rules.stored(citation) for citation in result.answer.citations]
         details = {
             "model": result.model,
             "timings_ms": dict(result.timings_ms),

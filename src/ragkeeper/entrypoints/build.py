@@ -2,7 +2,8 @@
 
 import asyncio
 import shutil
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -11,6 +12,7 @@ from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.conversations.service import ConversationService
 from ragkeeper.core.access import local_administrator
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.settings import Settings
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
@@ -63,7 +65,7 @@ class Application:
     conversations: ConversationService
     health: HealthService
     index_was_lost: bool
-    _closing: asyncio.Task[None] | None = None
+    _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Warm what a first question needs, start background work, and close gaps between the truth and the index."""
@@ -73,16 +75,17 @@ class Application:
         if self.index_was_lost:
             await self.reconciler.rebuild()
         else:
-            self._closing = asyncio.create_task(self._close_gaps(), name="reconcile")
+            self._in_background("reconcile", self._close_gaps())
+        self._in_background("parsers", self.parser.start())
         await self.health.start()
 
     async def stop(self) -> None:
         """Let go in the reverse order; what is under way stays where it is, in SQL, for the next start."""
         self.health.draining = True
         await self.health.stop()
-        if self._closing is not None:
-            self._closing.cancel()
-            await asyncio.gather(self._closing, return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self.jobs.stop()
         await self.parser.close()
         for model in self.chat_models:
@@ -112,6 +115,17 @@ class Application:
             "answer_models": self.answers.models,
             "answer_mode": "full" if self.answers.models else "extractive",
         }
+
+    def _in_background(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """What a start need not wait for; a failure is logged, and shows where its work is missed."""
+
+        async def logged() -> None:
+            try:
+                await work
+            except RagkeeperError as error:
+                _log.error("start_incomplete", part=name, code=error.code, reason=error.message)
+
+        self._background.append(asyncio.create_task(logged(), name=name))
 
     async def _close_gaps(self) -> None:
         gap = await self.reconciler.reconcile()

@@ -25,6 +25,7 @@ def create_app(application: Application) -> FastAPI:
         title="ragkeeper",
         version=__version__,
         summary="Answers questions from your own documents with citations that can be checked.",
+        docs_url=None,
         redoc_url=None,
     )
     app.state.authenticator = application.authenticator

@@ -3,8 +3,6 @@
 import time
 from collections.abc import Sequence
 
-from sqlalchemy import text
-
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.ports import Probe
 from ragkeeper.providers.chat.errors import ChatError
@@ -20,8 +18,7 @@ _HEALTHY = ProbeResult(ComponentState.HEALTHY)
 
 def probes(database: Database, index: VectorIndex, embedder: Embedder, models: Sequence[ChatModel]) -> dict[str, Probe]:
     async def probe_database() -> ProbeResult:
-        async with database.read() as sql:
-            await sql.execute(text("SELECT 1"))
+        await database.check()
         return _HEALTHY
 
     async def probe_index() -> ProbeResult:

@@ -1,5 +1,6 @@
 """A question in, confirmed hits out."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -87,11 +88,15 @@ class RetrievalService:
     async def _plan(self, request: SearchRequest, watch: Stopwatch, notes: list[str]) -> Plan:
         plan = Plan((request.query.strip(),))
         for transform in self._transforms:
-            with watch.stage("rewrite"):
-                try:
-                    plan = await transform.apply(plan, request.history)
-                except RagkeeperError as error:
-                    notes.append(f"{transform.name} was left out: {error.message}")
+            began = time.perf_counter()
+            try:
+                changed = await transform.apply(plan, request.history)
+            except RagkeeperError as error:
+                notes.append(f"{transform.name} was left out: {error.message}")
+                continue
+            if changed != plan:
+                watch.add("rewrite", (time.perf_counter() - began) * 1000)
+            plan = changed
         return plan
 
     async def _candidates(

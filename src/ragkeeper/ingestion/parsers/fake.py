@@ -24,5 +24,8 @@ class FakeParser:
             raise NoText(kind=filename, hint="Write something into it.")
         return markup.read(text, "text/markdown")
 
+    async def start(self) -> None:
+        return
+
     async def close(self) -> None:
         return

@@ -64,6 +64,10 @@ class Parser(Protocol):
         """Read one file; `filename` is the name users gave it. Raises subclasses of `IngestionError`."""
         ...
 
+    async def start(self) -> None:
+        """Make ready, so that the first file need not wait. Raises ParserUnavailable."""
+        ...
+
     async def close(self) -> None:
         """Let go of every process and folder; parsing in flight is stopped."""
         ...

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import NullPool, event, text
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ragkeeper.storage.sql.errors import DatabaseUnsupported, StorageFull
+from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, StorageFull
 
 # How long a statement waits for another process's lock, in milliseconds.
 _BUSY_MS = 10_000
@@ -20,10 +20,10 @@ class Database:
     """One engine over one database; `read()` and `write()` are the only ways in."""
 
     def __init__(self, url: str, readers: int = 6) -> None:
-        self.url = make_url(url)
+        self.url = _with_driver(make_url(url))
         if self.url.get_backend_name() != "sqlite":
             raise DatabaseUnsupported(backend=self.url.get_backend_name())
-        self._engine: AsyncEngine = create_async_engine(url, pool_size=readers, max_overflow=4)
+        self._engine: AsyncEngine = create_async_engine(self.url, pool_size=readers, max_overflow=4)
         self._writing = asyncio.Lock()
         event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
@@ -55,8 +55,27 @@ class Database:
         async with self._engine.connect() as connection:
             return await connection.run_sync(work, *arguments)
 
+    async def check(self) -> None:
+        """Read the schema's version over a new connection: an old one may answer from memory when the file is gone.
+
+        Raises DatabaseUnreadable.
+        """
+        engine = create_async_engine(self.url, poolclass=NullPool)
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT version_num FROM alembic_version"))
+        except DatabaseError as error:
+            raise DatabaseUnreadable(reason=str(error.orig)) from error
+        finally:
+            await engine.dispose()
+
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _with_driver(url: URL) -> URL:
+    """`sqlite:///…`, as people type it, means the asynchronous driver too."""
+    return url.set(drivername="sqlite+aiosqlite") if url.drivername == "sqlite" else url
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

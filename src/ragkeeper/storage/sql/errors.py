@@ -11,6 +11,14 @@ class DatabaseUnsupported(RagkeeperError):
     fix = "Use sqlite+aiosqlite:///PATH, or leave DATABASE_URL unset."
 
 
+class DatabaseUnreadable(RagkeeperError):
+    """The database cannot be read: {reason}."""
+
+    code = "database_unreadable"
+    status = 503
+    fix = "Stop the server and look at the disk; if the file is damaged, restore a copy of the data folder."
+
+
 class SchemaOutOfDate(RagkeeperError):
     """The database is at schema {found}, and this program needs {needed}."""
 
