@@ -1,0 +1,146 @@
+"""Fit the weights of ragkeeper.generation.weights, and print them.
+
+    python -m scripts.fit_extractive sentences [--fit xquad/en --fit covid-qa]
+    python -m scripts.fit_extractive confidence
+    python -m scripts.fit_extractive support
+
+Sentences: conditional logistic regression (a softmax over the sentences of one question's passages; a sentence is
+right when it overlaps the answer's span), on the train half of each set. Confidence and support: logistic regression.
+All with features scaled to unit variance, L2 .001, and each set weighing the same.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.passages import CachedEmbedder, Index, Question, build_index, load_set
+from ragkeeper.generation.extractive import ExtractiveLimits
+from ragkeeper.generation.features import (
+    FEATURES,
+    WORD_FEATURES,
+    Candidate,
+    read_question,
+    split_passages,
+    with_cosines,
+    word_features,
+)
+from ragkeeper.generation.models import Passage
+
+Array = NDArray[np.float64]
+L2 = 0.001
+STEPS = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One question's sentences: (sentences, features), and which are right."""
+
+    features: Array
+    right: Array
+
+
+async def groups(questions: Sequence[Question], index: Index, embedder: CachedEmbedder) -> list[Group]:
+    """Questions whose answer is among their passages' sentences; the others teach nothing."""
+    found = []
+    for question in questions:
+        query = await embedder.embed_query(question.text)
+        passages = index.search(question.text, query, ExtractiveLimits().passages)
+        candidates = split_passages(passages)
+        right = np.array([_is_right(question, passages[item.passage], item) for item in candidates], dtype=np.float64)
+        if right.any():
+            words = word_features(read_question(question.text), passages, candidates)
+            vectors = await embedder.embed_documents([item.text for item in candidates])
+            features = with_cosines(words, candidates, vectors @ query)
+            found.append(Group(features.astype(np.float64), right))
+    return found
+
+
+def _is_right(question: Question, passage: Passage, sentence: Candidate) -> bool:
+    start, end = passage.start + sentence.start, passage.start + sentence.end
+    return passage.document_id == question.document and any(s < end and start < e for s, e in question.spans)
+
+
+def fit_softmax(sets: Sequence[Sequence[Group]], used: int) -> Array:
+    """Weights of the first `used` features."""
+    stacked = [_stack(groups, used) for groups in sets]
+    scale = np.concatenate([rows for rows, *_ in stacked]).std(axis=0) + 1e-9
+
+    def gradient(weights: Array) -> Array:
+        total = L2 * weights
+        for rows, right, starts, sizes in stacked:
+            scaled = rows / scale
+            scores = scaled @ weights
+            shares = np.exp(scores - np.repeat(np.maximum.reduceat(scores, starts), sizes))
+            wanted = shares * right
+            shares /= np.repeat(np.add.reduceat(shares, starts), sizes)
+            wanted /= np.repeat(np.add.reduceat(wanted, starts), sizes)
+            total = total + scaled.T @ (shares - wanted) / len(sizes) / len(stacked)
+        return total
+
+    weights: Array = descend(gradient, used) / scale
+    return weights
+
+
+def _stack(groups: Sequence[Group], used: int) -> tuple[Array, Array, NDArray[np.int64], NDArray[np.int64]]:
+    sizes = np.array([len(group.right) for group in groups])
+    rows = np.concatenate([group.features[:, :used] for group in groups])
+    return rows, np.concatenate([group.right for group in groups]), np.cumsum(sizes) - sizes, sizes
+
+
+def fit_logistic(rows: Array, right: Array, importance: Array) -> tuple[Array, float]:
+    """Weights and bias; `importance` weighs the rows."""
+    mean, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
+    scaled = np.concatenate([(rows - mean) / scale, np.ones((len(rows), 1))], axis=1)
+    importance = importance / importance.sum()
+
+    def gradient(weights: Array) -> Array:
+        chance = 1 / (1 + np.exp(-(scaled @ weights)))
+        return scaled.T @ ((chance - right) * importance) + L2 * weights
+
+    weights = descend(gradient, scaled.shape[1])
+    plain = weights[:-1] / scale
+    return plain, float(weights[-1] - plain @ mean)
+
+
+def descend(gradient: Callable[[Array], Array], size: int) -> Array:
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980) with a smaller step at the end."""
+    weights, mean, square = np.zeros(size), np.zeros(size), np.zeros(size)
+    for step in range(1, STEPS + 1):
+        slope = gradient(weights)
+        mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
+        rate = 0.05 if step < STEPS * 0.6 else 0.01
+        weights -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    return weights
+
+
+async def fit_sentences(names: Sequence[str]) -> None:
+    embedder = CachedEmbedder()
+    sets = []
+    for name in names:
+        loaded = load_set(name)
+        index = await build_index(name, loaded.documents, embedder)
+        sets.append(await groups(loaded.half(train=True), index, embedder))
+        print(f"# {name}: {len(sets[-1])} questions")
+    print_weights("WORD_WEIGHTS", WORD_FEATURES, fit_softmax(sets, len(WORD_FEATURES)))
+    print_weights("SENTENCE_WEIGHTS", FEATURES, fit_softmax(sets, len(FEATURES)))
+
+
+def print_weights(title: str, names: Sequence[str], weights: Array) -> None:
+    lines = "".join(f'    "{name}": {weight:.3f},\n' for name, weight in zip(names, weights, strict=True))
+    print(f"{title} = {{\n{lines}}}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["sentences"])
+    parser.add_argument("--fit", action="append", help="a set, instead of xquad/en and covid-qa")
+    arguments = parser.parse_args()
+    asyncio.run(fit_sentences(arguments.fit or ["xquad/en", "covid-qa"]))
+
+
+if __name__ == "__main__":
+    main()

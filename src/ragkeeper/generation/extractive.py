@@ -1,0 +1,120 @@
+"""Answers without a model: the sentences of the documents that answer the question, quoted with their exact spans."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ragkeeper.generation.confidence import confidence
+from ragkeeper.generation.features import Candidate, read_question, split_passages, word_features
+from ragkeeper.generation.models import Answer, AnswerSentence, Citation, Passage, quote
+from ragkeeper.generation.ports import Embedder
+from ragkeeper.generation.ranking import Ranked, choose, rank, rank_by_words, shortlist
+from ragkeeper.generation.verification import fit_to
+from ragkeeper.generation.weights import CONFIDENCE_THRESHOLD
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable
+
+NOT_FOUND = "Not found in your documents."
+MOST_HINTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractiveLimits:
+    """What an answer may cost and hold; the defaults were measured with bench/extractive.py.
+
+    passages: read at all. embedded: sentences embedded for one question. seconds: to wait for their vectors, after
+    which words alone decide. sentences: quoted at most. least_share: of the best sentence's belief, to be quoted too.
+    """
+
+    passages: int = 10
+    embedded: int = 24
+    seconds: float = 1.0
+    sentences: int = 3
+    least_share: float = 0.02
+
+
+class ExtractiveAnswerer:
+    """Never raises for what passages or questions hold; without an embedder, words alone decide."""
+
+    def __init__(
+        self,
+        embedder: Embedder | None,
+        *,
+        threshold: float = CONFIDENCE_THRESHOLD,
+        limits: ExtractiveLimits | None = None,
+    ) -> None:
+        """threshold: the least confidence (0 to 1) with which an answer is given rather than refused."""
+        self._embedder = embedder
+        self._threshold = threshold
+        self._limits = limits or ExtractiveLimits()
+
+    async def answer(self, question: str, passages: Sequence[Passage]) -> Answer:
+        """Quote at most `limits.sentences` sentences of `passages` (best first), or refuse with the closest ones."""
+        used = passages[: self._limits.passages]
+        ranked = await self._rank(question, used)
+        sureness = confidence(read_question(question), used, ranked)
+        if not ranked or sureness < self._threshold:
+            return refusal(passages, sureness)
+        chosen = choose(ranked, self._limits.sentences, self._limits.least_share)
+        return _compose([_joined(run, used) for run in _runs(chosen)], sureness)
+
+    async def _rank(self, question: str, passages: Sequence[Passage]) -> list[Ranked]:
+        candidates = split_passages(passages)
+        if not candidates:
+            return []
+        features = word_features(read_question(question), passages, candidates)
+        rows = shortlist(features, self._limits.embedded)
+        kept = [candidates[row] for row in rows]
+        cosines = await self._cosines(question, kept)
+        return rank_by_words(features, candidates) if cosines is None else rank(features[rows], kept, cosines)
+
+    async def _cosines(self, question: str, candidates: Sequence[Candidate]) -> np.ndarray | None:
+        if self._embedder is None:
+            return None
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                query = await self._embedder.embed_query(question)
+                vectors = await self._embedder.embed_documents(
+                    fit_to(self._embedder, [candidate.text for candidate in candidates])
+                )
+        except (TimeoutError, EmbedderUnavailable):
+            return None
+        return vectors @ query
+
+
+def refusal(passages: Sequence[Passage], sureness: float) -> Answer:
+    """The answer that there is none, with the closest passages to look at."""
+    sentence = AnswerSentence(text=NOT_FOUND, citations=(), supported=False)
+    hints = tuple(passages[:MOST_HINTS])
+    return Answer(text=NOT_FOUND, sentences=(sentence,), citations=(), refused=True, confidence=sureness, hints=hints)
+
+
+def _runs(chosen: Sequence[Ranked]) -> list[list[Ranked]]:
+    """Sentences that follow each other in a passage, together and in its order; the run with the best one first."""
+    runs: list[list[Ranked]] = []
+    for item in sorted(chosen, key=lambda item: (item.candidate.passage, item.candidate.place)):
+        last = runs[-1][-1].candidate if runs else None
+        follows = last is not None and (last.passage, last.place + 1) == (item.candidate.passage, item.candidate.place)
+        if follows:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    return sorted(runs, key=lambda run: -max(item.belief for item in run))
+
+
+def _joined(run: Sequence[Ranked], passages: Sequence[Passage]) -> Citation:
+    first, last = run[0].candidate, run[-1].candidate
+    # A quote supports itself entirely.
+    return quote(passages[first.passage], first.start, last.end, support=1.0)
+
+
+def _compose(citations: Sequence[Citation], sureness: float) -> Answer:
+    sentences = tuple(
+        AnswerSentence(
+            text=f"{' '.join(citation.quote.split())} [{citation.marker}]", citations=(citation,), supported=True
+        )
+        for citation in citations
+    )
+    text = "\n\n".join(sentence.text for sentence in sentences)
+    return Answer(text, sentences, tuple(citations), refused=False, confidence=sureness)
