@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import kreuzberg
-from conditions import print_conditions
 
+from bench.conditions import print_conditions
 from ragkeeper.ingestion.errors import IngestionError
 from ragkeeper.ingestion.parsers.pool import SandboxedParser
 

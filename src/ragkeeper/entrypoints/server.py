@@ -59,7 +59,7 @@ def _server(application: Application, uds: str | None = None) -> uvicorn.Server:
 
 def uvicorn_loop() -> type[asyncio.AbstractEventLoop] | None:
     """The event loop class that uvicorn would choose."""
-    return uvicorn.Config("").get_loop_factory()  # type: ignore[return-value]
+    return uvicorn.Config("", log_config=None).get_loop_factory()  # type: ignore[return-value]
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import structlog
@@ -119,6 +120,8 @@ class Pipeline:
 
     def _cut(self, version: PendingVersion, document: ParsedDocument) -> ParsedVersion:
         title = _title(version, document)
+        # Chunks are found by the title too, so only one that says something is put in front of them.
+        document = replace(document, title=rules.readable_title(title))
         spans = self._chunker.split(document)
         return ParsedVersion(
             version=version,
@@ -142,7 +145,7 @@ class Pipeline:
 def _title(version: PendingVersion, document: ParsedDocument) -> str:
     """What the uploader called it, else what the file calls itself, else its name."""
     given = version.title != title_from_name(version.name)
-    return version.title if given or not document.title else document.title
+    return version.title if given else rules.readable_title(document.title) or version.title
 
 
 def _ranges(stored: Sequence[PendingChunk]) -> list[tuple[str, str, int, int]]:

@@ -1,8 +1,27 @@
 """Decisions of ingestion: no I/O."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from ragkeeper.ingestion.models import ParsedVersion
+
+_PRODUCER_PREFIX = re.compile(r"^Microsoft (Word|PowerPoint|Excel) - ", re.IGNORECASE)
+_FILE_ENDING = re.compile(r"\.(docx?|pptx?|xlsx?|odt|rtf|pdf|indd|qxd|tex|dvi|html?|txt|md)$", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"(untitled|no title|document|dokument|presentation|title|slide|sheet)[\s\d-]*", re.IGNORECASE
+)
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_CODE = re.compile(r"[0-9a-f-]{12,}", re.IGNORECASE)
+
+
+def readable_title(title: str | None) -> str | None:
+    """What a file calls itself, if that tells a reader anything: no placeholder, number, hash or bare file ending."""
+    if not title:
+        return None
+    cleaned = _FILE_ENDING.sub("", _PRODUCER_PREFIX.sub("", " ".join(title.split()))).strip()
+    if _PLACEHOLDER.fullmatch(cleaned) or _CODE.fullmatch(cleaned) or not _WORD.search(cleaned):
+        return None
+    return cleaned
 
 
 def newest(parsed: Sequence[ParsedVersion], current: Mapping[str, int]) -> list[ParsedVersion]:

@@ -6,12 +6,12 @@ from contextlib import aclosing
 from typing import Protocol
 
 import pytest
-from tests.contract.chat.standin import Behaviour, StandIn
 
 from ragkeeper.providers.chat.errors import ChatBrokenStream, ChatRateLimited, ChatUnavailable
 from ragkeeper.providers.chat.fake import FakeChat, Line
 from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat, TimeLimits
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel
+from tests.contract.chat.standin import Behaviour, StandIn
 
 PIECES = ("Hello", " ", "world [1].")
 QUESTION = [ChatMessage("system", "Be brief."), ChatMessage("user", "Hi")]

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
-from tests.contract.chat.standin import Behaviour, StandIn
 
 from ragkeeper.providers.chat.errors import (
     ChatBrokenStream,
@@ -16,6 +15,7 @@ from ragkeeper.providers.chat.errors import (
 )
 from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat, TimeLimits
 from ragkeeper.providers.chat.port import ChatMessage
+from tests.contract.chat.standin import Behaviour, StandIn
 
 QUESTION = [ChatMessage("user", "Hi")]
 QUICK = TimeLimits(connect=0.5, first_token=0.2, total=0.4)
