@@ -115,8 +115,10 @@ def _fence(text: str, boundary: str, label: str = "passage") -> str:
 
 
 def _as_messages(history: Sequence[Turn]) -> list[ChatMessage]:
-    return [
-        message
-        for turn in history
-        for message in (ChatMessage("user", turn.question), ChatMessage("assistant", turn.answer))
-    ]
+    """A question that was never answered has no reply: some servers refuse an empty message."""
+    messages: list[ChatMessage] = []
+    for turn in history:
+        messages.append(ChatMessage("user", turn.question))
+        if turn.answer:
+            messages.append(ChatMessage("assistant", turn.answer))
+    return messages
