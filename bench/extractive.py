@@ -30,11 +30,12 @@ from numpy.typing import NDArray
 from bench.conditions import print_conditions
 from bench.passages import DATA, CachedEmbedder, Document, Index, Question, QuestionSet, build_index, load_set
 from ragkeeper.core.sentences import sentence_spans
-from ragkeeper.generation.confidence import confidence
+from ragkeeper.generation.confidence import confidence, confidence_features
 from ragkeeper.generation.extractive import ExtractiveAnswerer, ExtractiveLimits
+from ragkeeper.generation.features import Question as Asked
 from ragkeeper.generation.features import read_question, split_passages, word_features
-from ragkeeper.generation.models import Answer
-from ragkeeper.generation.ranking import rank_by_words
+from ragkeeper.generation.models import Answer, Passage
+from ragkeeper.generation.ranking import Ranked, rank_by_words
 from ragkeeper.generation.weights import CONFIDENCE_THRESHOLD
 
 FITTED = ("xquad/en", "covid-qa")
@@ -118,7 +119,7 @@ def _share(values: Any) -> float:
 
 async def measure_refusal(names: Sequence[str], count: int, embedder: CachedEmbedder) -> dict[str, Any]:
     sets = [load_set(name) for name in names]
-    asked = {loaded.name: _sample(loaded.questions, count) for loaded in sets}
+    asked = {loaded.name: sample(loaded.questions, count) for loaded in sets}
     scores: dict[tuple[str, str], NDArray[np.float64]] = {}
     for loaded in sets:
         index = await build_index(loaded.name, loaded.documents, embedder)
@@ -129,9 +130,22 @@ async def measure_refusal(names: Sequence[str], count: int, embedder: CachedEmbe
 
 
 async def _confidence(question: Question, index: Index, embedder: CachedEmbedder) -> float:
+    passages, asked, ranked = await _by_words(question, index, embedder)
+    return confidence(asked, passages, ranked)
+
+
+async def confidence_inputs(question: Question, index: Index, embedder: CachedEmbedder) -> dict[str, float]:
+    """What the confidence is made of."""
+    passages, asked, ranked = await _by_words(question, index, embedder)
+    return confidence_features(asked, passages, ranked)
+
+
+async def _by_words(
+    question: Question, index: Index, embedder: CachedEmbedder
+) -> tuple[list[Passage], Asked, list[Ranked]]:
     passages = index.search(question.text, await embedder.embed_query(question.text), ExtractiveLimits().passages)
     candidates, asked = split_passages(passages), read_question(question.text)
-    return confidence(asked, passages, rank_by_words(word_features(asked, passages, candidates), candidates))
+    return passages, asked, rank_by_words(word_features(asked, passages, candidates), candidates)
 
 
 def summarise_refusal(scores: dict[tuple[str, str], NDArray[np.float64]], threshold: float) -> dict[str, Any]:
@@ -156,7 +170,7 @@ def auroc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float
     return float(higher + 0.5 * (positive[:, None] == negative[None, :]).mean())
 
 
-def _sample(questions: Sequence[Question], count: int) -> list[Question]:
+def sample(questions: Sequence[Question], count: int) -> list[Question]:
     return random.Random(7).sample(list(questions), min(count, len(questions)))  # noqa: S311 - repeatable, no secret
 
 
@@ -165,7 +179,7 @@ async def run_answers(arguments: argparse.Namespace, embedder: CachedEmbedder) -
     for name in arguments.set or ANSWER_SETS:
         loaded = load_set(name)
         questions = loaded.half(train=False) if name in FITTED else loaded.questions
-        found[name] = await measure_answers(loaded, _sample(questions, arguments.questions or LARGE), embedder)
+        found[name] = await measure_answers(loaded, sample(questions, arguments.questions or LARGE), embedder)
         _print_row(name, found[name], arguments)
     return found
 

@@ -2,21 +2,23 @@
 
     python -m scripts.fit_extractive sentences [--fit xquad/en --fit covid-qa]
     python -m scripts.fit_extractive confidence
-    python -m scripts.fit_extractive support
 
 Sentences: conditional logistic regression (a softmax over the sentences of one question's passages; a sentence is
-right when it overlaps the answer's span), on the train half of each set. Confidence and support: logistic regression.
-All with features scaled to unit variance, L2 .001, and each set weighing the same.
+right when it overlaps the answer's span), on the train half of each set. Confidence: logistic regression, a question
+asked of its own set's documents against the same asked of other sets'. Both with features scaled to unit variance, L2
+.001, and each set weighing the same.
 """
 
 import argparse
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.extractive import FITTED, REFUSAL_SETS, auroc, confidence_inputs, sample
 from bench.passages import CachedEmbedder, Index, Question, build_index, load_set
 from ragkeeper.generation.extractive import ExtractiveLimits
 from ragkeeper.generation.features import (
@@ -33,6 +35,8 @@ from ragkeeper.generation.models import Passage
 Array = NDArray[np.float64]
 L2 = 0.001
 STEPS = 800
+FALSE_REFUSALS = 0.05
+NEEDS_VECTORS = frozenset({"cosine", "cosine_of_three", "cosine_lead", "agree"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,71 @@ async def fit_sentences(names: Sequence[str]) -> None:
     print_weights("SENTENCE_WEIGHTS", FEATURES, fit_softmax(sets, len(FEATURES)))
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of one set asked of a set's documents."""
+
+    where: str
+    asked: str
+    features: dict[str, float]
+
+    @property
+    def is_own(self) -> bool:
+        return self.where == self.asked
+
+
+async def fit_confidence(names: Sequence[str], count: int) -> None:
+    asked = await _ask_everywhere(names, count)
+    every = list(asked[0].features)
+    for title, used in (("WEIGHTS", every), ("WEIGHTS_WORDS", [name for name in every if name not in NEEDS_VECTORS])):
+        weights, bias = _fit_asked(asked, used)
+        print_weights(f"CONFIDENCE_{title}", used, weights)
+        print(f"CONFIDENCE bias {bias:.3f}")
+        _report_left_out(asked, used, names)
+
+
+async def _ask_everywhere(names: Sequence[str], count: int) -> list[Asked]:
+    embedder = CachedEmbedder()
+    sets = [load_set(name) for name in names]
+    found = []
+    for loaded in sets:
+        index = await build_index(loaded.name, loaded.documents, embedder)
+        for other in sets:
+            for question in sample(other.questions, count):
+                features = await confidence_inputs(question, index, embedder)
+                found.append(Asked(loaded.name, other.name, features))
+    return found
+
+
+def _fit_asked(asked: Sequence[Asked], used: Sequence[str]) -> tuple[Array, float]:
+    """Own and foreign questions of each set weigh the same."""
+    sizes = Counter((item.is_own, item.asked) for item in asked)
+    importance = np.array([1 / sizes[item.is_own, item.asked] for item in asked])
+    return fit_logistic(_rows(asked, used), np.array([float(item.is_own) for item in asked]), importance)
+
+
+def _rows(asked: Sequence[Asked], used: Sequence[str]) -> Array:
+    return np.array([[item.features[name] for name in used] for item in asked])
+
+
+def _report_left_out(asked: Sequence[Asked], used: Sequence[str], names: Sequence[str]) -> None:
+    """Each set judged by weights that have seen neither its documents nor its questions."""
+    own: list[float] = []
+    foreign: list[float] = []
+    for name in names:
+        weights, bias = _fit_asked([item for item in asked if name not in {item.where, item.asked}], used)
+        held = [item for item in asked if item.where == name]
+        chances = 1 / (1 + np.exp(-(_rows(held, used) @ weights + bias)))
+        for item, chance in zip(held, chances.tolist(), strict=True):
+            (own if item.is_own else foreign).append(chance)
+    threshold = float(np.quantile(own, FALSE_REFUSALS))
+    refused = float(np.mean(np.array(foreign) < threshold))
+    area = auroc(np.array(own), np.array(foreign))
+    print(
+        f"# sets left out: AUROC {area:.3f}; {FALSE_REFUSALS:.0%} own refused at {threshold:.2f}, foreign {refused:.1%}"
+    )
+
+
 def print_weights(title: str, names: Sequence[str], weights: Array) -> None:
     lines = "".join(f'    "{name}": {weight:.3f},\n' for name, weight in zip(names, weights, strict=True))
     print(f"{title} = {{\n{lines}}}")
@@ -136,10 +205,14 @@ def print_weights(title: str, names: Sequence[str], weights: Array) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["sentences"])
+    parser.add_argument("what", choices=["sentences", "confidence"])
     parser.add_argument("--fit", action="append", help="a set, instead of xquad/en and covid-qa")
+    parser.add_argument("--questions", type=int, default=150, help="per set, for confidence")
     arguments = parser.parse_args()
-    asyncio.run(fit_sentences(arguments.fit or ["xquad/en", "covid-qa"]))
+    if arguments.what == "sentences":
+        asyncio.run(fit_sentences(arguments.fit or FITTED))
+    else:
+        asyncio.run(fit_confidence(REFUSAL_SETS, arguments.questions))
 
 
 if __name__ == "__main__":
