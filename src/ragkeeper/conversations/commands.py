@@ -61,8 +61,11 @@ def show_answer(answer: dict[str, Any], *, text_shown: bool = False) -> None:
     """The text, its numbered citations, and for a refusal the closest passages."""
     if not text_shown:
         print_text(answer["answer"])
+    place = None
     for citation in answer["citations"]:
-        print_text(f"\n[{citation['marker']}] {_place(citation)}\n    “{one_line(citation['quote'])}”")
+        if place != (place := f"[{citation['marker']}] {_place(citation)}"):
+            print_text(f"\n{place}")
+        print_text(f"    “{one_line(citation['quote'])}”")
     if answer["refused"] and answer["hints"]:
         print_text("\nClosest passages:")
         for hint in answer["hints"]:

@@ -39,8 +39,10 @@ def first_run(place: Place) -> None:
         return
     note("Starting …")
     threading.Thread(target=lambda: guarded(lambda: _tour(place)), name="tour", daemon=True).start()
-    serve(settings)
-    print_text("Stopped.")
+    try:
+        serve(settings)
+    except KeyboardInterrupt:
+        print_text("Stopped.")
 
 
 def _tour(place: Place) -> None:

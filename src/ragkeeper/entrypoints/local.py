@@ -3,6 +3,7 @@
 The application is imported only where it is started: a command that talks to a running server begins in a blink.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,7 +94,18 @@ def served_at(settings: Settings) -> str | None:
         server = DataFolder(settings.data_dir).server()
     except OSError as error:
         raise DataFolderUnusable(path=settings.data_dir, reason=error.strerror or error) from error
-    return server["url"] if server else None
+    # A killed server leaves its announcement behind; the next owner of the lock replaces it only once it listens.
+    return server["url"] if server and _lives(int(server["pid"])) else None
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _busy(settings: Settings) -> bool:

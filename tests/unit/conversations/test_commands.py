@@ -64,6 +64,16 @@ def test_an_answer_stands_above_its_numbered_citations(server, run):
     assert server.sent() == {"message": "How many?", "collection": "hr", "conversation_id": "c1"}
 
 
+def test_quotes_of_one_place_stand_below_it_together(server, run):
+    first, second = ANSWER["citations"][0], {**ANSWER["citations"][0], "quote": "for each child"}
+    other = {**first, "marker": 2, "page": None}
+    server.answers["POST /chat"] = {**ANSWER, "citations": [first, second, other]}
+    shown = run("ask", "How many?").out.partition("\n")[2]
+    assert shown == (
+        "\n[1] Handbook, page 4\n    “80 working days”\n    “for each child”\n\n[2] Handbook\n    “80 working days”\n"
+    )
+
+
 def test_a_stream_shows_the_same_text(server, run):
     assert run("ask", "How many?", "--stream").out == run("ask", "How many?").out
     assert [server.asked(0), server.asked(1)] == ["POST /chat/stream", "POST /chat"]
