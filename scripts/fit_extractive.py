@@ -2,6 +2,7 @@
 
     python -m scripts.fit_extractive sentences [--fit xquad/en --fit covid-qa]
     python -m scripts.fit_extractive confidence
+    python -m scripts.fit_extractive support
 
 Sentences: conditional logistic regression (a softmax over the sentences of one question's passages; a sentence is
 right when it overlaps the answer's span), on the train half of each set. Confidence: logistic regression, a question
@@ -11,6 +12,7 @@ asked of its own set's documents against the same asked of other sets'. Both wit
 
 import argparse
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.citations import SETS as CLAIM_SETS
+from bench.citations import Read, checks, read_all
 from bench.extractive import FITTED, REFUSAL_SETS, auroc, confidence_inputs, sample
 from bench.passages import CachedEmbedder, Index, Question, build_index, load_set
 from ragkeeper.generation.extractive import ExtractiveLimits
@@ -31,11 +35,13 @@ from ragkeeper.generation.features import (
     word_features,
 )
 from ragkeeper.generation.models import Passage
+from ragkeeper.generation.verification import Span, support_features
 
 Array = NDArray[np.float64]
 L2 = 0.001
 STEPS = 800
 FALSE_REFUSALS = 0.05
+ROUNDS = 4
 NEEDS_VECTORS = frozenset({"cosine", "cosine_of_three", "cosine_lead", "agree"})
 
 
@@ -198,6 +204,32 @@ def _report_left_out(asked: Sequence[Asked], used: Sequence[str], names: Sequenc
     )
 
 
+async def fit_support(count: int) -> None:
+    """Which window of a passage supports best depends on the weights, so both are found in turns."""
+    chance = random.Random(3)  # noqa: S311 - repeatable, no secret
+    read = await read_all([item for name in CLAIM_SETS for item in checks(name, count, chance)])
+    right = np.array([float(item.check.kind == "true") for item in read])
+    sizes = Counter((item.check.source, item.check.kind) for item in read)
+    kinds = Counter(kind == "true" for _, kind in sizes)
+    shares = [1 / sizes[item.check.source, item.check.kind] / kinds[item.check.kind == "true"] for item in read]
+    for title, used in (
+        ("WEIGHTS", ["words", "numbers", "names", "cosine"]),
+        ("WEIGHTS_WORDS", ["words", "numbers", "names"]),
+    ):
+        windows = [np.array([[span_inputs(item, span)[name] for name in used] for span in item.spans]) for item in read]
+        weights, bias = np.ones(len(used)), 0.0
+        for _ in range(ROUNDS):
+            best = np.array([rows[int((rows @ weights).argmax())] for rows in windows])
+            weights, bias = fit_logistic(best, right, np.array(shares))
+        print_weights(f"SUPPORT_{title}", used, weights)
+        print(f"SUPPORT bias {bias:.3f}")
+
+
+def span_inputs(item: Read, span: Span) -> dict[str, float]:
+    cosine = float(item.vector @ span.vector) if span.vector is not None else 0.0
+    return support_features(item.claim, span.text) | {"cosine": cosine}
+
+
 def print_weights(title: str, names: Sequence[str], weights: Array) -> None:
     lines = "".join(f'    "{name}": {weight:.3f},\n' for name, weight in zip(names, weights, strict=True))
     print(f"{title} = {{\n{lines}}}")
@@ -205,14 +237,16 @@ def print_weights(title: str, names: Sequence[str], weights: Array) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["sentences", "confidence"])
+    parser.add_argument("what", choices=["sentences", "confidence", "support"])
     parser.add_argument("--fit", action="append", help="a set, instead of xquad/en and covid-qa")
-    parser.add_argument("--questions", type=int, default=150, help="per set, for confidence")
+    parser.add_argument("--questions", type=int, default=150, help="per set, for confidence and support")
     arguments = parser.parse_args()
     if arguments.what == "sentences":
         asyncio.run(fit_sentences(arguments.fit or FITTED))
-    else:
+    elif arguments.what == "confidence":
         asyncio.run(fit_confidence(REFUSAL_SETS, arguments.questions))
+    else:
+        asyncio.run(fit_support(arguments.questions))
 
 
 if __name__ == "__main__":
