@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ragkeeper.core.errors import Unavailable
 from ragkeeper.generation.confidence import confidence
 from ragkeeper.generation.features import Candidate, read_question, split_passages, word_features
 from ragkeeper.generation.models import Answer, AnswerSentence, Citation, Passage, quote
@@ -13,7 +14,6 @@ from ragkeeper.generation.ports import Embedder
 from ragkeeper.generation.ranking import Ranked, choose, rank, rank_by_words, shortlist
 from ragkeeper.generation.verification import fit_to
 from ragkeeper.generation.weights import CONFIDENCE_THRESHOLD
-from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 
 NOT_FOUND = "Not found in your documents."
 MOST_HINTS = 3
@@ -29,7 +29,7 @@ class ExtractiveLimits:
 
     passages: int = 10
     embedded: int = 24
-    seconds: float = 1.0
+    seconds: float = 0.3
     sentences: int = 3
     least_share: float = 0.02
 
@@ -78,7 +78,7 @@ class ExtractiveAnswerer:
                 vectors = await self._embedder.embed_documents(
                     fit_to(self._embedder, [candidate.text for candidate in candidates])
                 )
-        except (TimeoutError, EmbedderUnavailable):
+        except (TimeoutError, Unavailable):
             return None
         return vectors @ query
 

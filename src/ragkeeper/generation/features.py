@@ -54,6 +54,7 @@ FEATURES = (*WORD_FEATURES, "cosine", "cosine_gap", "cosine_near", "cosine_rank"
 
 _SHORT = 4
 _MOST_NOISE = 0.2
+_LONGEST_QUESTION = 2000
 _LINK = re.compile(r"https?://|doi\b|www\.|@", re.IGNORECASE)
 
 
@@ -78,7 +79,8 @@ class Candidate:
 
 
 def read_question(text: str) -> Question:
-    """What is asked: its kind and its words; where all are stop words, those."""
+    """What is asked: its kind and its words; where all are stop words, those. Of a very long one, its beginning."""
+    text = text[:_LONGEST_QUESTION]
     found = tuple(dict.fromkeys(keys(text))) or tuple(dict.fromkeys(words(text)))
     return Question(text=text, kind=kind_of(text), keys=found, words=frozenset(words(text)))
 

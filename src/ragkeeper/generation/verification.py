@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ragkeeper.core.errors import Unavailable
 from ragkeeper.core.sentences import sentence_spans
 from ragkeeper.generation.citations import CitedSentence
 from ragkeeper.generation.facts import names_in, numbers_in
@@ -20,7 +21,6 @@ from ragkeeper.generation.weights import (
     SUPPORT_WEIGHTS,
     SUPPORT_WEIGHTS_WORDS,
 )
-from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 
 LONGEST_WINDOW = 3
 # A sentence with a number that its span does not have stays below the threshold, however alike they are otherwise.
@@ -53,7 +53,7 @@ class Verifier:
     """Without an embedder, or while it is down, words alone decide."""
 
     def __init__(
-        self, embedder: Embedder | None, *, threshold: float = SUPPORT_THRESHOLD, seconds: float = 2.0
+        self, embedder: Embedder | None, *, threshold: float = SUPPORT_THRESHOLD, seconds: float = 1.0
     ) -> None:
         self._embedder = embedder
         self._threshold = threshold
@@ -86,7 +86,7 @@ class Verifier:
         try:
             async with asyncio.timeout(self._seconds):
                 vectors = await self._embedder.embed_documents(fit_to(self._embedder, ordered))
-        except (TimeoutError, EmbedderUnavailable):
+        except (TimeoutError, Unavailable):
             return {}
         return dict(zip(ordered, vectors, strict=True))
 

@@ -44,3 +44,8 @@ def test_a_passage_without_a_vector_neither_wins_nor_loses_by_it() -> None:
 def test_no_passages_no_candidates() -> None:
     assert split_passages([]) == []
     assert word_features(ASKED, [], []).shape == (0, len(WORD_FEATURES))
+
+
+def test_a_very_long_question_costs_no_more_than_its_beginning() -> None:
+    assert len(read_question("mill1 mill2 mill3 " * 10_000).text) == 2000
+    assert len(read_question(" ".join(f"mill{n}" for n in range(20_000))).keys) < 400
