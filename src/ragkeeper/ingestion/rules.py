@@ -11,7 +11,7 @@ _PLACEHOLDER = re.compile(
     r"(untitled|no title|document|dokument|presentation|title|slide|sheet)[\s\d-]*", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_CODE = re.compile(r"[0-9a-f-]{12,}", re.IGNORECASE)
+_CODE = re.compile(r"(text-)?[0-9a-f-]{12,}", re.IGNORECASE)
 
 
 def readable_title(title: str | None) -> str | None:

@@ -30,6 +30,7 @@ def test_what_was_overtaken_or_deleted_is_dropped() -> None:
         ("2023 Q1 AAPL", "2023 Q1 AAPL"),
         ("図書館案内", "図書館案内"),
         ("12345", None),
+        ("text-d41d8cd98f00b204", None),
         ("", None),
         (None, None),
     ],
