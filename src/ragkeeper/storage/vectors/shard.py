@@ -11,6 +11,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 from qdrant_edge import (
+    AcornSearchParams,
     CountRequest,
     Distance,
     EdgeConfig,
@@ -57,6 +58,7 @@ _NamedVector = list[float] | SparseVector | list[list[float]]  # one vector, in 
 _METADATA: Final = "metadata"
 
 _EXACT: Final = SearchParams(exact=True, quantization=QuantizationSearchParams(ignore=True))
+_SCAN_AT_MOST: Final = 5_000  # vectors under a narrow filter: scanning them exactly takes 2 ms, the graph no less
 _SHORTLIST: Final = 64  # int8 candidates that are rescored exactly: below this, recall@10 falls under .99
 
 
@@ -69,7 +71,9 @@ def _config(dimension: int) -> EdgeConfig:
                 distance=Distance.Cosine,
                 memory=Memory.Cold,
                 quantization_config=ScalarQuantizationConfig(ScalarType.Int8, memory=Memory.Pinned),
-                hnsw_config=HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=1000),
+                # A low threshold (KB) gives every larger collection links of its own: a search in three of ten
+                # collections finds .998 of the ten nearest; with the engine's default of 10,000 it found .85.
+                hnsw_config=HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=1_000),
             )
         },
         sparse_vectors={_WORDS: EdgeSparseVectorParams(modifier=Modifier.Idf, memory=Memory.Pinned)},
@@ -167,7 +171,7 @@ class Shard:
         """The best `limit` of each engine that was asked: (chunk id to cosine, chunk id to BM25)."""
         requests = []
         if query.vector is not None:
-            requests.append(_dense_request(query.vector, query.limit, where, _approximate(query.limit)))
+            requests.append(_dense_request(query.vector, query.limit, where, self._effort(query, where)))
         if words is not None:
             requests.append(_words_request(words, query.limit, where))
         found = [_scores(points) for points in self._query(requests)]
@@ -191,6 +195,17 @@ class Shard:
         without_words = None if query.text is None else 0.0
         union = dense_found.keys() | words_found.keys()
         return [Candidate(one, dense.get(one), lexical.get(one, without_words)) for one in union]
+
+    def _effort(self, query: IndexQuery, where: Filter) -> SearchParams:
+        """Only collections have links in the graph: other conditions need a scan, or a search that steps over misses."""
+        narrowed = query.where.document_ids is not None or bool(query.where.metadata)
+        if narrowed and self._edge.count(CountRequest(exact=False, filter=where)) <= _SCAN_AT_MOST:
+            return _EXACT
+        return SearchParams(
+            hnsw_ef=max(query.limit, _SHORTLIST),
+            quantization=QuantizationSearchParams(rescore=True, oversampling=max(1.0, _SHORTLIST / query.limit)),
+            acorn=AcornSearchParams(enable=narrowed),
+        )
 
     def _query(self, requests: list[QueryRequest]) -> list[list[ScoredPoint]]:
         try:
@@ -220,12 +235,6 @@ def _any_of(field: str, values: Iterable[str]) -> FieldCondition:
 
 def _only(chunk_ids: Collection[int]) -> Filter:
     return Filter(must=[HasIdCondition(set(chunk_ids))])
-
-
-def _approximate(limit: int) -> SearchParams:
-    oversampling = max(1.0, _SHORTLIST / limit)
-    quantization = QuantizationSearchParams(rescore=True, oversampling=oversampling)
-    return SearchParams(hnsw_ef=max(limit, _SHORTLIST), quantization=quantization)
 
 
 def _dense_request(vector: NDArray[np.float32], limit: int, where: Filter, params: SearchParams) -> QueryRequest:
