@@ -52,12 +52,14 @@ class Check:
     kind: str
     claim: str
     passage: str
+    document: str = ""
+    answer: str = ""
 
 
 def checks(name: str, count: int, chance: random.Random) -> list[Check]:
     true = _scifact(count) if name == "scifact" else _answered(name, count)
-    pool = [(item.passage, frozenset(keys(item.passage))) for item in true]
-    return true + [false for item in true for false in _falsified(item, true, pool, chance)]
+    pool = [(item, frozenset(keys(item.passage))) for item in true]
+    return true + [false for item in true for false in _falsified(item, pool, chance)]
 
 
 def _scifact(count: int) -> list[Check]:
@@ -71,7 +73,7 @@ def _scifact(count: int) -> list[Check]:
     }
     pairs = [pair for pair in found if pair[0] in claims]
     chosen = random.Random(7).sample(pairs, min(count, len(pairs)))  # noqa: S311 - repeatable, no secret
-    return [Check("scifact", "true", claims[claim], texts[document]) for claim, document in chosen]
+    return [Check("scifact", "true", claims[claim], texts[document], document) for claim, document in chosen]
 
 
 def _answered(name: str, count: int) -> list[Check]:
@@ -83,26 +85,23 @@ def _answered(name: str, count: int) -> list[Check]:
             at = question.spans[0][0]
             passage = texts[question.document][max(0, at - AROUND) : at + AROUND]
             claim = f"{QUESTION_WORDS.sub('', question.text.rstrip('?'))} {question.answers[0]}"
-            found.append(Check(name, "true", claim, passage))
+            found.append(Check(name, "true", claim, passage, question.document, question.answers[0]))
     return found
 
 
-def _falsified(
-    item: Check, true: Sequence[Check], pool: Sequence[tuple[str, frozenset[str]]], chance: random.Random
-) -> list[Check]:
+def _falsified(item: Check, pool: Sequence[tuple[Check, frozenset[str]]], chance: random.Random) -> list[Check]:
     wanted = frozenset(keys(item.claim))
-    others = [other for other in chance.sample(pool, min(OTHERS, len(pool))) if other[0] != item.passage]
-    false = [replace(item, kind="other", passage=max(others, key=lambda other: len(wanted & other[1]))[0])]
+    others = [other for other in chance.sample(pool, min(OTHERS, len(pool))) if other[0].document != item.document]
+    near = max(others, key=lambda other: len(wanted & other[1]))[0]
+    false = [replace(item, kind="other", passage=near.passage)]
     number = re.search(r"\d+", item.claim)
     if number:
         changed = str(int(number.group()) + chance.randint(1, 9))
         claim = item.claim[: number.start()] + changed + item.claim[number.end() :]
         false.append(replace(item, kind="number", claim=claim))
-    if item.source != "scifact":
-        words, alien = item.claim.split(), chance.choice(true).claim.split()
-        claim = " ".join([*words[:-2], *alien[-2:]])
-        if alien[-1] not in item.passage:
-            false.append(replace(item, kind="answer", claim=claim))
+    alien = chance.choice(others)[0].answer
+    if alien and alien not in item.passage:
+        false.append(replace(item, kind="answer", claim=item.claim.removesuffix(item.answer) + alien))
     return false
 
 

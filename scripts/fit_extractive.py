@@ -1,6 +1,6 @@
 """Fit the weights of ragkeeper.generation.weights, and print them.
 
-    python -m scripts.fit_extractive sentences [--fit xquad/en --fit covid-qa]
+    python -m scripts.fit_extractive sentences [--fit xquad/en] [--questions N]
     python -m scripts.fit_extractive confidence
     python -m scripts.fit_extractive support
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bench.citations import SETS as CLAIM_SETS
 from bench.citations import Read, checks, read_all
-from bench.extractive import FITTED, REFUSAL_SETS, auroc, confidence_inputs, sample
+from bench.extractive import FITTED, LARGE, REFUSAL_SETS, auroc, confidence_inputs, sample
 from bench.passages import CachedEmbedder, Index, Question, build_index, load_set
 from ragkeeper.generation.extractive import ExtractiveLimits
 from ragkeeper.generation.features import (
@@ -127,16 +127,26 @@ def descend(gradient: Callable[[Array], Array], size: int) -> Array:
     return weights
 
 
-async def fit_sentences(names: Sequence[str]) -> None:
+async def fit_sentences(names: Sequence[str], count: int) -> None:
+    """Fit on the train halves of `names`, print the weights and how they do on the other half of each set."""
     embedder = CachedEmbedder()
-    sets = []
-    for name in names:
+    train, held = [], {}
+    for name in FITTED:
         loaded = load_set(name)
         index = await build_index(name, loaded.documents, embedder)
-        sets.append(await groups(loaded.half(train=True), index, embedder))
-        print(f"# {name}: {len(sets[-1])} questions")
-    print_weights("WORD_WEIGHTS", WORD_FEATURES, fit_softmax(sets, len(WORD_FEATURES)))
-    print_weights("SENTENCE_WEIGHTS", FEATURES, fit_softmax(sets, len(FEATURES)))
+        held[name] = await groups(sample(loaded.half(train=False), count), index, embedder)
+        if name in names:
+            train.append(await groups(sample(loaded.half(train=True), count), index, embedder))
+    print_weights("WORD_WEIGHTS", WORD_FEATURES, fit_softmax(train, len(WORD_FEATURES)))
+    weights = fit_softmax(train, len(FEATURES))
+    print_weights("SENTENCE_WEIGHTS", FEATURES, weights)
+    for name, asked in held.items():
+        share = np.mean([_is_among_best(group, weights) for group in asked])
+        print(f"# {name}, held out, {len(asked)} questions: right sentence among the best three {share:.3f}")
+
+
+def _is_among_best(group: Group, weights: Array) -> bool:
+    return bool(group.right[np.argsort(-(group.features @ weights))[:3]].any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +248,15 @@ def print_weights(title: str, names: Sequence[str], weights: Array) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["sentences", "confidence", "support"])
-    parser.add_argument("--fit", action="append", help="a set, instead of xquad/en and covid-qa")
-    parser.add_argument("--questions", type=int, default=150, help="per set, for confidence and support")
+    parser.add_argument("--fit", action="append", choices=FITTED, help="only this set, tested on the other")
+    parser.add_argument("--questions", type=int, default=0, help="at most so many per set")
     arguments = parser.parse_args()
     if arguments.what == "sentences":
-        asyncio.run(fit_sentences(arguments.fit or FITTED))
+        asyncio.run(fit_sentences(arguments.fit or FITTED, arguments.questions or LARGE))
     elif arguments.what == "confidence":
-        asyncio.run(fit_confidence(REFUSAL_SETS, arguments.questions))
+        asyncio.run(fit_confidence(REFUSAL_SETS, arguments.questions or 150))
     else:
-        asyncio.run(fit_support(arguments.questions))
+        asyncio.run(fit_support(arguments.questions or 250))
 
 
 if __name__ == "__main__":
