@@ -70,8 +70,7 @@ def _add_samples(client: Client) -> None:
     batch = Batch(client, COLLECTION)
     with progress_bar() as bar:
         sending = bar.add_task("Sample documents", total=len(found))
-        for file in found:
-            batch.send(file)
+        batch.send(found)
         batch.follow(lambda: bar.update(sending, completed=len(found) - len(batch.waiting)))
     for failure in batch.failed:
         note(f"{failure['name']}: {failure['message']} [{failure['code']}]")

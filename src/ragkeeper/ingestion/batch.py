@@ -1,20 +1,23 @@
 """Many files sent at once and followed until each is ready or has failed."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json import dumps
 from typing import Any
 
 from ragkeeper.cli.client import Client
-from ragkeeper.cli.errors import CommandFailed, FileChanged
+from ragkeeper.cli.errors import CommandFailed, Failure, FileChanged
 from ragkeeper.cli.options import Scalar
-from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.ingestion.errors import FileMissing
 from ragkeeper.ingestion.folders import FoundFile, NotFound
 
 _DOCUMENTS = "/api/v1/documents"
 _FINAL = frozenset({"ready", "failed"})
+# So many uploads are under way at once: while one waits for the disk, the next is received.
+_SENDERS = 4
 # Up to so many documents are asked for one by one; more are read from the list, a page at a time.
 _FEW = 50
 _PAGE = 500
@@ -43,16 +46,18 @@ class Batch:
     warnings: list[dict[str, Any]] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
 
-    def send(self, found: FoundFile | NotFound) -> None:
-        """Upload one file; what is wrong with it is noted, and the next can be sent."""
-        try:
-            if isinstance(found, NotFound):
-                raise found.error
-            self._note_accepted(found.name, self._upload(found))
-        except OSError as error:
-            self._note_failed(found.name, FileMissing(reason=error.strerror or error))
-        except (CommandFailed, FileChanged, FileMissing) as error:
-            self._note_failed(found.name, error)
+    def send(self, files: Sequence[FoundFile | NotFound], sent: Callable[[], None] = lambda: None) -> None:
+        """Upload the files, a few at a time; what is wrong with one is noted, and the others go on.
+
+        `sent` is called after each. Raises ServerUnreachable; what was sent before stays there.
+        """
+        with _senders() as pool:
+            for found, outcome in zip(files, pool.map(self._attempt, files), strict=True):
+                if isinstance(outcome, dict):
+                    self._note_accepted(found.name, outcome)
+                else:
+                    self._note_failed(found.name, outcome)
+                sent()
 
     def follow(self, changed: Callable[[], None]) -> None:
         """Return when nothing waits any more; `changed` is called after each look."""
@@ -73,6 +78,17 @@ class Batch:
             "warnings": self.warnings,
         }
 
+    def _attempt(self, found: FoundFile | NotFound) -> dict[str, Any] | Failure:
+        """The server's answer, or what is wrong with this file. Runs in several threads, changes nothing here."""
+        if isinstance(found, NotFound):
+            return found.error
+        try:
+            return self._upload(found)
+        except OSError as error:
+            return FileMissing(reason=error.strerror or error)
+        except (CommandFailed, FileChanged) as error:
+            return error
+
     def _upload(self, found: FoundFile) -> dict[str, Any]:
         fields = {"name": found.name}
         if self.collection:
@@ -91,7 +107,7 @@ class Batch:
         if answer["status"] not in _FINAL:
             self.waiting.setdefault(answer["id"], name)
 
-    def _note_failed(self, name: str, error: RagkeeperError | CommandFailed) -> None:
+    def _note_failed(self, name: str, error: Failure) -> None:
         self.failed.append({"name": name, "code": error.code, "message": error.message, "fix": error.advice})
 
     def _look(self) -> None:
@@ -133,3 +149,13 @@ class Batch:
         else:
             self.ready += 1
         self.warnings.extend({"name": name, **warning} for warning in version["warnings"])
+
+
+@contextmanager
+def _senders() -> Iterator[ThreadPoolExecutor]:
+    """Whatever ends the block early, uploads that have not begun do not begin."""
+    pool = ThreadPoolExecutor(_SENDERS, thread_name_prefix="send")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

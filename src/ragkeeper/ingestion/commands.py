@@ -52,9 +52,7 @@ def add_ingest_commands(app: typer.Typer, connect: Connect) -> None:
 def _run(batch: Batch, found: list[FoundFile | NotFound], *, wait: bool) -> None:
     with progress_bar() as bar:
         sending = bar.add_task("Sending", total=len(found))
-        for file in found:
-            batch.send(file)
-            bar.advance(sending)
+        batch.send(found, lambda: bar.advance(sending))
         if wait and batch.waiting:
             total = len(batch.waiting)
             reading = bar.add_task("Reading", total=total)

@@ -81,7 +81,7 @@ def follow(batch):
 
 def test_files_are_sent_with_their_name_collection_and_metadata(tmp_path, intake):
     batch = Batch(intake.client(), "hr", {"year": 2024})
-    batch.send(file(tmp_path, "a.md", "alpha"))
+    batch.send([file(tmp_path, "a.md", "alpha")])
     form = intake.requests[0].content.decode()
     for part in ("docs/a.md", 'filename="a.md"', "hr", json.dumps({"year": 2024}), "alpha"):
         assert part in form
@@ -92,8 +92,8 @@ def test_every_file_ends_in_exactly_one_count(tmp_path, intake):
     intake.steps = {"d-two": ["parsing", "searchable", "ready"], "d-bad": ["parsing", "failed"]}
     batch = Batch(intake.client())
     for name, content in {"1": "one", "2": "two", "3": "bad", "4": "too large", "5": "one"}.items():
-        batch.send(file(tmp_path, name, content))
-    batch.send(NotFound("docs/6", FileMissing(reason="Permission denied")))
+        batch.send([file(tmp_path, name, content)])
+    batch.send([NotFound("docs/6", FileMissing(reason="Permission denied"))])
     follow(batch)
     summary = batch.summary()
     assert (summary["accepted"], summary["duplicates"], summary["ready"]) == (3, 1, 2)
@@ -107,7 +107,7 @@ def test_every_file_ends_in_exactly_one_count(tmp_path, intake):
 
 def test_a_file_that_vanishes_before_it_is_sent_is_told(tmp_path, intake):
     batch = Batch(intake.client())
-    batch.send(FoundFile(tmp_path / "gone", "gone"))
+    batch.send([FoundFile(tmp_path / "gone", "gone")])
     assert [item["code"] for item in batch.failed] == ["file_missing"]
     assert intake.requests == []
 
@@ -116,7 +116,7 @@ def test_many_documents_are_followed_by_pages(tmp_path, intake):
     batch = Batch(intake.client())
     for number in range(60):
         intake.steps[f"d-{number}"] = ["parsing", "ready"]
-        batch.send(file(tmp_path, str(number), str(number)))
+        batch.send([file(tmp_path, str(number), str(number))])
     intake.requests.clear()
     follow(batch)
     assert batch.ready == 60
@@ -127,7 +127,7 @@ def test_a_document_that_is_deleted_meanwhile_does_not_wait_for_ever(tmp_path, i
     for count in (1, 60):
         batch = Batch(intake.client())
         for number in range(count):
-            batch.send(file(tmp_path, str(number), f"{count}-{number}"))
+            batch.send([file(tmp_path, str(number), f"{count}-{number}")])
         intake.ids.remove(f"d-{count}-0")
         follow(batch)
         assert [item["code"] for item in batch.failed] == ["document_unknown"]
@@ -138,8 +138,17 @@ def test_pauses_leave_the_server_most_of_its_time(tmp_path, intake):
     intake.steps["d-x"] = ["parsing", "parsing", "ready"]
     times = iter([0.0, 0.001, 10.0, 10.3, 20.0, 50.0])
     batch = Batch(intake.client(), clock=lambda: next(times))
-    batch.send(file(tmp_path, "x", "x"))
+    batch.send([file(tmp_path, "x", "x")])
     assert follow(batch) == [0.1, pytest.approx(3.0)]
+
+
+def test_each_file_sent_is_counted_once_and_in_order(tmp_path, intake):
+    counted = []
+    batch = Batch(intake.client())
+    files = [file(tmp_path, str(number), str(number)) for number in range(30)]
+    batch.send([*files, NotFound("x", FileMissing(reason="gone"))], lambda: counted.append(batch.accepted))
+    assert counted == [*range(1, 31), 30]
+    assert list(batch.waiting.values()) == [found.name for found in files]
 
 
 def test_a_server_that_goes_away_ends_the_batch(tmp_path):
@@ -148,5 +157,5 @@ def test_a_server_that_goes_away_ends_the_batch(tmp_path):
 
     batch = Batch(Client(httpx.Client(base_url="http://fake", transport=httpx.MockTransport(gone))))
     with pytest.raises(ServerUnreachable):
-        batch.send(file(tmp_path, "a", "a"))
+        batch.send([file(tmp_path, "a", "a")])
     assert batch.failed == []
