@@ -60,19 +60,22 @@ def measure(client: Client, asked: QuestionSet, foreign: tuple[Question, ...]) -
     service = EvaluationService(client, _progress)
     service.load(asked.corpus, asked.corpus.collection)
     figures = dict(service.answers(asked, foreign, asked.corpus.collection).figures["answers"])
-    figures["baseline_span_hit_rate"] = _baseline(client, asked)
+    figures["baseline_span_hit_rate"], figures["baseline_characters"] = _baseline(client, asked)
     figures["above_baseline"] = figures["span_hit_rate"] - figures["baseline_span_hit_rate"]
     return figures | {"questions": len(asked.questions), "foreign": len(foreign)}
 
 
-def _baseline(client: Client, asked: QuestionSet) -> float:
-    found = []
+def _baseline(client: Client, asked: QuestionSet) -> tuple[float, float]:
+    """Hit rate and mean length of the quotes that open the best hit."""
+    found, lengths = [], []
     for question in asked.questions:
         if question.answers:
             body = {"query": question.text, "collection": asked.corpus.collection, "top_k": _PASSAGES}
             hits = client.post("/api/v1/search", body)["results"]
-            found.append(bool(hits) and rules.contains_answer(_opening(hits[0]["text"]), question.answers))
-    return statistics.mean(found)
+            quote = _opening(hits[0]["text"]) if hits else ""
+            found.append(rules.contains_answer(quote, question.answers))
+            lengths.append(len(quote))
+    return statistics.mean(found), statistics.mean(lengths)
 
 
 def _opening(text: str) -> str:

@@ -18,6 +18,8 @@ _RESAMPLES = 1000
 _SEED = 7
 _ROUNDING = 0.0001  # figures in files are rounded to four places
 _LATENCIES = ("p50_ms", "p95_ms", "p99_ms")
+# Figures of which less is not worse, or whose noise is the machine's and not the questions'.
+_NOT_JUDGED = frozenset({*_LATENCIES, "quotes", "quoted_characters"})
 _MARKER = re.compile(r"\s*\[\d+\]")
 _ARTICLE = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -103,6 +105,15 @@ def refusal_samples(replies: Mapping[str, Reply], foreign: Mapping[str, Reply]) 
     }
 
 
+def quoted(replies: Sequence[Reply]) -> dict[str, float]:
+    """Quotes and quoted characters per answer, means over answers that are no refusals."""
+    given = [reply.quotes for reply in replies if not reply.refused]
+    return {
+        "quotes": sum(map(len, given)) / max(len(given), 1),
+        "quoted_characters": sum(len(quote) for quotes in given for quote in quotes) / max(len(given), 1),
+    }
+
+
 def auroc(positives: Sequence[float], negatives: Sequence[float]) -> float:
     """Chance that a random positive scores above a random negative, ties counting half."""
     if not positives or not negatives:
@@ -160,12 +171,12 @@ def latencies(milliseconds: Sequence[float]) -> dict[str, float]:
 
 
 def compare(before: Report, after: Report) -> list[Change]:
-    """Every figure that both reports have. Latencies are left out: their noise is the machine's, not the questions'."""
+    """Every figure that both reports have and of which less is worse."""
     return [
         _change(group, name, before, after)
         for group, figures in after.figures.items()
         for name, value in figures.items()
-        if name not in _LATENCIES and math.isfinite(value)
+        if name not in _NOT_JUDGED and math.isfinite(value)
         if math.isfinite(before.figures.get(group, {}).get(name, math.nan))
     ]
 

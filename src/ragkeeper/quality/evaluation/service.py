@@ -156,7 +156,7 @@ class EvaluationService:
         own_replies = self._replies("ask", asked.questions, collection)
         foreign_replies = self._replies("ask foreign", foreign, collection)
         samples = rules.answer_samples(own_replies, asked.questions)
-        figures = {}
+        figures = rules.quoted(list(own_replies.values()))
         if foreign:
             samples |= rules.refusal_samples(own_replies, foreign_replies)
             figures["auroc"] = rules.auroc(_confidences(own_replies), _confidences(foreign_replies))

@@ -85,6 +85,12 @@ def test_without_refusals_their_precision_is_unknown():
     assert math.isnan(rules.figures_of(samples)["refusal_precision"])
 
 
+def test_what_is_quoted_is_counted_over_answers_given():
+    replies = [_reply("a", "four", "six", "x"), _reply("", refused=True), _reply("b", "nine char")]
+    assert rules.quoted(replies) == {"quotes": 2.0, "quoted_characters": (4 + 3 + 1 + 9) / 2}
+    assert rules.quoted([]) == {"quotes": 0.0, "quoted_characters": 0.0}
+
+
 def test_auroc_counts_ties_half():
     assert rules.auroc([3, 2], [1, 2]) == pytest.approx((2 + 1.5) / 4)
     assert math.isnan(rules.auroc([], [1]))
