@@ -8,6 +8,7 @@ Folders lie in ~/.cache/ragkeeper-bench (set XDG_CACHE_HOME to move them) and ca
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -32,8 +33,15 @@ from ragkeeper.ingestion.chunkers.port import indexed_text
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.retrieval.vectors import encode_vector
-from ragkeeper.storage.sql.schema import head_revision
-from ragkeeper.storage.sql.tables import chunk_vectors, chunks, collections, documents, version_texts, versions
+from ragkeeper.storage.sql.tables import (
+    chunk_vectors,
+    chunks,
+    collections,
+    documents,
+    metadata,
+    version_texts,
+    versions,
+)
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 SOURCES = ("medquad-liveqa", "scifact", "covid-qa")
@@ -54,7 +62,7 @@ def cache_folder() -> Path:
 
 def prepared(n_chunks: int) -> Path:
     """A folder whose `data` is a data folder with this many chunks, all with vectors and indexed."""
-    folder = cache_folder() / f"chunks-{n_chunks}-schema-{head_revision()}-form-{_FORM}"
+    folder = cache_folder() / f"chunks-{n_chunks}-schema-{_schema_digest()}-form-{_FORM}"
     if not (folder / _MARK).exists():
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "data").mkdir(parents=True)
@@ -63,6 +71,13 @@ def prepared(n_chunks: int) -> Path:
         (folder / _MARK).touch()
         sys.stderr.write(f"prepared {n_chunks} chunks in {time.monotonic() - began:.0f} s: {folder}\n")
     return folder
+
+
+def _schema_digest() -> str:
+    shape = {
+        table.name: [f"{column.name} {column.type}" for column in table.columns] for table in metadata.sorted_tables
+    }
+    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:8]
 
 
 def questions(count: int) -> list[str]:
@@ -159,7 +174,7 @@ def _add_document(rows: dict[Table, list[dict[str, Any]]], parts: Texts, collect
     for ordinal, (part, indexed) in enumerate(parts):
         place = {"ordinal": ordinal, "start": start, "end": start + len(part), "tokens": len(part) // 4}
         owner = {"id": first + ordinal + 1, "version_id": version, "document_id": document}
-        rows[chunks].append({**owner, **place, "headings": [], "text": part, "indexed_text": indexed})
+        rows[chunks].append({**owner, **place, "headings": [], "gap": "\n", "text": part, "indexed_text": indexed})
         start += len(part) + 1
 
 
