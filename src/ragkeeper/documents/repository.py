@@ -202,12 +202,6 @@ async def version_text(sql: AsyncConnection, version_id: str) -> str | None:
     return (await sql.execute(query)).scalar_one_or_none()
 
 
-async def text_span(sql: AsyncConnection, version_id: str, start: int, end: int) -> str | None:
-    """Characters start..end of a version's text."""
-    span = func.substr(version_texts.c.text, start + 1, end - start)
-    return (await sql.execute(select(span).where(version_texts.c.version_id == version_id))).scalar_one_or_none()
-
-
 async def list_chunks(sql: AsyncConnection, version_id: str, *, after: int, limit: int) -> list[Chunk]:
     query = (
         select(chunks)

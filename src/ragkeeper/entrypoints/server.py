@@ -1,6 +1,7 @@
 """Run the server: on a port for everybody, or on a private socket for one command."""
 
 import asyncio
+import signal
 import socket
 import tempfile
 import threading
@@ -11,7 +12,6 @@ from pathlib import Path
 import structlog
 import uvicorn
 
-from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints.build import Application, build
 from ragkeeper.entrypoints.http import create_app
@@ -39,12 +39,37 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         url = f"http://{host}:{port}"
         application.folder.announce(url)
         _log.info("serving", url=url, data=str(settings.data_dir.resolve()))
-        await _server(application).serve(sockets=[listener])
+        server = _server(application)
+        _stop_on_signals(server, application)
+        await server.serve(sockets=[listener])
     finally:
         await application.stop()
+    if server.interrupted:
+        raise KeyboardInterrupt
 
 
-def _server(application: Application, uds: str | None = None) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Ends by signals, but leaves them to us: uvicorn would raise them again before the application has stopped."""
+
+    interrupted = False
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _stop_on_signals(server: _Server, application: Application) -> None:
+    def stop(number: signal.Signals) -> None:
+        application.health.draining = True
+        server.interrupted = number is signal.SIGINT
+        server.handle_exit(number, None)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+
+
+def _server(application: Application, uds: str | None = None) -> _Server:
     config = uvicorn.Config(
         create_app(application),
         uds=uds,
@@ -54,7 +79,7 @@ def _server(application: Application, uds: str | None = None) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def uvicorn_loop() -> type[asyncio.AbstractEventLoop] | None:
@@ -75,8 +100,8 @@ def serve_privately(settings: Settings) -> Iterator[Path]:
     """The server in a thread of this process, on a socket only this user can open: for commands without a server."""
     with tempfile.TemporaryDirectory(prefix="ragkeeper-") as folder:
         private = _PrivateServer(settings, Path(folder) / "socket")
-        private.start()
         try:
+            private.start()
             yield private.path
         finally:
             private.stop()
@@ -87,44 +112,46 @@ class _PrivateServer:
         self.path = path
         self._settings = settings
         self._started = threading.Event()
-        self._error: RagkeeperError | None = None
-        self._server: uvicorn.Server | None = None
-        self._thread = threading.Thread(target=self._run, name="private-server")
+        self._error: BaseException | None = None
+        self._stopping = False
+        self._server: _Server | None = None
+        self._thread = threading.Thread(target=self._run, name="private-server", daemon=True)
 
     def start(self) -> None:
-        """Raises what building the application raises."""
+        """Raises what building or starting the application raises."""
         self._thread.start()
         self._started.wait()
         if self._error is not None:
-            self._thread.join()
             raise self._error
 
     def stop(self) -> None:
+        self._stopping = True
         if self._server is not None:
             self._server.should_exit = True
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - carried to the thread that waits, which raises it
+            self._error = error
+        finally:
+            self._started.set()
 
     async def _serve(self) -> None:
-        try:
-            application = await build(self._settings)
-        except RagkeeperError as error:
-            self._error = error
-            self._started.set()
-            return
+        application = await build(self._settings)
         try:
             await application.start()
             self._server = _server(application, str(self.path))
+            self._server.should_exit = self._stopping
             announce = asyncio.create_task(self._announce(self._server))
             await self._server.serve()
             announce.cancel()
         finally:
-            self._started.set()
             await application.stop()
 
-    async def _announce(self, server: uvicorn.Server) -> None:
+    async def _announce(self, server: _Server) -> None:
         while not server.started:  # noqa: ASYNC110 - uvicorn only has this flag
             await asyncio.sleep(0.005)
         self._started.set()

@@ -21,10 +21,11 @@ class PendingVersion:
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
-    """`text` is the span of the version's text; `indexed_text` adds what it stands under."""
+    """`text` is the span of the version's text, `gap` what follows up to the next chunk; `indexed_text` adds titles."""
 
     span: ChunkSpan
     text: str
+    gap: str
     indexed_text: str
 
 

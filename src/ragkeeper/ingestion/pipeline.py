@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ragkeeper.documents.models import Problem
 from ragkeeper.documents.rules import title_from_name
 from ragkeeper.ingestion import repository, rules
-from ragkeeper.ingestion.chunkers.port import Chunker, indexed_text
+from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
 from ragkeeper.ingestion.errors import IngestionError, ParserCrashed
 from ragkeeper.ingestion.models import NewChunk, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.ingestion.parsers.port import ParsedDocument, Parser
@@ -131,15 +131,14 @@ class Pipeline:
             pages=len(document.pages) or None,
             properties=dict(document.metadata),
             warnings=[{"code": w.code, "message": w.message, "page": w.page} for w in document.warnings],
-            chunks=tuple(
-                NewChunk(
-                    span=span,
-                    text=document.text[span.start : span.end],
-                    indexed_text=indexed_text(document.title, span.headings, document.text[span.start : span.end]),
-                )
-                for span in spans
-            ),
+            chunks=tuple(_new_chunk(document, span, after) for span, after in zip_longest(spans, spans[1:])),
         )
+
+
+def _new_chunk(document: ParsedDocument, span: ChunkSpan, after: ChunkSpan | None) -> NewChunk:
+    text = document.text[span.start : span.end]
+    gap = document.text[span.end : after.start] if after else ""
+    return NewChunk(span, text, gap, indexed_text(document.title, span.headings, text))
 
 
 def _title(version: PendingVersion, document: ParsedDocument) -> str:

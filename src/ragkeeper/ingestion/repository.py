@@ -142,6 +142,7 @@ def _chunk_rows(parsed: ParsedVersion) -> list[dict[str, object]]:
             "tokens": chunk.span.tokens,
             "headings": list(chunk.span.headings),
             "text": chunk.text,
+            "gap": chunk.gap,
             "indexed_text": None if chunk.indexed_text == chunk.text else chunk.indexed_text,
         }
         for chunk in parsed.chunks

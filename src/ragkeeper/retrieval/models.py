@@ -48,6 +48,7 @@ class ConfirmedChunk:
     page_end: int | None
     headings: tuple[str, ...]
     text: str
+    gap: str  # white space up to the next chunk
 
 
 @dataclass(frozen=True, slots=True)

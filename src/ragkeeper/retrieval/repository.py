@@ -15,7 +15,6 @@ from ragkeeper.storage.sql.tables import (
     collections,
     documents,
     index_outbox,
-    version_texts,
     versions,
 )
 from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
@@ -143,6 +142,7 @@ _CONFIRM = (
         chunks.c.page_end,
         chunks.c.headings,
         chunks.c.text,
+        chunks.c.gap,
         documents.c.title,
         documents.c.name,
         documents.c.metadata.label("document_metadata"),
@@ -161,12 +161,6 @@ async def confirm(
     """Those of the chunks that exist, belong to a current version and lie in an allowed collection."""
     values = {"chunk_ids": list(chunk_ids), "collection_ids": list(collection_ids)}
     return {row.id: _confirmed(row) for row in await sql.execute(_CONFIRM, values)}
-
-
-async def text_span(sql: AsyncConnection, version_id: str, start: int, end: int) -> str:
-    span = func.substr(version_texts.c.text, start + 1, end - start)
-    text: str = (await sql.execute(select(span).where(version_texts.c.version_id == version_id))).scalar_one()
-    return text
 
 
 async def still_current(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
@@ -191,4 +185,5 @@ def _confirmed(row: Any) -> ConfirmedChunk:
         page_end=row.page_end,
         headings=tuple(row.headings),
         text=row.text,
+        gap=row.gap,
     )

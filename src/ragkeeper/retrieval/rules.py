@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from ragkeeper.retrieval.models import ConfirmedChunk
 
@@ -21,17 +22,18 @@ def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
 
     Copies score almost alike, so only those are compared.
     """
-    kept: list[tuple[Ranked, frozenset[str]]] = []
+    kept: list[Ranked] = []
     for chunk, score in ranked:
-        words = _words(chunk)
-        close = [item for item in kept if item[0][1] - score <= _CLOSE_SCORES * max(item[0][1], 1e-9)]
-        if not any(better[0].document_id != chunk.document_id and _alike(words, other) for better, other in close):
-            kept.append(((chunk, score), words))
-    return [item for item, _ in kept]
+        close = [better for better, best in kept if best - score <= _CLOSE_SCORES * max(best, 1e-9)]
+        others = [better for better in close if better.document_id != chunk.document_id]
+        if not any(_alike(_words(chunk.text), _words(other.text)) for other in others):
+            kept.append((chunk, score))
+    return kept
 
 
-def _words(chunk: ConfirmedChunk) -> frozenset[str]:
-    return frozenset(_WORD.findall(chunk.text.lower()))
+@lru_cache(maxsize=2048)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower()))
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -61,6 +63,18 @@ def merge_neighbours(ranked: Sequence[Ranked]) -> list[list[Ranked]]:
 def _smallest_fitting(*groups: list[Ranked] | None) -> list[Ranked] | None:
     fitting = [group for group in groups if group is not None and len(group) < MOST_MERGED]
     return min(fitting, key=len, default=None)
+
+
+def joined(group: Sequence[Ranked]) -> str:
+    """The text of neighbours in reading order, exactly as it stands in the document."""
+    text, end = "", group[0][0].start
+    for place, (chunk, _) in enumerate(group):
+        text += chunk.text[end - chunk.start :]
+        end = chunk.end
+        if place < len(group) - 1 and chunk.gap:
+            text += chunk.gap
+            end += len(chunk.gap)
+    return text
 
 
 def best_score(group: Sequence[Ranked]) -> float:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import structlog
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller
 from ragkeeper.core.errors import RagkeeperError
@@ -155,31 +154,7 @@ class RetrievalService:
                 rows = await repository.confirm(sql, batch, collection_ids)
                 confirmed += [(rows[chunk_id], scores[chunk_id]) for chunk_id in batch if chunk_id in rows]
                 groups = rules.merge_neighbours(rules.without_near_duplicates(confirmed))
-            return [await self._hit(sql, group, candidates) for group in groups[:wanted]]
-
-    async def _hit(self, sql: AsyncConnection, group: list[rules.Ranked], candidates: Mapping[int, Candidate]) -> Hit:
-        ids = rules.best_first(group)
-        first, last = group[0][0], group[-1][0]
-        best = candidates[ids[0]]
-        text = first.text
-        if len(group) > 1:
-            text = await repository.text_span(sql, first.version_id, first.start, last.end)
-        return Hit(
-            document_id=first.document_id,
-            version_id=first.version_id,
-            collection=first.collection,
-            chunk_ids=ids,
-            title=first.title,
-            name=first.name,
-            text=text,
-            page=first.page,
-            page_end=last.page_end,
-            headings=first.headings,
-            start=first.start,
-            end=last.end,
-            metadata=first.metadata,
-            scores=Scores(best.dense, best.lexical, rules.best_score(group)),
-        )
+        return [_hit(group, candidates) for group in groups[:wanted]]
 
     async def _rerank(self, query: str, hits: list[Hit], watch: Stopwatch, notes: list[str]) -> list[Hit]:
         if self._reranker is None or not hits:
@@ -206,3 +181,25 @@ class RetrievalService:
         await self._index.search(IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10))
         async with self._database.read() as sql:
             await repository.confirm(sql, [0], ["none"])
+
+
+def _hit(group: Sequence[rules.Ranked], candidates: Mapping[int, Candidate]) -> Hit:
+    ids = rules.best_first(group)
+    first, last = group[0][0], group[-1][0]
+    best = candidates[ids[0]]
+    return Hit(
+        document_id=first.document_id,
+        version_id=first.version_id,
+        collection=first.collection,
+        chunk_ids=ids,
+        title=first.title,
+        name=first.name,
+        text=rules.joined(group),
+        page=first.page,
+        page_end=last.page_end,
+        headings=first.headings,
+        start=first.start,
+        end=last.end,
+        metadata=first.metadata,
+        scores=Scores(best.dense, best.lexical, rules.best_score(group)),
+    )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +25,7 @@ def chunk(number: int, document: str = "a", ordinal: int = 0, text: str = "") ->
         page_end=None,
         headings=(),
         text=text or f"text {number}",
+        gap=" ",
     )
 
 
@@ -47,6 +50,17 @@ def test_touching_chunks_become_one_group_in_reading_order() -> None:
     assert [[item.chunk_id for item, _ in group] for group in groups] == [[6, 7], [1], [9]]
     assert rules.best_score(groups[0]) == 0.9
     assert rules.best_first(groups[0]) == (7, 6)
+
+
+def test_joined_neighbours_are_the_text_as_it_stands() -> None:
+    text = "First part.\n\nSecond part. Third."
+    spans = [(0, 11, "\n\n"), (13, 25, " "), (20, 32, "")]  # the last two overlap
+    group = [
+        (replace(chunk(n, ordinal=n), start=start, end=end, text=text[start:end], gap=gap if n == 0 else ""), 1.0)
+        for n, (start, end, gap) in enumerate(spans)
+    ]
+    assert rules.joined(group) == text
+    assert rules.joined(group[:1]) == "First part."
 
 
 def test_a_group_stops_growing() -> None:

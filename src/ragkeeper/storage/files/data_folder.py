@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -11,6 +12,8 @@ from typing import IO
 from ragkeeper.storage.files.errors import DataFolderInUse, DataFolderUnusable
 
 _KEY_PREFIX = "rk_"
+_LOCK_TRIES = 5
+_LOCK_PAUSE = 0.02
 
 
 @dataclass(slots=True)
@@ -44,12 +47,18 @@ class DataFolder:
     def lock(self) -> None:
         """Own the folder until `unlock` or the end of the process. Raises DataFolderInUse."""
         handle = (self.path / "lock").open("a+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            handle.close()
-            raise DataFolderInUse(path=self.path, pid=(self.server() or {}).get("pid", "unknown")) from error
-        self._lock = handle
+        for _ in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # Somebody who only looks whether it is locked holds it for an instant.
+                time.sleep(_LOCK_PAUSE)
+                continue
+            self._announcement.unlink(missing_ok=True)  # of a process that was killed
+            self._lock = handle
+            return
+        handle.close()
+        raise DataFolderInUse(path=self.path, pid=(self.server() or {}).get("pid", "unknown"))
 
     def unlock(self) -> None:
         self._announcement.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
@@ -21,6 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from ragkeeper.storage.sql.types import UtcTime
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -31,7 +32,7 @@ metadata = MetaData(
 )
 
 _ID = String(32)
-_TIME = DateTime(timezone=True)
+_TIME = UtcTime()
 # SQLite only counts up without reuse in an INTEGER primary key; PostgreSQL wants the width.
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
@@ -119,6 +120,7 @@ chunks = Table(
     Column("tokens", Integer, nullable=False),
     Column("headings", JSON, nullable=False),
     Column("text", Text, nullable=False),
+    Column("gap", Text, nullable=False, default=""),  # white space between it and the next chunk
     Column("indexed_text", Text),  # what is embedded and counted as words, where it differs from text
     UniqueConstraint("version_id", "ordinal"),
     sqlite_autoincrement=True,
