@@ -80,9 +80,7 @@ class Settings(BaseModel):
         pattern="^(debug|info|warning|error)$",
         description="Least severe record that is logged.",
     )
-    max_upload_mb: int = Field(
-        500, alias="RAG_MAX_UPLOAD_MB", ge=1, description="Largest accepted file, in MB."
-    )
+    max_upload_mb: int = Field(500, alias="RAG_MAX_UPLOAD_MB", ge=1, description="Largest accepted file, in MB.")
     min_free_mb: int = Field(
         500,
         alias="RAG_MIN_FREE_MB",
@@ -93,15 +91,11 @@ class Settings(BaseModel):
         10_000, alias="RAG_MAX_QUESTION_CHARACTERS", ge=100, description="Longest accepted question or search query."
     )
 
-    parser_workers: int = Field(
-        2, alias="RAG_PARSER_WORKERS", ge=1, le=64, description="Files parsed at once."
-    )
+    parser_workers: int = Field(2, alias="RAG_PARSER_WORKERS", ge=1, le=64, description="Files parsed at once.")
     parser_memory_mb: int = Field(
         2048, alias="RAG_PARSER_MEMORY_MB", ge=256, description="Memory of one parser, in MB."
     )
-    parser_seconds: int = Field(
-        120, alias="RAG_PARSER_SECONDS", ge=1, description="Time for one file, in seconds."
-    )
+    parser_seconds: int = Field(120, alias="RAG_PARSER_SECONDS", ge=1, description="Time for one file, in seconds.")
     parser_characters: int = Field(
         20_000_000,
         alias="RAG_PARSER_CHARACTERS",
@@ -140,9 +134,7 @@ class Settings(BaseModel):
         description="Stemming and stop words of the word index.",
     )
 
-    retrieval_top_k: int = Field(
-        10, alias="RETRIEVAL_TOP_K", ge=1, le=200, description="Results of a search."
-    )
+    retrieval_top_k: int = Field(10, alias="RETRIEVAL_TOP_K", ge=1, le=200, description="Results of a search.")
     retrieval_candidates: int = Field(
         100,
         alias="RAG_RETRIEVAL_CANDIDATES",
@@ -160,9 +152,7 @@ class Settings(BaseModel):
         le=1,
         description="Share of the vector score in the fusion.",
     )
-    use_hyde: bool = Field(
-        False, alias="RAG_USE_HYDE", description="Search with a made-up answer (needs a model)."
-    )
+    use_hyde: bool = Field(False, alias="RAG_USE_HYDE", description="Search with a made-up answer (needs a model).")
     use_multi_query: bool = Field(
         False, alias="RAG_USE_MULTI_QUERY", description="Search with rephrased questions too (needs a model)."
     )
@@ -185,9 +175,7 @@ class Settings(BaseModel):
     passage_tokens: int = Field(
         3000, alias="RAG_PASSAGE_TOKENS", ge=200, description="Most tokens of passages given to the model."
     )
-    answer_tokens: int = Field(
-        800, alias="RAG_ANSWER_TOKENS", ge=16, description="Longest answer of a model."
-    )
+    answer_tokens: int = Field(800, alias="RAG_ANSWER_TOKENS", ge=16, description="Longest answer of a model.")
     answer_threshold: float | None = Field(
         None,
         alias="RAG_ANSWER_THRESHOLD",
@@ -271,9 +259,7 @@ def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...
     for name in sorted(values):
         match = _PROVIDER_SETTING.fullmatch(name)
         if match and match["name"].lower() not in {w.lower().replace("-", "_") for w in wanted}:
-            raise SettingInvalid(
-                name=name, reason=f"RAG_LLM_PROVIDERS does not name {match['name'].lower()}"
-            )
+            raise SettingInvalid(name=name, reason=f"RAG_LLM_PROVIDERS does not name {match['name'].lower()}")
     return tuple(_provider(name, values) for name in wanted)
 
 

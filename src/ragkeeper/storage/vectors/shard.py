@@ -59,6 +59,7 @@ _METADATA: Final = "metadata"
 
 _EXACT: Final = SearchParams(exact=True, quantization=QuantizationSearchParams(ignore=True))
 _SCAN_AT_MOST: Final = 5_000  # vectors under a narrow filter: scanning them exactly takes 2 ms, the graph no less
+_GRAPH_BREADTH: Final = 100
 _SHORTLIST: Final = 64  # int8 candidates that are rescored exactly: below this, recall@10 falls under .99
 
 
@@ -197,12 +198,12 @@ class Shard:
         return [Candidate(one, dense.get(one), lexical.get(one, without_words)) for one in union]
 
     def _effort(self, query: IndexQuery, where: Filter) -> SearchParams:
-        """Only collections have links in the graph: other conditions need a scan, or a search that steps over misses."""
+        """Only collections have links in the graph: other conditions need a scan, or a search that steps past misses."""
         narrowed = query.where.document_ids is not None or bool(query.where.metadata)
         if narrowed and self._edge.count(CountRequest(exact=False, filter=where)) <= _SCAN_AT_MOST:
             return _EXACT
         return SearchParams(
-            hnsw_ef=max(query.limit, _SHORTLIST),
+            hnsw_ef=max(query.limit, _GRAPH_BREADTH),
             quantization=QuantizationSearchParams(rescore=True, oversampling=max(1.0, _SHORTLIST / query.limit)),
             acorn=AcornSearchParams(enable=narrowed),
         )
