@@ -198,7 +198,7 @@ class Shard:
         return [Candidate(one, dense.get(one), lexical.get(one, without_words)) for one in union]
 
     def _effort(self, query: IndexQuery, where: Filter) -> SearchParams:
-        """Only collections have links in the graph: other conditions need a scan, or a search that steps past misses."""
+        """Only collections have links in the graph: other conditions need a scan, or a search that steps over them."""
         narrowed = query.where.document_ids is not None or bool(query.where.metadata)
         if narrowed and self._edge.count(CountRequest(exact=False, filter=where)) <= _SCAN_AT_MOST:
             return _EXACT
