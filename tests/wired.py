@@ -23,7 +23,7 @@ from ragkeeper.retrieval.reconcile import Reconciler
 from ragkeeper.retrieval.service import RetrievalService, SearchOptions
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.schema import upgrade_schema
+from ragkeeper.storage.sql.migrate import upgrade_schema
 from ragkeeper.storage.vectors.fake import FakeIndex
 from ragkeeper.storage.vectors.port import VectorIndex
 

@@ -90,7 +90,14 @@ async def find_known(sql: AsyncConnection, collection_id: str, name: str, sha256
     """The document of this name, and those whose newest version has this content and has not failed."""
     same_name = documents.c.name == name
     same_content = (versions.c.sha256 == sha256) & (versions.c.status != VersionStatus.FAILED.value)
-    query = _newest_version().where(documents.c.collection_id == collection_id, or_(same_name, same_content))
+    # Each by its own index first: an `or` over two tables would walk through every document of the collection.
+    by_name = select(documents.c.id).where(documents.c.collection_id == collection_id, same_name)
+    by_content = select(versions.c.document_id).where(versions.c.sha256 == sha256)
+    query = _newest_version().where(
+        documents.c.id.in_(by_name.union(by_content)),
+        (documents.c.collection_id + "") == collection_id,
+        or_(same_name, same_content),
+    )
     return [_document(row) for row in await sql.execute(query)]
 
 

@@ -32,7 +32,7 @@ from ragkeeper.retrieval.service import RetrievalService, SearchOptions
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.schema import current_revision, require_current, upgrade_schema
+from ragkeeper.storage.sql.schema import current_revision, require_current
 from ragkeeper.storage.vectors.errors import IndexMismatch, IndexUnreadable
 from ragkeeper.storage.vectors.port import VectorIndex
 
@@ -206,6 +206,8 @@ def api_key(settings: Settings, folder: DataFolder) -> str:
 async def _prepare_schema(database: Database) -> None:
     """An empty database gets its schema; an old one is left for `ragkeeper db upgrade`, a deliberate act."""
     if await current_revision(database) is None:
+        from ragkeeper.storage.sql.migrate import upgrade_schema  # noqa: PLC0415 - a usual start needs no Alembic
+
         await upgrade_schema(database)
     await require_current(database)
 

@@ -18,10 +18,8 @@ from ragkeeper.ingestion.chunkers.port import Chunker
 from ragkeeper.ingestion.chunkers.structure import StructureChunker
 from ragkeeper.ingestion.parsers.pool import SandboxedParser
 from ragkeeper.ingestion.parsers.port import Parser
-from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
-from ragkeeper.providers.embedding.openai_compatible import EmbeddingEndpoint, OpenAICompatibleEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.reranking.port import Reranker
 from ragkeeper.retrieval.transforms.follow_up import FollowUpByModel, FollowUpByRule
@@ -40,9 +38,7 @@ async def open_embedder(settings: Settings) -> Embedder:
     if kind == "minilm" and not model:
         return OnnxEmbedder(threads=settings.embedding_threads or None)
     if kind == "openai" and model:
-        key = settings.embedding_api_key.get_secret_value()
-        endpoint = EmbeddingEndpoint(base_url=settings.embedding_base_url or "", api_key=key, model=model)
-        return await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
+        return await _open_endpoint(settings, model)
     if kind == "fastembed" and model:
         module = _optional("ragkeeper.providers.embedding.fastembed", "RAG_EMBEDDING_MODEL")
         made: Embedder = module.FastembedEmbedder(
@@ -50,6 +46,17 @@ async def open_embedder(settings: Settings) -> Embedder:
         )
         return made
     raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"{settings.embedding_model} names no embedder")
+
+
+async def _open_endpoint(settings: Settings, model: str) -> Embedder:
+    from ragkeeper.providers.embedding.openai_compatible import (  # noqa: PLC0415 - its client takes half a second to load
+        EmbeddingEndpoint,
+        OpenAICompatibleEmbedder,
+    )
+
+    key = settings.embedding_api_key.get_secret_value()
+    endpoint = EmbeddingEndpoint(base_url=settings.embedding_base_url or "", api_key=key, model=model)
+    return await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
 
 
 async def open_index(folder: Path, dimension: int, language: str) -> VectorIndex:
@@ -75,6 +82,12 @@ def chunker(embedder: Embedder) -> Chunker:
 
 
 def chat_models(settings: Settings) -> list[ChatModel]:
+    if not settings.chat_providers:
+        return []
+    from ragkeeper.providers.chat.openai_compatible import (  # noqa: PLC0415 - its client takes half a second to load
+        OpenAICompatibleChat,
+    )
+
     return [
         OpenAICompatibleChat(
             name=provider.name,

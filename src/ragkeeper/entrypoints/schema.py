@@ -9,7 +9,8 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.operations.upgrade.errors import RevisionUnknown
 from ragkeeper.operations.upgrade.models import SchemaState
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.schema import current_revision, head_revision, upgrade_schema
+from ragkeeper.storage.sql.migrate import upgrade_schema
+from ragkeeper.storage.sql.schema import current_revision, head_revision
 
 _BARE = "sqlite:///"
 

@@ -17,6 +17,8 @@ _log = structlog.get_logger()
 _EMBED_BATCH = 256
 # Versions taken at once: one transaction notes the attempt for all of them.
 _CLAIMED = 32
+# A document takes up to three of these until its words are found, and many share one transaction and one fsync.
+_GATHER = 0.2
 # Parsed results held in memory before the parsers pause.
 _UNSAVED = 64
 
@@ -38,9 +40,9 @@ class IngestionJobs:
         self._claimed: deque[PendingVersion] = deque()
         self._cursor = 0
         self._parse = Loop("parse", self._parse_some)
-        self._save = Loop("save", self._save_parsed)
-        self._embed = Loop("embed", self._embed_some)
-        self._index_loop = Loop("index", self._drain_some)
+        self._save = Loop("save", self._save_parsed, gather_seconds=_GATHER)
+        self._embed = Loop("embed", self._embed_some, gather_seconds=_GATHER)
+        self._index_loop = Loop("index", self._drain_some, gather_seconds=_GATHER)
         self._optimize = Loop("optimize", self._optimize_index, idle_seconds=60.0)
         outbox.notify(self._on_change)
 

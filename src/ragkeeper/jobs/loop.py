@@ -1,6 +1,7 @@
 """Background work inside the process: a loop that runs a step until nothing is left, then sleeps until woken."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -15,14 +16,23 @@ class Loop:
     """Repeats `step` while it returns True; then waits for `wake()` or `idle_seconds`, whichever comes first.
 
     An exception of the step is logged and followed by a pause that doubles up to a minute: the work stays where it
-    was, in SQL, and is tried again.
+    was, in SQL, and is tried again. `gather_seconds` is the least time from one step to the next: while much comes in,
+    work gathers and a step does more of it at once; after a rest the first step begins without waiting.
     """
 
-    def __init__(self, name: str, step: Callable[[], Awaitable[bool]], idle_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[bool]],
+        idle_seconds: float = 30.0,
+        gather_seconds: float = 0.0,
+    ) -> None:
         self.name = name
         self.last_error: str | None = None
         self._step = step
         self._idle_seconds = idle_seconds
+        self._gather_seconds = gather_seconds
+        self._stepped = -gather_seconds
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._busy = False
@@ -52,7 +62,7 @@ class Loop:
             await self._wait()
             self._busy = True
             try:
-                while await self._step():
+                while await self._gathered_step():
                     pause = _FIRST_PAUSE
                 self.last_error = None
             except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
@@ -63,6 +73,13 @@ class Loop:
                 self._woken.set()
             finally:
                 self._busy = False
+
+    async def _gathered_step(self) -> bool:
+        rest = self._stepped + self._gather_seconds - time.monotonic()
+        if rest > 0:
+            await asyncio.sleep(rest)
+        self._stepped = time.monotonic()
+        return await self._step()
 
     async def _wait(self) -> None:
         try:

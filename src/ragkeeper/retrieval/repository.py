@@ -19,6 +19,10 @@ from ragkeeper.storage.sql.tables import (
 )
 from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
 
+# By document as well as by version: documents are found by their key then, not by a walk through all of them.
+_CURRENT = (documents.c.id == chunks.c.document_id) & (documents.c.current_version_id == chunks.c.version_id)
+
+
 # --- outbox --------------------------------------------------------------------------------------------------------
 
 
@@ -60,7 +64,7 @@ async def words_of(sql: AsyncConnection, version_ids: Collection[str]) -> list[W
     query = (
         select(chunks.c.id, chunks.c.version_id, chunks.c.document_id, chunks.c.text, chunks.c.indexed_text)
         .add_columns(documents.c.collection_id, documents.c.metadata.label("document_metadata"))
-        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .join(documents, _CURRENT)
         .where(chunks.c.version_id.in_(version_ids))
         .order_by(chunks.c.id)
     )
@@ -91,7 +95,7 @@ async def current_chunk_versions(sql: AsyncConnection, after: int, limit: int) -
     """(chunk id, version id) of every chunk that belongs in the index, by id."""
     query = (
         select(chunks.c.id, chunks.c.version_id)
-        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .join(documents, _CURRENT)
         .where(chunks.c.id > after)
         .order_by(chunks.c.id)
         .limit(limit)
@@ -103,7 +107,7 @@ async def version_ranges(sql: AsyncConnection, version_ids: Collection[str]) -> 
     """(document id, version id, first chunk id, last chunk id) of those of the versions that are current."""
     query = (
         select(chunks.c.document_id, chunks.c.version_id, func.min(chunks.c.id), func.max(chunks.c.id))
-        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .join(documents, _CURRENT)
         .where(chunks.c.version_id.in_(version_ids))
         .group_by(chunks.c.document_id, chunks.c.version_id)
     )
@@ -121,7 +125,7 @@ async def count_vectors(sql: AsyncConnection, model: str) -> int:
         select(func.count())
         .select_from(chunk_vectors)
         .join(chunks, chunks.c.id == chunk_vectors.c.chunk_id)
-        .join(documents, documents.c.current_version_id == chunks.c.version_id)
+        .join(documents, _CURRENT)
         .where(chunk_vectors.c.model == model)
     )
     return (await sql.execute(query)).scalar_one()
@@ -148,10 +152,11 @@ _CONFIRM = (
         documents.c.metadata.label("document_metadata"),
         collections.c.name.label("collection"),
     )
-    .join(documents, documents.c.current_version_id == chunks.c.version_id)
+    .join(documents, _CURRENT)
     .join(collections, collections.c.id == documents.c.collection_id)
     .where(chunks.c.id.in_(bindparam("chunk_ids", expanding=True)))
-    .where(documents.c.collection_id.in_(bindparam("collection_ids", expanding=True)))
+    # The empty string keeps the planner from starting at a collection and walking through all of its documents.
+    .where((documents.c.collection_id + "").in_(bindparam("collection_ids", expanding=True)))
 )
 
 
@@ -165,7 +170,8 @@ async def confirm(
 
 async def still_current(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
     """Those of the versions that searches may still show."""
-    query = select(versions.c.id).join(documents, documents.c.current_version_id == versions.c.id)
+    current = (documents.c.id == versions.c.document_id) & (documents.c.current_version_id == versions.c.id)
+    query = select(versions.c.id).join(documents, current)
     return set((await sql.execute(query.where(versions.c.id.in_(version_ids)))).scalars())
 
 

@@ -62,3 +62,22 @@ async def test_stopping_cancels_the_step_that_runs() -> None:
     await begun.wait()
     await loop.stop()
     assert cancelled.is_set()
+
+
+async def test_steps_keep_their_distance_but_the_first_does_not_wait() -> None:
+    times: list[float] = []
+
+    async def step() -> bool:
+        times.append(asyncio.get_running_loop().time())
+        return len(times) < 3
+
+    began = asyncio.get_running_loop().time()
+    loop = Loop("test", step, gather_seconds=0.05)
+    loop.start()
+    async with asyncio.timeout(5):
+        while len(times) < 3:  # noqa: ASYNC110 - a list has no event
+            await asyncio.sleep(0.005)
+    await loop.stop()
+    assert times[1] - times[0] >= 0.045
+    assert times[2] - times[1] >= 0.045
+    assert times[0] - began < 2

@@ -1,13 +1,8 @@
-"""Bring the schema to where this program needs it, and say where it is."""
+"""Where a database's schema is, against where this program needs it. Bringing it there is `migrate`'s work."""
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, inspect, text
 
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.errors import SchemaOutOfDate, SchemaUnknown
@@ -15,17 +10,10 @@ from ragkeeper.storage.sql.errors import SchemaOutOfDate, SchemaUnknown
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
-async def upgrade_schema(database: Database, revision: str = "head") -> str | None:
-    """Migrate to `revision`; returns the revision reached. Raises SchemaUnknown for a newer program's database."""
-    await current_revision(database)
-    await database.run(_upgrade, revision)
-    return await current_revision(database)
-
-
 async def current_revision(database: Database) -> str | None:
     """The revision the database is at, None when empty. Raises SchemaUnknown when this program has no such one."""
     found: str | None = await database.run(_current)
-    if found is not None and not _known(found):
+    if found is not None and found not in revisions():
         raise SchemaUnknown(found=found)
     return found
 
@@ -33,28 +21,21 @@ async def current_revision(database: Database) -> str | None:
 async def require_current(database: Database) -> None:
     """Raises SchemaOutOfDate unless the database is at this program's head."""
     found = await current_revision(database)
-    needed = head_revision()
-    if found != needed:
-        raise SchemaOutOfDate(found=found or "none", needed=needed)
+    if found != head_revision():
+        raise SchemaOutOfDate(found=found or "none", needed=head_revision())
 
 
 def head_revision() -> str:
-    return ScriptDirectory(str(MIGRATIONS)).get_current_head() or "none"
+    return revisions()[-1]
 
 
-def _known(revision: str) -> bool:
-    try:
-        return ScriptDirectory(str(MIGRATIONS)).get_revision(revision) is not None
-    except CommandError:
-        return False
+def revisions() -> list[str]:
+    """Every revision of this program, oldest first: they are numbered, and their files begin with the number."""
+    return sorted(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _upgrade(connection: Connection, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return found

@@ -3,13 +3,15 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.errors import DatabaseUnsupported, SchemaOutOfDate, SchemaUnknown
-from ragkeeper.storage.sql.schema import current_revision, head_revision, require_current, upgrade_schema
+from ragkeeper.storage.sql.migrate import upgrade_schema
+from ragkeeper.storage.sql.schema import MIGRATIONS, current_revision, head_revision, require_current, revisions
 from ragkeeper.storage.sql.tables import metadata
 
 
@@ -28,6 +30,12 @@ async def test_a_migrated_database_is_what_the_tables_say(tmp_path: Path) -> Non
 
 def _differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+def test_the_revisions_on_disk_are_alembic_s() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    assert scripts.get_current_head() == head_revision()
+    assert sorted(script.revision for script in scripts.walk_revisions()) == revisions()
 
 
 async def test_an_empty_database_is_out_of_date(tmp_path: Path) -> None:
