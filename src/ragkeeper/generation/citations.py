@@ -82,7 +82,10 @@ class MarkerReader:
         if self._held.endswith("["):
             self._is_double = True
             return ""
-        return self._release().replace("[", "(") + self._hold("[")
+        held = self._release()
+        text = held.rstrip()
+        self._held = held[len(text) :] + "["
+        return text.replace("[", "(")
 
     def _close(self) -> str:
         self._skips_bracket = self._is_double

@@ -52,7 +52,7 @@ TEXTS = st.lists(PIECES, max_size=40).map("".join)
         ("Fact [2-9999].", "Fact [2]."),
         ("Fact [[1]].", "Fact [1]."),
         ("Fact [[9]9].", "Fact9]."),
-        ("Fact [x [9]9].", "Fact (x 9]."),
+        ("Fact [x [9]9].", "Fact (x9]."),
         ("He [sic] said [so.", "He [sic] said [so."),
         ("  \n Fact [1]. \n", "Fact [1]."),
         ("An [appendix that has a very long name, longer than any marker could ever be] here", None),
