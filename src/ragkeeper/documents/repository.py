@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
@@ -86,17 +86,15 @@ async def find_document(sql: AsyncConnection, document_id: str, collection_ids: 
     return _document(row) if row else None
 
 
-async def find_known(sql: AsyncConnection, collection_id: str, name: str, sha256: str) -> list[Document]:
-    """The document of this name, and those whose newest version has this content and has not failed."""
-    same_name = documents.c.name == name
-    same_content = (versions.c.sha256 == sha256) & (versions.c.status != VersionStatus.FAILED.value)
+async def find_known(
+    sql: AsyncConnection, collection_ids: Many[str], names: Many[str], hashes: Many[str]
+) -> list[Document]:
+    """Documents of these collections that have one of the names, or whose newest version has one of the contents."""
     # Each by its own index first: an `or` over two tables would walk through every document of the collection.
-    by_name = select(documents.c.id).where(documents.c.collection_id == collection_id, same_name)
-    by_content = select(versions.c.document_id).where(versions.c.sha256 == sha256)
+    by_name = select(documents.c.id).where(documents.c.collection_id.in_(collection_ids), documents.c.name.in_(names))
+    by_content = select(versions.c.document_id).where(versions.c.sha256.in_(hashes))
     query = _newest_version().where(
-        documents.c.id.in_(by_name.union(by_content)),
-        (documents.c.collection_id + "") == collection_id,
-        or_(same_name, same_content),
+        documents.c.id.in_(by_name.union(by_content)), (documents.c.collection_id + "").in_(collection_ids)
     )
     return [_document(row) for row in await sql.execute(query)]
 
@@ -131,19 +129,23 @@ async def count_by_status(sql: AsyncConnection, collection_ids: Many[str]) -> di
     return {row[0]: row[1] for row in await sql.execute(query)}
 
 
-async def add_document(sql: AsyncConnection, document: Document) -> None:
+async def add_documents(sql: AsyncConnection, added: Sequence[Document]) -> None:
     await sql.execute(
-        insert(documents).values(
-            id=document.id,
-            collection_id=document.collection_id,
-            user_id=document.user_id,
-            name=document.name,
-            title=document.title,
-            metadata=dict(document.metadata),
-            current_version_id=document.current_version_id,
-            created_at=document.created_at,
-            updated_at=document.updated_at,
-        )
+        insert(documents),
+        [
+            {
+                "id": document.id,
+                "collection_id": document.collection_id,
+                "user_id": document.user_id,
+                "name": document.name,
+                "title": document.title,
+                "metadata": dict(document.metadata),
+                "current_version_id": document.current_version_id,
+                "created_at": document.created_at,
+                "updated_at": document.updated_at,
+            }
+            for document in added
+        ],
     )
 
 
@@ -151,22 +153,26 @@ async def touch_document(sql: AsyncConnection, document_id: str, metadata: dict[
     await sql.execute(update(documents).where(documents.c.id == document_id).values(metadata=metadata, updated_at=now))
 
 
-async def add_version(sql: AsyncConnection, version: Version) -> None:
+async def add_versions(sql: AsyncConnection, added: Sequence[Version]) -> None:
     await sql.execute(
-        insert(versions).values(
-            id=version.id,
-            document_id=version.document_id,
-            number=version.number,
-            sha256=version.sha256,
-            size=version.size,
-            filename=version.filename,
-            media_type=version.media_type,
-            status=version.status.value,
-            attempts=0,
-            warnings=version.warnings,
-            properties=version.properties,
-            created_at=version.created_at,
-        )
+        insert(versions),
+        [
+            {
+                "id": version.id,
+                "document_id": version.document_id,
+                "number": version.number,
+                "sha256": version.sha256,
+                "size": version.size,
+                "filename": version.filename,
+                "media_type": version.media_type,
+                "status": version.status.value,
+                "attempts": 0,
+                "warnings": version.warnings,
+                "properties": version.properties,
+                "created_at": version.created_at,
+            }
+            for version in added
+        ],
     )
 
 

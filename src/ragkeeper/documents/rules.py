@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from ragkeeper.documents.models import Document, VersionStatus
+from ragkeeper.documents.models import Document, Version, VersionStatus
 
 _LONGEST_NAME = 1000
 
@@ -21,14 +21,33 @@ def clean_name(name: str) -> str:
     return "/".join(parts)[-_LONGEST_NAME:]
 
 
-def same_content(known: Sequence[Document], name: str, sha256: str) -> Document | None:
-    """The document that makes an upload a duplicate, if any.
+class Shelf:
+    """The documents that a group of uploads may meet, and what the group adds to them."""
 
-    A document of the same name decides alone: equal content changes nothing, other content is its next version. Only
-    a name that is new may turn out to be a copy of another document.
-    """
-    named = [document for document in known if document.name == name]
-    for document in named or known:
-        if document.version.sha256 == sha256 and document.version.status is not VersionStatus.FAILED:
-            return document
-    return None
+    def __init__(self, known: Sequence[Document]) -> None:
+        self.new_documents: list[Document] = []
+        self.changed_documents: list[Document] = []
+        self.new_versions: list[Version] = []
+        self._by_name = {(document.collection_id, document.name): document for document in known}
+
+    def named(self, collection_id: str, name: str) -> Document | None:
+        return self._by_name.get((collection_id, name))
+
+    def duplicate(self, collection_id: str, name: str, sha256: str) -> Document | None:
+        """The document that makes an upload a duplicate, if any.
+
+        A document of the same name decides alone: equal content changes nothing, other content is its next version.
+        Only a name that is new may turn out to be a copy of another document.
+        """
+        named = self.named(collection_id, name)
+        for document in [named] if named else self._by_name.values():
+            same = document.collection_id == collection_id and document.version.sha256 == sha256
+            if same and document.version.status is not VersionStatus.FAILED:
+                return document
+        return None
+
+    def put(self, document: Document, *, is_new: bool) -> None:
+        """Take in a document with a new version, so that the uploads after it meet it."""
+        self._by_name[document.collection_id, document.name] = document
+        (self.new_documents if is_new else self.changed_documents).append(document)
+        self.new_versions.append(document.version)

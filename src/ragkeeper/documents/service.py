@@ -1,6 +1,6 @@
 """Use cases about collections and documents; every call names who is asking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,9 +26,10 @@ from ragkeeper.documents.models import (
     VersionStatus,
 )
 from ragkeeper.documents.ports import IndexChanges
-from ragkeeper.documents.rules import same_content, title_from_name
+from ragkeeper.documents.rules import Shelf, title_from_name
 from ragkeeper.storage.files.store import FileStore, StoredFile
 from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.sql.group import GroupCommit
 
 DEFAULT_COLLECTION = "default"
 
@@ -41,6 +42,16 @@ class NewContent:
     collection: str
     title: str | None
     metadata: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A stored original that wants its version row."""
+
+    caller: Caller
+    collection_id: str
+    stored: StoredFile
+    new: NewContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class DocumentService:
         self._files = files
         self._index = index
         self._clock = clock
+        self._registrations: GroupCommit[Registration, Registered] = GroupCommit(self._register_all)
 
     # --- collections
 
@@ -172,14 +184,7 @@ class DocumentService:
 
         collection_id: from `writable_collection`.
         """
-        async with self._database.write() as sql:
-            known = await repository.find_known(sql, collection_id, new.name, stored.sha256)
-            duplicate = same_content(known, new.name, stored.sha256)
-            if duplicate is not None:
-                return Registered(duplicate, duplicate=True)
-            named = next((document for document in known if document.name == new.name), None)
-            document = await self._add_content(sql, caller, collection_id, named, stored, new)
-        return Registered(document, duplicate=False)
+        return await self._registrations.submit(Registration(caller, collection_id, stored, new))
 
     async def mark_indexed(
         self, transaction: AsyncConnection, words: list[str], vectors: list[str], model: str
@@ -191,24 +196,38 @@ class DocumentService:
         if words or vectors:
             await repository.mark_ready(transaction, [*words, *vectors], model, now)
 
-    async def _add_content(
-        self,
-        sql: AsyncConnection,
-        caller: Caller,
-        collection_id: str,
-        known: Document | None,
-        stored: StoredFile,
-        new: NewContent,
-    ) -> Document:
-        if known is None:
-            document = self._new_document(caller, collection_id, stored, new)
-            await repository.add_document(sql, document)
+    async def _register_all(self, items: Sequence[Registration]) -> list[Registered]:
+        """One transaction for all of them; each sees the ones before it."""
+        async with self._database.write() as sql:
+            shelf = Shelf(
+                await repository.find_known(
+                    sql,
+                    {item.collection_id for item in items},
+                    {item.new.name for item in items},
+                    {item.stored.sha256 for item in items},
+                )
+            )
+            results = [self._register(shelf, item) for item in items]
+            if shelf.new_documents:
+                await repository.add_documents(sql, shelf.new_documents)
+            for document in shelf.changed_documents:
+                await repository.touch_document(sql, document.id, dict(document.metadata), self._clock())
+            if shelf.new_versions:
+                await repository.add_versions(sql, shelf.new_versions)
+        return results
+
+    def _register(self, shelf: Shelf, item: Registration) -> Registered:
+        duplicate = shelf.duplicate(item.collection_id, item.new.name, item.stored.sha256)
+        if duplicate is not None:
+            return Registered(duplicate, duplicate=True)
+        named = shelf.named(item.collection_id, item.new.name)
+        if named is None:
+            document = self._new_document(item)
         else:
-            version = self._new_version(known.id, stored, new, known.version.number + 1)
-            document = replace(known, version=version, metadata=new.metadata or known.metadata)
-            await repository.touch_document(sql, known.id, dict(document.metadata), self._clock())
-        await repository.add_version(sql, document.version)
-        return document
+            version = self._new_version(named.id, item.stored, item.new, named.version.number + 1)
+            document = replace(named, version=version, metadata=item.new.metadata or named.metadata)
+        shelf.put(document, is_new=named is None)
+        return Registered(document, duplicate=False)
 
     async def _find(self, document_id: str, collection_ids: frozenset[str]) -> Document:
         async with self._database.read() as sql:
@@ -224,21 +243,21 @@ class DocumentService:
                 return False
             return await self._files.remove(sha256)
 
-    def _new_document(self, caller: Caller, collection_id: str, stored: StoredFile, new: NewContent) -> Document:
+    def _new_document(self, item: Registration) -> Document:
         now = self._clock()
         document_id = new_id()
         return Document(
             id=document_id,
-            collection_id=collection_id,
-            collection=new.collection,
-            user_id=caller.id,
-            name=new.name,
-            title=new.title or title_from_name(new.name),
-            metadata=new.metadata,
+            collection_id=item.collection_id,
+            collection=item.new.collection,
+            user_id=item.caller.id,
+            name=item.new.name,
+            title=item.new.title or title_from_name(item.new.name),
+            metadata=item.new.metadata,
             current_version_id=None,
             created_at=now,
             updated_at=now,
-            version=self._new_version(document_id, stored, new, number=1),
+            version=self._new_version(document_id, item.stored, item.new, number=1),
         )
 
     def _new_version(self, document_id: str, stored: StoredFile, new: NewContent, number: int) -> Version:

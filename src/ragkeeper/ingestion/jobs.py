@@ -1,6 +1,7 @@
 """Ingestion in the background: parse what was accepted, embed what was parsed, drain what the index waits for."""
 
 import asyncio
+import time
 from collections import deque
 
 import structlog
@@ -18,7 +19,7 @@ _EMBED_BATCH = 256
 # Versions taken at once: one transaction notes the attempt for all of them.
 _CLAIMED = 32
 # A document takes up to three of these until its words are found, and many share one transaction and one fsync.
-_GATHER = 0.2
+_GATHER = 0.15
 # Parsed results held in memory before the parsers pause.
 _UNSAVED = 64
 
@@ -38,6 +39,7 @@ class IngestionJobs:
         self._parsing: set[asyncio.Task[None]] = set()
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
         self._claimed: deque[PendingVersion] = deque()
+        self._claimed_at = 0.0
         self._cursor = 0
         self._parse = Loop("parse", self._parse_some)
         self._save = Loop("save", self._save_parsed, gather_seconds=_GATHER)
@@ -82,14 +84,20 @@ class IngestionJobs:
     async def _parse_some(self) -> bool:
         if len(self._parsing) >= self._workers:
             await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
-        if not self._claimed:
-            self._claimed.extend(await self._pipeline.claim(_CLAIMED))
-        if not self._claimed:
+        if not self._claimed and not await self._claim():
             return False
         task = asyncio.create_task(self._parse_one(self._claimed.popleft()))
         self._parsing.add(task)
         task.add_done_callback(self._parsing.discard)
         return True
+
+    async def _claim(self) -> bool:
+        rest = self._claimed_at + _GATHER - time.monotonic()
+        if rest > 0:
+            await asyncio.sleep(rest)
+        self._claimed_at = time.monotonic()
+        self._claimed.extend(await self._pipeline.claim(_CLAIMED))
+        return bool(self._claimed)
 
     async def _parse_one(self, version: PendingVersion) -> None:
         await self._results.put((version, await self._pipeline.parse(version)))

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,18 @@ async def test_text_is_refused_until_there_is_some(tmp_path: Path) -> None:
         added = await product.add("a.md", "Words.")
         with pytest.raises(DocumentNotReadable, match="accepted"):
             await product.documents.text(ADMIN, added.id)
+
+
+async def test_uploads_at_the_same_moment_see_each_other(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        same = [product.add(f"{n}.md", "One content.") for n in range(5)]
+        versions = [product.add("v.md", f"Content number {n}.") for n in range(5)]
+        results = await asyncio.gather(*same, *versions)
+        assert len({one.id for one in results[:5]}) == 1
+        assert [one.duplicate for one in results[:5]].count(False) == 1
+        assert len({one.id for one in results[5:]}) == 1
+        assert len({one.version for one in results[5:]}) == 5
+        await product.settle()
+        assert sorted(await product.found("content")) == sorted({results[0] and "0.md", "v.md"})
+        document = await product.documents.get(ADMIN, results[5].id)
+        assert document.version.number == 5
