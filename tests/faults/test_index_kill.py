@@ -42,7 +42,7 @@ async def write_for_ever(path: Path) -> None:
     """Write batches, saying after each flush up to which chunk everything is safe; optimize now and then."""
     index = await EmbeddedIndex.open(path, DIMENSION)
     known = await index.chunk_ids(0, 1_000_000)
-    start = known[-1][0] + 1 if known else 1
+    start = known[-1][0] - BATCH + 1 if known else 1  # the last batch may have been killed before its vectors
     background = set()
     while True:
         await index.put_words(batch(start))

@@ -1,4 +1,4 @@
-"""Optimize a shard in a process of its own: `python -m ragkeeper.storage.vectors.optimizer FOLDER`.
+"""Optimize a shard in a process of its own: `python -m ragkeeper.storage.vectors.optimizer FOLDER PARENT`.
 
 The engine keeps the interpreter's lock while it optimizes, which would stop a server for a minute and more.
 """
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG: Final = 1
 async def optimize_in_child(path: Path) -> None:
     """Optimize the shard in `path`, which nobody has open. OptimizeFailed; cancelling leaves no process behind."""
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", __name__, str(path)),
+        *(sys.executable, "-m", __name__, str(path), str(os.getpid())),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -39,8 +39,9 @@ async def optimize_in_child(path: Path) -> None:
         raise OptimizeFailed(reason=last_line or f"its process ended with {child.returncode}")
 
 
-def main(path: Path) -> None:
-    _end_with_parent()
+def main(path: Path, parent: int) -> None:
+    """`parent`: the process that builds the index, without which nobody wants the result."""
+    _end_with_parent(parent)
     os.nice(_NICENESS)
     shard = EdgeShard.load(str(path))
     shard.optimize()
@@ -49,11 +50,16 @@ def main(path: Path) -> None:
     sync_tree(path)
 
 
-def _end_with_parent() -> None:
-    """Where the system can do it, end this process as soon as the server that started it is gone."""
+def _end_with_parent(parent: int) -> None:
+    """End this process when the server that started it is gone: now, or (where the system can tell) as soon as it goes.
+
+    Otherwise it would go on writing into a folder that the next server takes for a leftover.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the server that wanted this is gone")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))
