@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 
-from ragkeeper.generation.terms import fold, words
+from ragkeeper.generation.terms import fold, listed, words
 
 
 class Kind(StrEnum):
@@ -55,221 +55,45 @@ _ASKS: dict[Kind, tuple[str, ...]] = {
     ),
 }
 _PATTERNS = {kind: re.compile(rf"\b(?:{'|'.join(phrases)})\b") for kind, phrases in _ASKS.items()}
-_NUMBER_WORDS = frozenset(
-    [
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "hundred",
-        "thousand",
-        "million",
-        "billion",
-        "half",
-        "third",
-        "quarter",
-        "dozen",
-        "twice",
-        "several",
-        "zwei",
-        "drei",
-        "vier",
-        "funf",
-        "sechs",
-        "sieben",
-        "acht",
-        "neun",
-        "zehn",
-        "elf",
-        "zwolf",
-        "zwanzig",
-        "hundert",
-        "tausend",
-        "halfte",
-        "dos",
-        "tres",
-        "cuatro",
-        "cinco",
-        "seis",
-        "siete",
-        "ocho",
-        "nueve",
-        "diez",
-        "once",
-        "doce",
-        "veinte",
-        "cien",
-        "mil",
-        "millones",
-        "mitad",
-    ]
+_NUMBER_WORDS = listed(
+    """
+    two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand million
+    billion half third quarter dozen twice several zwei drei vier funf sechs sieben acht neun zehn elf zwolf zwanzig
+    hundert tausend halfte dos tres cuatro cinco seis siete ocho nueve diez once doce veinte cien mil millones mitad
+"""
 )
-_MONTHS = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "century",
-        "decade",
-        "januar",
-        "februar",
-        "marz",
-        "mai",
-        "juni",
-        "juli",
-        "oktober",
-        "dezember",
-        "jahrhundert",
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-        "siglo",
-        "ano",
-        "jahr",
-        "year",
-        "years",
-    ]
+_MONTHS = listed(
+    """
+    january february march april may june july august september october november december monday tuesday wednesday
+    thursday friday saturday sunday century decade januar februar marz mai juni juli oktober dezember jahrhundert
+    enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre siglo ano jahr year years
+"""
 )
 _YEAR = re.compile(r"\b(?:1\d|20)\d\d(?:s|er)?\b")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"[^\W\d_a-zà-öø-ÿ][\w\u2019'-]+")
 _CUES = {
-    Kind.REASON: frozenset(
-        [
-            "because",
-            "due",
-            "since",
-            "therefore",
-            "thus",
-            "cause",
-            "causes",
-            "caused",
-            "causing",
-            "reason",
-            "reasons",
-            "result",
-            "results",
-            "resulted",
-            "leads",
-            "led",
-            "order",
-            "owing",
-            "weil",
-            "wegen",
-            "aufgrund",
-            "da",
-            "denn",
-            "daher",
-            "deshalb",
-            "grund",
-            "porque",
-            "debido",
-            "causa",
-            "razon",
-            "ya",
-            "pues",
-        ]
+    Kind.REASON: listed(
+        """
+    because due since therefore thus cause causes caused causing reason reasons result results resulted leads led
+    order owing weil wegen aufgrund da denn daher deshalb grund porque debido causa razon ya pues
+"""
     ),
-    Kind.MANNER: frozenset(
-        [
-            "by",
-            "using",
-            "through",
-            "via",
-            "with",
-            "means",
-            "method",
-            "methods",
-            "process",
-            "durch",
-            "mittels",
-            "indem",
-            "mit",
-            "mediante",
-            "por",
-            "usando",
-            "traves",
-        ]
+    Kind.MANNER: listed(
+        """
+    by using through via with means method methods process durch mittels indem mit mediante por usando traves
+"""
     ),
-    Kind.MEANING: frozenset(
-        [
-            "is",
-            "are",
-            "was",
-            "were",
-            "called",
-            "known",
-            "defined",
-            "refers",
-            "means",
-            "ist",
-            "sind",
-            "heisst",
-            "genannt",
-            "bezeichnet",
-            "es",
-            "son",
-            "llamado",
-            "conocido",
-            "significa",
-        ]
+    Kind.MEANING: listed(
+        """
+    is are was were called known defined refers means ist sind heisst genannt bezeichnet es son llamado conocido
+    significa
+"""
     ),
-    Kind.PLACE: frozenset(
-        [
-            "in",
-            "at",
-            "near",
-            "from",
-            "north",
-            "south",
-            "east",
-            "west",
-            "city",
-            "im",
-            "aus",
-            "nach",
-            "en",
-            "desde",
-            "cerca",
-            "norte",
-            "sur",
-        ]
+    Kind.PLACE: listed(
+        """
+    in at near from north south east west city im aus nach en desde cerca norte sur
+"""
     ),
 }
 

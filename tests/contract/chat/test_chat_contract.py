@@ -108,7 +108,7 @@ async def test_has_a_name_and_a_model(stage: Stage) -> None:
 
 
 async def test_check_passes_when_all_is_well(stage: Stage) -> None:
-    await stage.model.check()
+    assert await stage.model.check() is None
 
 
 async def test_failure_before_the_first_piece_is_unavailability(stage: Stage) -> None:

@@ -155,6 +155,7 @@ async def test_check_names_what_is_offered(chat: Factory) -> None:
 async def test_check_accepts_a_server_without_a_list(server: StandIn, chat: Factory) -> None:
     server.behave(Behaviour.STATUS, status=404)
     await chat().check()
+    assert len(server.received_headers) == 1
 
 
 async def test_check_fails_on_a_bad_key(server: StandIn, chat: Factory) -> None:
