@@ -35,11 +35,19 @@ class GroupCommit(Generic[Item, Result]):
             try:
                 results = await self._work([item for item, _ in group])
             except BaseException as error:  # noqa: BLE001 - passed on to those who wait, and raised there
-                for _, future in group:
-                    if not future.done():
-                        future.set_exception(error)
+                _fail([future for _, future in group], error)
             else:
-                for (_, future), result in zip(group, results, strict=True):
-                    if not future.done():
-                        future.set_result(result)
+                _fulfil([future for _, future in group], results)
         self._task = None
+
+
+def _fail(futures: Sequence[asyncio.Future[Result]], error: BaseException) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+
+
+def _fulfil(futures: Sequence[asyncio.Future[Result]], results: Sequence[Result]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if not future.done():
+            future.set_result(result)
