@@ -71,9 +71,10 @@ class RetrievalService:
         collection_ids = await self._documents.collection_ids(caller, request.collection)
         plan = await self._plan(request, watch, notes)
         where = IndexFilter(collection_ids, metadata=request.metadata)
-        candidates, scores = await self._candidates(plan, request.mode, where, watch, notes)
+        top_k = request.top_k or self._options.top_k
+        limit = max(self._options.candidates, top_k)
+        candidates, scores = await self._candidates(plan, request.mode, where, limit, watch, notes)
         with watch.stage("confirm"):
-            top_k = request.top_k or self._options.top_k
             hits = await self._confirmed(candidates, scores, collection_ids, top_k)
         hits = await self._rerank(plan.queries[0], hits, watch, notes)
         return SearchResult(tuple(hits[:top_k]), plan.queries, watch.timings(), tuple(notes))
@@ -99,7 +100,7 @@ class RetrievalService:
         return plan
 
     async def _candidates(
-        self, plan: Plan, mode: SearchMode, where: IndexFilter, watch: Stopwatch, notes: list[str]
+        self, plan: Plan, mode: SearchMode, where: IndexFilter, limit: int, watch: Stopwatch, notes: list[str]
     ) -> tuple[dict[int, Candidate], dict[int, float]]:
         found: dict[int, Candidate] = {}
         rounds = []
@@ -107,7 +108,7 @@ class RetrievalService:
             vector = await self._vector(query, plan.passages if number == 0 else (), mode, watch, notes)
             text = None if mode is SearchMode.DENSE and vector is not None else query
             with watch.stage("search"):
-                candidates = await self._index.search(IndexQuery(text, vector, where, self._options.candidates))
+                candidates = await self._index.search(IndexQuery(text, vector, where, limit))
             with watch.stage("fuse"):
                 rounds.append(self._fuse(candidates, text, vector))
             found |= {candidate.chunk_id: candidate for candidate in candidates if candidate.chunk_id not in found}
