@@ -86,9 +86,12 @@ def _show_places(place: Place) -> None:
     url = served_at(settings)
     if url is None:
         raise ServerNotRunning(path=settings.data_dir)
-    key = "the setting API_KEY" if settings.api_key else settings.data_dir.resolve() / "secrets" / "api_key"
+    file = settings.data_dir.resolve() / "secrets" / "api_key"
+    key = "the setting API_KEY" if settings.api_key else file
+    # The key rides behind the #, which a browser keeps to itself: one click opens the console.
+    fragment = "" if settings.api_key else f"#key={file.read_text().strip()}"
     print_text(
-        f"\nConsole:   {url}/"
+        f"\nConsole:   {url}/{fragment}"
         f"\nHTTP API:  {url}/docs"
         f"\nKey:       {key}"
         "\nYour turn: ragkeeper ingest FOLDER, then ragkeeper ask QUESTION (in .venv/bin)"
