@@ -12,6 +12,12 @@ class ComponentState(StrEnum):
     NOT_CONFIGURED = "not_configured"
 
 
+class CapabilityState(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
     """reason: for administrators and logs only; may name hosts and paths."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.operations.health.models import ComponentState
 from ragkeeper.operations.health.ports import StatusSource
+from ragkeeper.operations.health.rules import capabilities
 from ragkeeper.operations.health.service import HealthService
 
 _UNAVAILABLE = 503
@@ -38,7 +39,12 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
     async def get_ready(response: Response) -> dict[str, Any]:
         if not health.ready:
             response.status_code = _UNAVAILABLE
-        return {"ready": health.ready, "draining": health.draining}
+        able = capabilities(health.health().components)
+        return {
+            "ready": health.ready,
+            "draining": health.draining,
+            "capabilities": {name: state.value for name, state in able.items()},
+        }
 
     @router.get("/health/detailed")
     async def get_detailed(caller: CurrentCaller) -> dict[str, Any]:

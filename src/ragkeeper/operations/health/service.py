@@ -17,12 +17,14 @@ _LIMIT = 4.0
 
 
 class HealthService:
-    """`look()` runs every probe once; `start()` keeps doing so. `seconds`: least time between two runs of a probe."""
+    """`look()` runs every probe once; `start()` keeps doing so. `limit`: seconds that one look waits for a probe."""
 
-    def __init__(self, probes: Mapping[str, Probe], clock: Clock) -> None:
+    def __init__(self, probes: Mapping[str, Probe], clock: Clock, limit: float = _LIMIT) -> None:
         self._probes = probes
         self._clock = clock
+        self._limit = limit
         self._results: dict[str, ProbeResult] = {}
+        self._hanging: dict[str, asyncio.Task[ProbeResult]] = {}
         self._task: asyncio.Task[None] | None = None
         self.draining = False
 
@@ -41,9 +43,10 @@ class HealthService:
         self._task = asyncio.create_task(self._watch(), name="health")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [*self._hanging.values(), *([self._task] if self._task else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self) -> None:
         results = await asyncio.gather(*(self._run(name, probe) for name, probe in self._probes.items()))
@@ -55,14 +58,23 @@ class HealthService:
             await self.look()
 
     async def _run(self, name: str, probe: Probe) -> ProbeResult:
-        try:
-            async with asyncio.timeout(_LIMIT):
-                result = await probe()
-        except TimeoutError:
-            result = ProbeResult(ComponentState.UNHEALTHY, f"no answer within {_LIMIT:g} s")
-        except Exception as error:  # noqa: BLE001 - a health check: whatever a probe raises means unhealthy
-            result = ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}")
+        result = await self._ask(name, probe)
         before = self._results.get(name)
         if before is not None and before.state is not result.state:
             _log.warning("component_changed", component=name, state=result.state.value, reason=result.reason)
         return result
+
+    async def _ask(self, name: str, probe: Probe) -> ProbeResult:
+        """Wait no longer than the limit. A probe that hangs is left alone and waited for again at the next look.
+
+        Ending it would wait for what it hangs on, and asking anew would pile up more of the same.
+        """
+        task = self._hanging.pop(name, None) or asyncio.create_task(probe(), name=f"probe {name}")
+        await asyncio.wait({task}, timeout=self._limit)
+        if not task.done():
+            self._hanging[name] = task
+            return ProbeResult(ComponentState.UNHEALTHY, f"no answer within {self._limit:g} s")
+        try:
+            return task.result()
+        except Exception as error:  # noqa: BLE001 - a health check: whatever a probe raises means unhealthy
+            return ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}")

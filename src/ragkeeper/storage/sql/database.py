@@ -60,14 +60,14 @@ class Database:
             return await connection.run_sync(work, *arguments)
 
     async def check(self) -> None:
-        """Read the schema's version over a new connection: an old one may answer from memory when the file is gone.
+        """Ask a table over a new connection: an old one, or no table, may answer from memory when the file is gone.
 
         Raises DatabaseUnreadable.
         """
         engine = create_async_engine(self.url, poolclass=NullPool)
         try:
             async with engine.connect() as connection:
-                await connection.execute(text("SELECT version_num FROM alembic_version"))
+                await connection.execute(text("SELECT 1 FROM alembic_version"))
         except DatabaseError as error:
             raise DatabaseUnreadable(reason=str(error.orig)) from error
         finally:
