@@ -34,6 +34,12 @@ class SettingInvalid(RagkeeperError):
     fix = "Correct it in the environment or in the .env file; `docs/reference/settings.md` lists every setting."
 
 
+_SHORTEST_KEY = 32
+_FEWEST_CHARACTERS = 8
+# What sample files put where a key belongs. None can stand in a random key of hexadecimal digits.
+_WORDS_OF_SAMPLES = ("change", "your", "example", "secret", "password", "sample", "insecure", "replace")
+
+
 class RerankingMethod(StrEnum):
     NONE = "none"
     CROSS_ENCODER = "cross_encoder"
@@ -72,7 +78,7 @@ class Settings(BaseModel):
     api_key: SecretStr | None = Field(
         None,
         alias="API_KEY",
-        description="Key of every request; default: generated into `secrets/api_key`.",
+        description="Key of every request, 32 characters or more; default: generated into `secrets/api_key`.",
     )
     log_level: str = Field(
         "info",
@@ -188,6 +194,16 @@ class Settings(BaseModel):
         alias="RAG_LLM_PROVIDERS",
         description="Ordered names of model providers, by commas; each needs RAG_LLM_<NAME>_BASE_URL and _MODEL.",
     )
+
+    @field_validator("api_key")
+    @classmethod
+    def _hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value().lower() if key else ""
+        published = any(word in text for word in _WORDS_OF_SAMPLES)
+        if key and (len(text) < _SHORTEST_KEY or len(set(text)) < _FEWEST_CHARACTERS or published):
+            reason = f"it can be guessed; take {_SHORTEST_KEY} random characters or more (`openssl rand -hex 32`)"
+            raise ValueError(reason)
+        return key
 
     @field_validator("host")
     @classmethod

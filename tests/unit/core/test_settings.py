@@ -77,3 +77,12 @@ def test_every_setting_says_what_it_is_for() -> None:
     fields = Settings.model_fields.values()
     assert all(field.description and field.alias for field in fields)
     assert len(set(setting_names())) == len(setting_names())
+
+
+def test_a_key_that_can_be_guessed_is_refused_and_not_repeated() -> None:
+    random = "9f2c4e8a1b7d3f605c9e2a4b8d1f7036"
+    assert load(API_KEY=random).api_key is not None
+    for weak in ("test", random[1:], "ab" * 16, f"please-change-me-{random}"):
+        with pytest.raises(SettingInvalid, match="API_KEY") as refused:
+            load(API_KEY=weak)
+        assert weak not in str(refused.value)
