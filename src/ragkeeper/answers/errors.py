@@ -4,7 +4,7 @@ from ragkeeper.core.errors import RagkeeperError
 
 
 class StreamTimedOut(RagkeeperError):
-    """The answer was not finished within {seconds} seconds."""
+    """The answer was not finished within {seconds} seconds; it was still {stage}."""
 
     code = "TIMEOUT"
     status = 504

@@ -80,13 +80,20 @@ class AnswerService:
 
         Closing the iterator cancels what is under way, the model's call included.
         """
-        limit = min(question.timeout or self._options.stream_timeout, self._options.stream_timeout)
+        most = self._options.stream_timeout
+        limit = min(question.timeout or most, most)
+        if question.timeout and question.timeout > most:
+            yield Progress("limited", f"{most:g} seconds at most")
+        stage = "starting"
         try:
             async with asyncio.timeout(limit), aclosing(self._events(caller, question)) as events:
                 async for event in events:
+                    stage = event.stage if isinstance(event, Progress) else stage
                     yield event
         except TimeoutError as error:
-            raise StreamTimedOut(seconds=limit) from error
+            # The text that the guides look for in the log.
+            _log.warning("Stream timeout", code=StreamTimedOut.code, limit_seconds=limit, stage=stage)
+            raise StreamTimedOut(seconds=limit, stage=stage) from error
 
     async def _events(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         watch = Stopwatch()

@@ -32,6 +32,16 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What the assistant wrote, as it is kept with its message; mode: None when it was broken off."""
+
+    text: str
+    mode: str | None
+    citations: list[dict[str, Any]]
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     message: str
     conversation_id: str | None = None

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ragkeeper.answers.models import Turn
-from ragkeeper.conversations.models import Message
+from ragkeeper.answers.models import AnswerResult, Turn
+from ragkeeper.conversations.models import Message, Reply
 from ragkeeper.generation.models import Citation
 
 _TITLE_CHARACTERS = 80
@@ -21,7 +21,24 @@ def title_of(message: str) -> str:
 
 
 def turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
-    return tuple(Turn(message.role, message.content) for message in messages)
+    """What was said so far; a reply that was broken off before its first word says nothing."""
+    return tuple(Turn(message.role, message.content) for message in messages if message.content)
+
+
+def finished(result: AnswerResult) -> Reply:
+    details = {
+        "model": result.model,
+        "timings_ms": dict(result.timings_ms),
+        "notes": list(result.notes),
+        "refused": result.answer.refused,
+    }
+    citations = [stored(citation) for citation in result.answer.citations]
+    return Reply(result.answer.text, result.mode.value, citations, details)
+
+
+def unfinished(text: str, code: str) -> Reply:
+    """A reply that ended with an error: its text was sent but nothing in it was checked."""
+    return Reply(text, None, [], {"unfinished": True, "code": code})
 
 
 def stored(citation: Citation) -> dict[str, Any]:

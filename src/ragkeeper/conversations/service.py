@@ -4,14 +4,16 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question
+from ragkeeper.answers.errors import StreamTimedOut
+from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question, Token
 from ragkeeper.answers.service import AnswerService
 from ragkeeper.conversations import repository, rules
 from ragkeeper.conversations.errors import ConversationUnknown
-from ragkeeper.conversations.models import ChatRequest, ChatResult, Conversation, Message
+from ragkeeper.conversations.models import ChatRequest, ChatResult, Conversation, Message, Reply
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.ids import new_id
+from ragkeeper.providers.chat.errors import ChatError
 from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.storage.sql.database import Database
 
@@ -27,17 +29,23 @@ class ConversationService:
         """Raises ConversationUnknown and what answering raises; nothing is remembered then."""
         conversation, question = await self._question(caller, request)
         result = await self._answers.answer(caller, question)
-        return await self._remember(caller, conversation, request, result)
+        return await self._finish(caller, conversation, request, result)
 
     async def stream(self, caller: Caller, request: ChatRequest) -> AsyncGenerator[AnswerEvent | ChatResult, None]:
-        """The answer's events; instead of its Done comes the remembered result."""
+        """The answer's events; instead of its Done comes the remembered result.
+
+        A reply that runs out of time or breaks off is remembered as unfinished, then the error is raised.
+        """
         conversation, question = await self._question(caller, request)
-        async with aclosing(self._answers.stream(caller, question)) as events:
-            async for event in events:
-                if isinstance(event, Done):
-                    yield await self._remember(caller, conversation, request, event.result)
-                else:
-                    yield event
+        written: list[str] = []
+        try:
+            async with aclosing(self._answers.stream(caller, question)) as events:
+                async for event in events:
+                    written.append(event.text if isinstance(event, Token) else "")
+                    yield await self._kept(caller, conversation, request, event)
+        except (StreamTimedOut, ChatError) as error:
+            await self._remember(caller, conversation, request, rules.unfinished("".join(written), error.code))
+            raise
 
     async def find_all(self, caller: Caller, *, after: str | None, limit: int) -> list[Conversation]:
         async with self._database.read() as sql:
@@ -86,10 +94,20 @@ class ConversationService:
         now = self._clock()
         return Conversation(new_id(), caller.id, rules.title_of(request.message), request.collection, now, now)
 
-    async def _remember(
+    async def _kept(
+        self, caller: Caller, conversation: Conversation, request: ChatRequest, event: AnswerEvent
+    ) -> AnswerEvent | ChatResult:
+        return await self._finish(caller, conversation, request, event.result) if isinstance(event, Done) else event
+
+    async def _finish(
         self, caller: Caller, conversation: Conversation, request: ChatRequest, result: AnswerResult
     ) -> ChatResult:
-        asked, answered = self._messages(request, result)
+        answered = await self._remember(caller, conversation, request, rules.finished(result))
+        return ChatResult(result, conversation.id, answered)
+
+    async def _remember(self, caller: Caller, conversation: Conversation, request: ChatRequest, reply: Reply) -> str:
+        """Keep question and reply, and return the id of the reply's message."""
+        asked, answered = self._messages(request, reply)
         async with self._database.write() as sql:
             if request.conversation_id is None:
                 await repository.add_conversation(sql, conversation)
@@ -97,18 +115,11 @@ class ConversationService:
                 raise ConversationUnknown(id=conversation.id)
             await repository.add_message(sql, conversation.id, caller.id, asked)
             await repository.add_message(sql, conversation.id, caller.id, answered)
-        return ChatResult(result, conversation.id, answered.id)
+        return answered.id
 
-    def _messages(self, request: ChatRequest, result: AnswerResult) -> tuple[Message, Message]:
+    def _messages(self, request: ChatRequest, reply: Reply) -> tuple[Message, Message]:
         now = self._clock()
         first, second = sorted((new_id(), new_id()))
-        citations = [rules.stored(citation) for citation in result.answer.citations]
-        details = {
-            "model": result.model,
-            "timings_ms": dict(result.timings_ms),
-            "notes": list(result.notes),
-            "refused": result.answer.refused,
-        }
         asked = Message(first, "user", request.message, None, [], {}, now)
-        answered = Message(second, "assistant", result.answer.text, result.mode.value, citations, details, now)
+        answered = Message(second, "assistant", reply.text, reply.mode, reply.citations, reply.details, now)
         return asked, answered

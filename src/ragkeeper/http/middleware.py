@@ -43,7 +43,9 @@ class RequestEnvelope:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            # Whatever is logged on the way of this request carries its id.
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self._app(scope, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - began
             log = _log.info if seconds < _SLOW_SECONDS else _log.warning

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -119,8 +120,11 @@ async def test_a_caller_cannot_raise_the_time_limit(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         await filled(product)
         answers = service(product, ScriptedWriter("slow", delay=30), timeout=0.3)
+        patient = Question(ASKED.text, timeout=3600)
         with pytest.raises(StreamTimedOut):
-            await collect(answers, Question(ASKED.text, timeout=3600))
+            await collect(answers, patient)
+        async with aclosing(answers.stream(ADMIN, patient)) as stream:
+            assert await anext(stream) == Progress("limited", "0.3 seconds at most")
 
 
 async def test_closing_the_stream_closes_the_model_s(tmp_path: Path) -> None:

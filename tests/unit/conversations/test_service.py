@@ -1,14 +1,18 @@
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
 
-from ragkeeper.answers.models import Token
+from ragkeeper.answers.errors import StreamTimedOut
+from ragkeeper.answers.models import Token, Turn
 from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.conversations.errors import ConversationUnknown
 from ragkeeper.conversations.models import ChatRequest, ChatResult
 from ragkeeper.conversations.service import ConversationService
 from ragkeeper.core.clock import utc_now
 from ragkeeper.generation.extractive import ExtractiveAnswerer
+from ragkeeper.generation.models import Answer, Passage
 from ragkeeper.retrieval.errors import QueryEmpty
 from tests.wired import ADMIN, Wired, user, wired
 
@@ -19,6 +23,21 @@ def service(product: Wired) -> ConversationService:
     extractor = ExtractiveAnswerer(product.embedder, threshold=0)
     answers = AnswerService(product.retrieval, extractor, [], AnswerOptions(5, 5))
     return ConversationService(product.database, answers, product.retrieval, utc_now)
+
+
+class HangingWriter:
+    """Writes one word, then nothing more."""
+
+    name = model = "slow"
+
+    async def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Answer:
+        raise NotImplementedError
+
+    async def stream(
+        self, question: str, passages: Sequence[Passage], history: Sequence[Turn]
+    ) -> AsyncGenerator[str | Answer, None]:
+        yield "Twelve"
+        await asyncio.sleep(60)
 
 
 async def filled(product: Wired) -> str:
@@ -50,6 +69,20 @@ async def test_a_stream_ends_with_what_was_remembered(tmp_path: Path) -> None:
         assert isinstance(last, ChatResult)
         assert any(isinstance(event, Token) for event in events)
         assert len(await chats.messages(ADMIN, last.conversation_id, after="", limit=10)) == 2
+
+
+async def test_a_reply_that_runs_out_of_time_is_remembered_as_unfinished(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        extractor = ExtractiveAnswerer(product.embedder, threshold=0)
+        answers = AnswerService(product.retrieval, extractor, [HangingWriter()], AnswerOptions(5, 0.3))
+        chats = ConversationService(product.database, answers, product.retrieval, utc_now)
+        with pytest.raises(StreamTimedOut, match="still generating"):
+            _ = [event async for event in chats.stream(ADMIN, ASKED)]
+        [conversation] = await chats.find_all(ADMIN, after=None, limit=10)
+        asked, answered = await chats.messages(ADMIN, conversation.id, after="", limit=10)
+        assert (asked.content, answered.content, answered.mode) == (ASKED.message, "Twelve", None)
+        assert answered.details == {"unfinished": True, "code": "TIMEOUT"}
 
 
 async def test_what_fails_is_not_remembered(tmp_path: Path) -> None:

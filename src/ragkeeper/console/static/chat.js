@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { showSource } from "./source.js";
 
 const find = (id) => document.getElementById(id);
-const STAGES = { searching: "Searching …", generating: "Writing …", quoting: "Quoting …" };
+const STAGES = { searching: "Searching …", generating: "Writing …", quoting: "Quoting …", limited: "Searching …" };
 
 export function element(tag, text = "", className = "") {
   const made = document.createElement(tag);
