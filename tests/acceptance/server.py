@@ -70,7 +70,7 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(process, address, folder)
-        key = (folder / "data/secrets/api_key").read_text(encoding="utf-8").strip()
+        key = environment.get("API_KEY") or (folder / "data/secrets/api_key").read_text(encoding="utf-8").strip()
         with (
             httpx.Client(base_url=address, headers={"X-API-Key": key}, timeout=60) as http,
             httpx.Client(base_url=address, timeout=60) as stranger,

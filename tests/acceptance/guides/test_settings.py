@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def test_g3_039_the_migration_engine_shows_the_revision(tmp_path: Path):
     assert shown.split()[0] == ours.split()[0]
     alembic("downgrade", "-1", environment=address)
     assert "(head)" not in alembic("current", environment=address).stdout
+
+
+@pytest.mark.timeout(120)
+def test_g2_072_the_key_is_a_setting(tmp_path: Path, require_binary: Callable[[str], Path]):
+    made = subprocess.run([require_binary("openssl"), "rand", "-hex", "32"], capture_output=True, text=True, check=True)
+    key = made.stdout.strip()
+    with serving(tmp_path, {"API_KEY": key}) as server:
+        for given, status in ((key, 200), (key[:-1], 401), ("", 401)):
+            answer = server.stranger.post("/chat", json={"message": "Who is there?"}, headers={"X-API-Key": given})
+            assert answer.status_code == status
+    for weak in ("test", key[:16], "a" * 64, "change-me-to-a-long-random-string-please"):
+        refused = run("serve", folder=tmp_path, environment={"API_KEY": weak})
+        assert refused.returncode == 2
+        assert "API_KEY" in refused.stderr
+        assert weak not in refused.stdout + refused.stderr
 
 
 def alembic(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
