@@ -7,6 +7,8 @@ from ragkeeper.answers.models import Turn
 from ragkeeper.generation.models import Answer, AnswerSentence, Passage
 from ragkeeper.retrieval.models import Hit
 
+_ALL_GONE = "Not found in your documents."
+
 
 def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
     """Hits under the numbers by which the answer cites them, best first from 1."""
@@ -44,6 +46,16 @@ def without_versions(answer: Answer, gone: Collection[str]) -> Answer:
         citations=tuple(citation for citation in answer.citations if citation.version_id not in gone),
         hints=tuple(hint for hint in answer.hints if hint.version_id not in gone),
     )
+
+
+def only_supported(answer: Answer) -> Answer:
+    """A quoted answer without the sentences whose sources are gone; a refusal if none is left."""
+    kept = tuple(sentence for sentence in answer.sentences if sentence.citations)
+    if answer.refused or len(kept) == len(answer.sentences):
+        return answer
+    if not kept:
+        return replace(answer, text=_ALL_GONE, sentences=(), citations=(), refused=True, confidence=0.0)
+    return replace(answer, text="\n\n".join(sentence.text for sentence in kept), sentences=kept)
 
 
 def _without(sentence: AnswerSentence, gone: Collection[str]) -> AnswerSentence:

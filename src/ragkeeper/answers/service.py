@@ -185,8 +185,11 @@ class AnswerService:
         with watch.stage("verify"):
             versions = {hit.version_id for hit in search.hits}
             gone = versions - await self._retrieval.still_current(sorted(versions))
+        checked = rules.without_versions(answer, gone)
+        if gone and mode is AnswerMode.EXTRACTIVE:
+            checked = rules.only_supported(checked)
         return AnswerResult(
-            answer=rules.without_versions(answer, gone),
+            answer=checked,
             mode=mode,
             model=model,
             sources=search.hits,

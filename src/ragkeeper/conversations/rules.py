@@ -1,13 +1,15 @@
 """Decisions about conversations: no I/O."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ragkeeper.answers.models import AnswerResult, Turn
+from ragkeeper.answers.models import AnswerMode, AnswerResult, Turn
 from ragkeeper.conversations.models import Message, Reply
 from ragkeeper.generation.models import Citation
 
 _TITLE_CHARACTERS = 80
+_SOURCE_DELETED = "A source of this answer was deleted."
 # Messages looked back at; the model's own token budget cuts further.
 RECALLED = 12
 
@@ -58,6 +60,14 @@ def stored(citation: Citation) -> dict[str, Any]:
 
 def cited_versions(messages: Iterable[Message]) -> set[str]:
     return {citation["version"] for message in messages for citation in message.citations}
+
+
+def shown(message: Message, current: set[str]) -> Message:
+    """A message as it may be shown and recalled now: a quoted answer is its sources' text, and goes with them."""
+    citations = without_deleted(message.citations, current)
+    gone = any(citation["source_deleted"] for citation in citations)
+    content = _SOURCE_DELETED if gone and message.mode == AnswerMode.EXTRACTIVE else message.content
+    return replace(message, citations=citations, content=content)
 
 
 def without_deleted(citations: Sequence[dict[str, Any]], current: set[str]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
 from ragkeeper.answers.errors import StreamTimedOut
 from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question, Token
@@ -65,7 +64,7 @@ class ConversationService:
         async with self._database.read() as sql:
             found = await repository.list_messages(sql, conversation_id, caller.id, after=after, limit=limit)
         current = await self._retrieval.still_current(sorted(rules.cited_versions(found)))
-        return [replace(message, citations=rules.without_deleted(message.citations, current)) for message in found]
+        return [rules.shown(message, current) for message in found]
 
     async def delete(self, caller: Caller, conversation_id: str) -> None:
         """Raises ConversationUnknown."""
@@ -80,7 +79,9 @@ class ConversationService:
         else:
             conversation = await self.get(caller, request.conversation_id)
             async with self._database.read() as sql:
-                recalled = await repository.newest_messages(sql, conversation.id, caller.id, rules.RECALLED)
+                newest = await repository.newest_messages(sql, conversation.id, caller.id, rules.RECALLED)
+            current = await self._retrieval.still_current(sorted(rules.cited_versions(newest)))
+            recalled = [rules.shown(message, current) for message in newest]
         question = Question(
             text=request.message,
             collection=request.collection or conversation.collection,

@@ -135,9 +135,9 @@ class Settings(BaseModel):
         description="Threads of the embedder; 0 = usable cores, at most 4.",
     )
     lexical_language: str = Field(
-        "english",
+        "auto",
         alias="RAG_LEXICAL_LANGUAGE",
-        description="Stemming and stop words of the word index.",
+        description="Language of stemming and stop words; `auto` asks each text.",
     )
 
     retrieval_top_k: int = Field(10, alias="RETRIEVAL_TOP_K", ge=1, le=200, description="Results of a search.")

@@ -24,6 +24,14 @@ class NotAuthenticated(RagkeeperError):
     fix = "Send the key from `secrets/api_key` in the data folder as `X-API-Key` or `Authorization: Bearer`."
 
 
+class NotText(RagkeeperError):
+    """A text in the request holds half a character (a lone surrogate)."""
+
+    code = "not_text"
+    status = 400
+    fix = "Send text that can be written as UTF-8."
+
+
 class BodyTooLarge(RagkeeperError):
     """The body is larger than the limit of {limit_mb} MB."""
 
@@ -64,6 +72,7 @@ def problem(error: RagkeeperError, request_id: str) -> dict[str, Any]:
 def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RagkeeperError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(UnicodeEncodeError, _not_text)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -97,6 +106,11 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         "request_id": request_id(request),
     }
     return _answer(body)
+
+
+async def _not_text(request: Request, _error: Exception) -> JSONResponse:
+    # JSON can spell half a character (a lone surrogate), which no database, index or answer can hold.
+    return _answer(problem(NotText(), request_id(request)))
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:

@@ -16,6 +16,9 @@ Limit = Annotated[int, Query(ge=1, le=500, description="Items per page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
 
 
+_LONGEST_NUMBER = 15  # digits; databases count to 2^63
+
+
 class CursorInvalid(RagkeeperError):
     """The cursor is not one that this server gave out."""
 
@@ -46,10 +49,11 @@ def decode_cursor(cursor: str | None) -> str | None:
 def decode_number(cursor: str | None, first: int) -> int:
     """The key of a list that is ordered by a number; `first` for the first page. Raises CursorInvalid."""
     key = decode_cursor(cursor)
-    try:
-        return first if key is None else int(key)
-    except ValueError as error:
-        raise CursorInvalid from error
+    if key is None:
+        return first
+    if not key.isascii() or not key.isdecimal() or len(key) > _LONGEST_NUMBER:
+        raise CursorInvalid
+    return int(key)
 
 
 def page_of(rows: list[Row], limit: int, item: Callable[[Row], Item], key: Callable[[Row], str]) -> Page[Item]:

@@ -38,6 +38,7 @@ class IngestionJobs:
         self._workers = workers
         self._parsing: set[asyncio.Task[None]] = set()
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
+        self._unsaved: list[Result] = []
         self._claimed: deque[PendingVersion] = deque()
         self._claimed_at = 0.0
         self._cursor = 0
@@ -105,13 +106,15 @@ class IngestionJobs:
 
     async def _save_parsed(self) -> bool:
         """Everything that is parsed by now goes into one transaction: one fsync for many small files."""
-        results = []
         while not self._results.empty():
-            results.append(self._results.get_nowait())
-        if results:
-            await self._pipeline.save(results)
-            self._parse.wake()
-        return bool(results)
+            self._unsaved.append(self._results.get_nowait())
+        if not self._unsaved:
+            return False
+        # They stay here when saving fails (a full disk, say), and are saved with the next try.
+        await self._pipeline.save(self._unsaved)
+        self._unsaved.clear()
+        self._parse.wake()
+        return True
 
     async def _embed_some(self) -> bool:
         pending = await self._pipeline.unembedded(self._cursor, _EMBED_BATCH)

@@ -60,14 +60,16 @@ class Pipeline:
 
     async def parse(self, version: PendingVersion) -> ParsedVersion | Problem:
         """Read and cut one version; what is wrong with a file is a result, not an exception."""
+        if version.attempts > _MOST_ATTEMPTS:
+            return _problem(ParserCrashed(reason="the server stopped each time it was read"))
         try:
-            if version.attempts > _MOST_ATTEMPTS:
-                raise ParserCrashed(kind="file", reason="the server stopped each time it was read")
             document = await self._parser.parse(self._files.path(version.sha256), version.filename)
+            return await asyncio.to_thread(self._cut, version, document)
         except IngestionError as error:
             _log.info("version_failed", version=version.id, file=version.name, code=error.code)
-            return Problem(error.code, error.message, error.advice)
-        return await asyncio.to_thread(self._cut, version, document)
+            return _problem(error)
+        except Exception as error:  # noqa: BLE001 - the edge of one file: whatever it brings about, its neighbours go on
+            return _unexpected(version, error)
 
     async def save(self, results: Sequence[tuple[PendingVersion, ParsedVersion | Problem]]) -> None:
         """One transaction: chunks, outbox rows, and the new current versions of all of them.
@@ -139,6 +141,15 @@ def _new_chunk(document: ParsedDocument, span: ChunkSpan, after: ChunkSpan | Non
     text = document.text[span.start : span.end]
     gap = document.text[span.end : after.start] if after else ""
     return NewChunk(span, text, gap, indexed_text(document.title, span.headings, text))
+
+
+def _unexpected(version: PendingVersion, error: Exception) -> Problem:
+    _log.error("version_crashed", version=version.id, file=version.name, exc_info=error)
+    return _problem(ParserCrashed(reason=f"{type(error).__name__} inside the server"))
+
+
+def _problem(error: IngestionError) -> Problem:
+    return Problem(error.code, error.message, error.advice)
 
 
 def _title(version: PendingVersion, document: ParsedDocument) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -67,7 +68,9 @@ class Loop:
                 self.last_error = None
             except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
                 self.last_error = str(error)
-                _log.error("loop_failed", loop=self.name, exc_info=error)
+                # A log on the same full disk must not end the loop that waits for the disk to have room again.
+                with suppress(OSError, ValueError):
+                    _log.error("loop_failed", loop=self.name, exc_info=error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._woken.set()

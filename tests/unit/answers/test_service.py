@@ -154,6 +154,8 @@ async def test_a_document_deleted_while_the_answer_is_written_is_not_cited(tmp_p
         answers = AnswerService(product.retrieval, extractor, [], AnswerOptions(5, 5))
         result = await answers.answer(ADMIN, ASKED)
         assert result.answer.citations == ()
+        assert result.answer.refused
+        assert "twelve weeks" not in result.answer.text
         assert not any(sentence.supported for sentence in result.answer.sentences)
 
 

@@ -118,4 +118,5 @@ async def test_a_deleted_source_is_not_shown_in_old_messages(tmp_path: Path) -> 
         await product.documents.delete(ADMIN, document)
         answered = (await chats.messages(ADMIN, chat.conversation_id, after="", limit=10))[1]
         assert answered.citations
+        assert "twelve weeks" not in answered.content
         assert all(citation["source_deleted"] and not citation["quote"] for citation in answered.citations)

@@ -41,6 +41,7 @@ class DataFolder:
             for folder in (self.path, self.files, self.index, self.path / "backups", self.path / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
             self.secrets.mkdir(mode=0o700, exist_ok=True)
+            self.path.chmod(0o700)  # documents are as private as the key that opens them
         except OSError as error:
             raise DataFolderUnusable(path=self.path, reason=error.strerror or error) from error
 
