@@ -17,6 +17,7 @@ class VersionStatus(StrEnum):
     SEARCHABLE = "searchable"  # found by its words; vectors follow
     READY = "ready"
     FAILED = "failed"
+    REPLACED = "replaced"  # a newer version of the document is current
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class Pipeline:
     async def save(self, results: Sequence[tuple[PendingVersion, ParsedVersion | Problem]]) -> None:
         """One transaction: chunks, outbox rows, and the new current versions of all of them.
 
-        A version whose document was deleted, or overtaken by a newer version, is dropped without a trace.
+        A version whose document was deleted, or overtaken by a newer version, is dropped.
         """
         parsed = [result for _, result in results if isinstance(result, ParsedVersion)]
         async with self._database.write() as sql:
@@ -87,6 +87,8 @@ class Pipeline:
                 await repository.save_parsed(sql, wanted)
                 await self._outbox.words_added(sql, [(item.version.document_id, item.version.id) for item in wanted])
             await self._remove_replaced(sql, wanted, current)
+            kept = {item.version.id for item in wanted}
+            await repository.retire(sql, [item.version.id for item in parsed if item.version.id not in kept])
         self._outbox.wake()
 
     async def _remove_replaced(
@@ -98,7 +100,7 @@ class Pipeline:
             if old is not None and old != item.version.id:
                 replaced[old] = item.version.document_id
         if replaced:
-            await repository.remove_texts(sql, replaced)
+            await repository.retire(sql, replaced)
         for version_id, document_id in replaced.items():
             await self._outbox.version_removed(sql, document_id, version_id)
 

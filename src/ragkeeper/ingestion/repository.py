@@ -89,8 +89,11 @@ async def save_parsed(sql: AsyncConnection, parsed: Sequence[ParsedVersion]) -> 
     await sql.execute(_SET_CURRENT, [_current_values(item) for item in parsed])
 
 
-async def remove_texts(sql: AsyncConnection, version_ids: Collection[str]) -> None:
-    """Drop the text and chunks of versions that were replaced."""
+async def retire(sql: AsyncConnection, version_ids: Collection[str]) -> None:
+    """A newer version is current: drop the text and chunks of these, and leave them in a final state."""
+    await sql.execute(
+        update(versions).where(versions.c.id.in_(version_ids)).values(status=VersionStatus.REPLACED.value)
+    )
     await sql.execute(delete(chunks).where(chunks.c.version_id.in_(version_ids)))
     await sql.execute(delete(version_texts).where(version_texts.c.version_id.in_(version_ids)))
 

@@ -94,3 +94,18 @@ async def test_an_older_version_that_is_parsed_later_does_not_replace_the_newer(
         await product.pipeline.save([(old, late)])
         await product.settle()
         assert [hit.text for hit in (await product.search("words")).hits] == ["The new words."]
+        assert not any((await product.pipeline.backlog()).values())
+
+
+async def test_two_versions_saved_together_leave_nothing_unfinished(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await product.add("a.md", "The old words.")
+        await product.add("a.md", "The new words.")
+        await product.settle()
+        assert not any((await product.pipeline.backlog()).values())
+        await product.add("a.md", "The newest words.")
+        await product.parse()
+        await product.add("a.md", "The very newest words.")
+        await product.settle()
+        assert not any((await product.pipeline.backlog()).values())
+        assert [hit.text for hit in (await product.search("words")).hits] == ["The very newest words."]
