@@ -28,8 +28,11 @@ def tour(folder: Path) -> str:
             shown += line
             if line.startswith("Ctrl-C"):
                 break
-        url = next(line.split()[1] for line in shown.splitlines() if line.startswith("Console:"))
+        url, _, fragment = next(
+            line.split()[1] for line in shown.splitlines() if line.startswith("Console:")
+        ).partition("#")
         key = (folder / "data" / "secrets" / "api_key").read_text(encoding="utf-8").strip()
+        assert fragment == f"key={key}"
         listed = httpx.get(f"{url}api/v1/documents", headers={"X-API-Key": key}, timeout=30).json()["items"]
         assert len(listed) == len(list(SAMPLES.iterdir()))
         assert {document["status"] for document in listed} == {"ready"}
