@@ -10,6 +10,8 @@ import asyncio
 import os
 import platform
 import re
+import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -150,12 +152,29 @@ def page(rows: list[Row], conditions: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def main() -> None:
+def self_check() -> int:
+    """One file that can be read and one that cannot, made here: both must stand in the table, each with its outcome."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        folder = root / "made"
+        folder.mkdir()
+        (folder / "good.txt").write_text("Words that can be read.\n")
+        (folder / "empty.txt").write_bytes(b"")
+        rows = asyncio.run(run(root, files_of(root, "")))
+    table = "\n".join([*totals(rows), *every_file(rows)])
+    print(table)
+    return int(len(rows) != 2 or "file_empty" not in table or "parsed" not in table)
+
+
+def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("root", type=Path, nargs="?", default=Path("../shared/data/files"))
     arguments.add_argument("page", type=Path, nargs="?", default=None)
     arguments.add_argument("--only", default="", help="only files whose path contains this")
+    arguments.add_argument("--self-check", action="store_true", help="two small files, made here")
     chosen = arguments.parse_args()
+    if chosen.self_check:
+        return self_check()
     rows = asyncio.run(run(chosen.root, files_of(chosen.root, chosen.only)))
     conditions = (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -168,7 +187,8 @@ def main() -> None:
         print("\n".join(every_file(rows)))
     print(conditions)
     print("\n".join([*totals(rows), "", *folders(rows)]))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -295,7 +295,8 @@ def _gain(grades: Sequence[int]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser.add_argument("--self-check", action="store_true", help="`scale` with 600 chunks")
+    commands = parser.add_subparsers(dest="command")
     scale_parser = commands.add_parser("scale")
     scale_parser.add_argument("--chunks", type=int, default=100_000)
     scale_parser.add_argument("--dimension", type=int, default=384)
@@ -304,6 +305,11 @@ def main() -> None:
     resident_parser.add_argument("folder", type=Path)
     resident_parser.add_argument("dimension", type=int)
     options = parser.parse_args()
+    if options.self_check:
+        asyncio.run(scale(chunks=600, dimension=32))
+        return
+    if options.command is None:
+        parser.error("one of scale, words, resident")
     if options.command == "resident":
         asyncio.run(resident(options.folder, options.dimension))
         return

@@ -83,7 +83,10 @@ def main() -> int:
     arguments.add_argument("--workers", type=int, default=2)
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--at-least", type=float, default=0.8)
+    arguments.add_argument("--self-check", action="store_true", help="one small PDF, one round, no target")
     chosen = arguments.parse_args()
+    if chosen.self_check:
+        chosen.folders, chosen.rounds, chosen.at_least = [Path("examples/documents")], 1, 0.0
     folders = chosen.folders or [Path("../shared/data/docugami-sec10q/pdf"), Path("../shared/data/files/pdf")]
     files = sorted(path for folder in folders for path in folder.glob("*.pdf"))
     if not files:
@@ -100,7 +103,7 @@ def main() -> int:
     share = statistics.median(pooled) / statistics.median(raw)
     print(f"pool / raw     {share:7.2f}")
     print(f"small file     {overhead:7.2f} ms through the pool")
-    return 0 if share >= chosen.at_least else 1
+    return 0 if share >= chosen.at_least and min(*raw, *pooled) > 0 else 1
 
 
 if __name__ == "__main__":
