@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -212,10 +213,10 @@ class Child:
         return said[-1][-200:] if said else ""
 
     def _signal(self) -> None:
-        try:
-            self._process.kill()
-        except ProcessLookupError:
-            return
+        # Not through the process object: that would collect the exit status, and the event loop then reads 255.
+        if self.alive:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     async def _kill(self) -> None:
         self._signal()
