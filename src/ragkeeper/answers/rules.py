@@ -4,10 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from ragkeeper.answers.models import Turn
-from ragkeeper.generation.models import Answer, AnswerSentence, Passage
+from ragkeeper.generation.models import NOT_FOUND, Answer, AnswerSentence, Passage
 from ragkeeper.retrieval.models import Hit
-
-_ALL_GONE = "Not found in your documents."
 
 
 def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
@@ -54,7 +52,7 @@ def only_supported(answer: Answer) -> Answer:
     if answer.refused or len(kept) == len(answer.sentences):
         return answer
     if not kept:
-        return replace(answer, text=_ALL_GONE, sentences=(), citations=(), refused=True, confidence=0.0)
+        return replace(answer, text=NOT_FOUND, sentences=(), citations=(), refused=True, confidence=0.0)
     return replace(answer, text="\n\n".join(sentence.text for sentence in kept), sentences=kept)
 
 

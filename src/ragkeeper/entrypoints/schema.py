@@ -12,23 +12,15 @@ from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.migrate import upgrade_schema
 from ragkeeper.storage.sql.schema import current_revision, head_revision
 
-_BARE = "sqlite:///"
-
 
 def schema_state(settings: Settings) -> SchemaState:
     """Changes nothing. Raises SchemaUnknown for a newer program's database."""
-    return asyncio.run(_state(Database(_url(settings))))
+    return asyncio.run(_state(Database(settings.sql_url)))
 
 
 def upgrade(settings: Settings, revision: str) -> SchemaState:
     """Raises RevisionUnknown, SchemaUnknown."""
-    return asyncio.run(_upgrade(Database(_url(settings)), revision))
-
-
-def _url(settings: Settings) -> str:
-    """The address with the driver that this program uses: the guides write `sqlite:///PATH`."""
-    url = settings.sql_url
-    return f"sqlite+aiosqlite:///{url.removeprefix(_BARE)}" if url.startswith(_BARE) else url
+    return asyncio.run(_upgrade(Database(settings.sql_url), revision))
 
 
 async def _state(database: Database) -> SchemaState:

@@ -9,13 +9,12 @@ import numpy as np
 from ragkeeper.core.errors import Unavailable
 from ragkeeper.generation.confidence import confidence
 from ragkeeper.generation.features import Candidate, read_question, split_passages, word_features
-from ragkeeper.generation.models import Answer, AnswerSentence, Citation, Passage, quote
+from ragkeeper.generation.models import NOT_FOUND, Answer, AnswerSentence, Citation, Passage, quote
 from ragkeeper.generation.ports import Embedder
 from ragkeeper.generation.ranking import Ranked, choose, rank, rank_by_words, shortlist
 from ragkeeper.generation.verification import fit_to
 from ragkeeper.generation.weights import CONFIDENCE_THRESHOLD
 
-NOT_FOUND = "Not found in your documents."
 MOST_HINTS = 3
 
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+NOT_FOUND = "Not found in your documents."
+"""The text of a refusal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:

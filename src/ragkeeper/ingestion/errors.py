@@ -112,7 +112,7 @@ class ParserUnavailable(IngestionError):
     code = "parser_unavailable"
     status = 503
     retryable = True
-    fix = "Run `ragkeeper doctor`; the message says which protection or resource the machine does not offer."
+    fix = "The message says which protection or resource the machine does not offer; provide it and retry the document."
 
 
 def by_code() -> dict[str, type[IngestionError]]:

@@ -1,8 +1,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ragkeeper.generation.extractive import NOT_FOUND, ExtractiveAnswerer, ExtractiveLimits
-from ragkeeper.generation.models import Passage
+from ragkeeper.generation.extractive import ExtractiveAnswerer, ExtractiveLimits
+from ragkeeper.generation.models import NOT_FOUND, Passage
 from tests.unit.generation.fakes import WordEmbedder, passage
 
 REFUNDS = passage(

@@ -3,8 +3,7 @@ from contextlib import aclosing
 
 import pytest
 
-from ragkeeper.generation.extractive import NOT_FOUND
-from ragkeeper.generation.models import Answer
+from ragkeeper.generation.models import NOT_FOUND, Answer
 from ragkeeper.generation.prompts import NOT_FOUND_REPLY, Turn
 from ragkeeper.generation.service import Finished, Generator, TokenDelta, is_refusal
 from ragkeeper.providers.chat.errors import ChatBrokenStream

@@ -8,7 +8,7 @@ class IndexMismatch(RagkeeperError):
 
     code = "index_mismatch"
     status = 503
-    fix = "Set {setting} back to {stored}, or rebuild the index from the database: `ragkeeper reindex`."
+    fix = "Set {setting} back to {stored}; or stop the server, move the folder `index` aside and start: it is rebuilt."
 
 
 class IndexUnreadable(RagkeeperError):
@@ -16,7 +16,7 @@ class IndexUnreadable(RagkeeperError):
 
     code = "index_unreadable"
     status = 503
-    fix = "Nothing is lost: rebuild the index from the database with `ragkeeper reindex`."
+    fix = "Nothing is lost: stop the server, move the folder `index` aside and start: it is rebuilt."
 
 
 class IndexInUse(RagkeeperError):
@@ -31,7 +31,7 @@ class IndexFailed(Unavailable):
     """The search index failed: {reason}."""
 
     code = "index_failed"
-    fix = "Look for a full disk first (`ragkeeper doctor`); then rebuild the index: `ragkeeper reindex`."
+    fix = "Look for a full disk first; then stop the server, move the folder `index` aside and start: it is rebuilt."
 
 
 class OptimizeFailed(IndexFailed):

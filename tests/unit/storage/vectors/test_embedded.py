@@ -43,7 +43,7 @@ async def test_an_index_made_for_something_else_is_refused(folder, dimension, la
     await (await EmbeddedIndex.open(folder, 4)).close()
     with pytest.raises(IndexMismatch, match=message) as caught:
         await EmbeddedIndex.open(folder, dimension, language)
-    assert "rebuild" in caught.value.advice
+    assert "rebuilt" in caught.value.advice
 
 
 async def test_an_index_open_elsewhere_is_refused(folder):
