@@ -109,9 +109,15 @@ def _texts(embedder: Embedder, n_chunks: int) -> Texts:
         raise SystemExit(f"no texts at {DATA}")
     for number in range(n_chunks - real):
         one, other = found[number % real][0], found[(number * 7919 + 13) % real][0]
-        joined = one[: len(one) // 2] + other[len(other) // 2 :]
+        joined = _fitting(embedder, one[: len(one) // 2] + other[len(other) // 2 :])
         found.append((joined, joined))
     return found
+
+
+def _fitting(embedder: Embedder, text: str) -> str:
+    """The text, or as much of its beginning as the embedder reads at once."""
+    spans = embedder.token_offsets(text)
+    return text if len(spans) <= embedder.max_tokens else text[: spans[embedder.max_tokens - 1][1]]
 
 
 def _real_texts(embedder: Embedder) -> Iterator[tuple[str, str]]:
