@@ -1,6 +1,7 @@
 """Run the server: on a port for everybody, or on a private socket for one command."""
 
 import asyncio
+import gc
 import signal
 import socket
 import tempfile
@@ -35,6 +36,8 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     tempfile.tempdir = str(application.folder.files / "incoming")
     try:
         await application.start()
+        # What a start makes stays for good: garbage collection need not walk through it during requests.
+        gc.freeze()
         host, port = listener.getsockname()[:2]
         url = f"http://{host}:{port}"
         application.folder.announce(url)

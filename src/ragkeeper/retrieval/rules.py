@@ -1,6 +1,5 @@
 """Decisions about confirmed results: which say the same, which belong together. No I/O."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -14,7 +13,8 @@ MOST_MERGED = 4
 
 _ALIKE = 0.9
 _CLOSE_SCORES = 0.02
-_WORD = re.compile(r"\w+")
+# Texts of so different a length cannot share that many words; asking this first spares most of them the comparison.
+_COMPARABLE = 0.9
 
 
 def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
@@ -26,22 +26,22 @@ def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
     for chunk, score in ranked:
         close = [better for better, best in kept if best - score <= _CLOSE_SCORES * max(best, 1e-9)]
         others = [better for better in close if better.document_id != chunk.document_id]
-        if not any(_alike(_words(chunk.text), _words(other.text)) for other in others):
+        if not any(_alike(chunk.text, other.text) for other in others):
             kept.append((chunk, score))
     return kept
 
 
+def _alike(one: str, other: str) -> bool:
+    if min(len(one), len(other)) < _COMPARABLE * max(len(one), len(other)):
+        return False
+    words, others = _words(one), _words(other)
+    shared = len(words & others)
+    return shared > 0 and shared >= _ALIKE * (len(words) + len(others) - shared)
+
+
 @lru_cache(maxsize=2048)
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower()))
-
-
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    smaller, larger = sorted((len(one), len(other)))
-    if not smaller or smaller < _ALIKE * larger:
-        return False
-    shared = len(one & other)
-    return shared >= _ALIKE * (len(one) + len(other) - shared)
+    return frozenset(text.lower().split())
 
 
 def merge_neighbours(ranked: Sequence[Ranked]) -> list[list[Ranked]]:

@@ -147,6 +147,7 @@ async def test_uploads_at_the_same_moment_see_each_other(tmp_path: Path) -> None
         assert len({one.id for one in results[5:]}) == 1
         assert len({one.version for one in results[5:]}) == 5
         await product.settle()
-        assert sorted(await product.found("content")) == sorted({results[0] and "0.md", "v.md"})
+        [first] = [f"{n}.md" for n in range(5) if not results[n].duplicate]
+        assert sorted(await product.found("content")) == sorted({first, "v.md"})
         document = await product.documents.get(ADMIN, results[5].id)
         assert document.version.number == 5

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ragkeeper.retrieval import rules
 from ragkeeper.retrieval.models import ConfirmedChunk
 
-LONG = "one two three four five six seven eight nine ten"
+LONG = " ".join(f"word{number}" for number in range(30))
 
 
 def chunk(number: int, document: str = "a", ordinal: int = 0, text: str = "") -> ConfirmedChunk:

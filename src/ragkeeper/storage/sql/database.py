@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import NullPool, event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ragkeeper.storage.sql.driver import connector
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, StorageFull
 
 # How long a statement waits for another process's lock, in milliseconds.
@@ -17,16 +19,27 @@ _BUSY_MS = 10_000
 
 
 class Database:
-    """One engine over one database; `read()` and `write()` are the only ways in."""
+    """One engine over one database; `read()` and `write()` are the only ways in.
 
-    def __init__(self, url: str, readers: int = 6) -> None:
+    Never ask for a second connection while holding one: there are `readers` of them and one writer. More readers make
+    searches slower, not faster: their threads only compete for the interpreter.
+    """
+
+    def __init__(self, url: str, readers: int = 3) -> None:
         self.url = _with_driver(make_url(url))
         if self.url.get_backend_name() != "sqlite":
             raise DatabaseUnsupported(backend=self.url.get_backend_name())
-        self._engine: AsyncEngine = create_async_engine(self.url, pool_size=1, max_overflow=0)
-        # Readers need no transaction and so nothing to undo: that saves three of five trips to the driver's thread.
+        common: dict[str, Any] = {"async_creator": connector(self.url), "json_deserializer": from_json}
+        self._engine: AsyncEngine = create_async_engine(self.url, pool_size=1, max_overflow=0, **common)
+        # Readers need no transaction and so nothing to undo: that saves two of three trips to the driver's thread.
         self._readers: AsyncEngine = create_async_engine(
-            self.url, pool_size=readers, max_overflow=4, isolation_level="AUTOCOMMIT", pool_reset_on_return=None
+            self.url,
+            pool_size=readers,
+            max_overflow=0,
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            skip_autocommit_rollback=True,
+            **common,
         )
         self._writing = asyncio.Lock()
         for engine in (self._engine, self._readers):

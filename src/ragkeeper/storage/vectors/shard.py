@@ -188,11 +188,13 @@ class Shard:
     ) -> list[Candidate]:
         """Every candidate with both scores: what one engine did not return is asked of it by id."""
         dense, lexical = dict(dense_found), dict(words_found)
+        requests = []
         if query.vector is not None and (lacking := lexical.keys() - dense.keys()):
-            request = _dense_request(query.vector, len(lacking), _only(lacking), _EXACT)
-            dense |= _scores(*self._query([request]))
+            requests.append((dense, _dense_request(query.vector, len(lacking), _only(lacking), _EXACT)))
         if words is not None and (lacking := dense_found.keys() - lexical.keys()):
-            lexical |= _scores(*self._query([_words_request(words, len(lacking), _only(lacking))]))
+            requests.append((lexical, _words_request(words, len(lacking), _only(lacking))))
+        for scores, found in zip(requests, self._query([request for _, request in requests]), strict=True):
+            scores[0].update(_scores(found))
         without_words = None if query.text is None else 0.0
         union = dense_found.keys() | words_found.keys()
         return [Candidate(one, dense.get(one), lexical.get(one, without_words)) for one in union]
