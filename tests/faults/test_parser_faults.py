@@ -88,6 +88,15 @@ async def test_a_child_killed_while_parsing_costs_its_own_file(parser: Sandboxed
     assert (await say("good words")).text == "good words"
 
 
+async def test_busy_counts_the_files_in_children_and_no_file_that_waits(parser: SandboxedParser, say: Say):
+    assert parser.busy == 0
+    parsing = [asyncio.ensure_future(say("sleep")) for _ in range(2)]
+    await until(lambda: bool(parser.busy))
+    assert parser.busy == 1
+    await asyncio.gather(*parsing, return_exceptions=True)
+    assert parser.busy == 0
+
+
 async def test_a_cancelled_parse_kills_its_child(parser: SandboxedParser, say: Say):
     parsing = asyncio.create_task(say("loop"))
     await until(lambda: bool(parser._busy))

@@ -38,6 +38,7 @@ async def test_text_keeps_its_words_headings_and_tables(parser: Parser, tmp_path
     path = tmp_path / "stored"
     path.write_text(MARKDOWN, encoding="utf-8")
     document = await parser.parse(path, "duck.md")
+    assert parser.busy == 0
     assert document.text == MARKDOWN.strip()
     assert [(heading.level, heading.title) for heading in document.headings] == [(1, "Straße"), (2, "Second")]
     assert [document.text[start:end] for start, end in document.tables] == ["| a | b |\n| --- | --- |\n| 1 | 2 |"]

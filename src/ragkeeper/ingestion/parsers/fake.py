@@ -9,6 +9,10 @@ from ragkeeper.ingestion.parsers.port import ParsedDocument
 
 
 class FakeParser:
+    @property
+    def busy(self) -> int:
+        return 0
+
     async def parse(self, path: Path, filename: str) -> ParsedDocument:
         try:
             data = await asyncio.to_thread(path.read_bytes)

@@ -51,6 +51,11 @@ class SandboxedParser:
         self._closed = False
         self.last_peak_bytes = 0
 
+    @property
+    def busy(self) -> int:
+        """Files being read in a child right now; a file that waits for a free child is not among them."""
+        return len(self._busy)
+
     async def start(self) -> None:
         """Start every child now, so that the first file finds one ready; raises ParserUnavailable."""
         children = await asyncio.gather(*(Child.start(self._limits) for _ in range(self._workers - len(self._idle))))

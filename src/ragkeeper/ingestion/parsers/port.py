@@ -60,6 +60,11 @@ class ParseOptions:
 
 
 class Parser(Protocol):
+    @property
+    def busy(self) -> int:
+        """Files being read in child processes at this moment; 0 where files are read in this process."""
+        ...
+
     async def parse(self, path: Path, filename: str) -> ParsedDocument:
         """Read one file; `filename` is the name users gave it. Raises subclasses of `IngestionError`."""
         ...
