@@ -3,26 +3,31 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
 
 from ragkeeper.core.access import Caller
 from ragkeeper.http.errors import NotAuthenticated
 from ragkeeper.http.ports import Authenticator
 
 
+async def authenticate(authenticator: Authenticator, headers: Headers) -> Caller | None:
+    """Who sends a request with these headers; None for strangers."""
+    key = _key(headers)
+    return await authenticator.caller(key) if key else None
+
+
 async def _caller(request: Request) -> Caller:
-    authenticator: Authenticator = request.app.state.authenticator
-    key = _key(request)
-    caller = await authenticator.caller(key) if key else None
+    caller = await authenticate(request.app.state.authenticator, request.headers)
     if caller is None:
         raise NotAuthenticated
     return caller
 
 
-def _key(request: Request) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def _key(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()
-    return request.headers.get("x-api-key")
+    return headers.get("x-api-key")
 
 
 CurrentCaller = Annotated[Caller, Depends(_caller)]

@@ -1,5 +1,6 @@
 """Every error leaves as RFC 9457 problem details: {type, title, status, code, detail, fix, request_id}."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -33,11 +34,11 @@ class NotText(RagkeeperError):
 
 
 class BodyTooLarge(RagkeeperError):
-    """The body is larger than the limit of {limit_mb} MB."""
+    """The body is larger than the limit of {limit_mb} MB for this path."""
 
     code = "body_too_large"
     status = 413
-    fix = "Split the file, or raise RAG_MAX_UPLOAD_MB and restart."
+    fix = "Send less at once; files go to `POST /api/v1/documents` as a form, where RAG_MAX_UPLOAD_MB is the limit."
 
 
 class PortInUse(RagkeeperError):
@@ -69,6 +70,13 @@ def problem(error: RagkeeperError, request_id: str) -> dict[str, Any]:
     }
 
 
+def problem_response(error: RagkeeperError, request_id: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    more = dict(headers or {})
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        more["WWW-Authenticate"] = "Bearer"
+    return _answer(problem(error, request_id), more)
+
+
 def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RagkeeperError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -89,8 +97,7 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RagkeeperError)  # noqa: S101 - the handler is registered for this class alone
     if error.status >= _SERVER_ERROR:
         _log.error("request_failed", code=error.code, detail=error.message, path=request.url.path)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None  # noqa: PLR2004 - the HTTP status itself
-    return _answer(problem(error, request_id(request)), headers)
+    return problem_response(error, request_id(request))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

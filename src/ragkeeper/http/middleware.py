@@ -1,4 +1,4 @@
-"""What happens to every request before its route: an id, a limit for its body, security headers."""
+"""What happens to every request before its route: an id, a log record, security headers."""
 
 import re
 import time
@@ -7,11 +7,8 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ragkeeper.http.errors import BodyTooLarge
-
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
-_MEGABYTE = 1_000_000
 _SLOW_SECONDS = 5.0
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -57,44 +54,6 @@ class RequestEnvelope:
                 ms=round(seconds * 1000, 1),
                 request_id=request_id,
             )
-
-
-class BodyLimit:
-    """Refuses bodies above a size with 413, whether the client announces it or only sends on.
-
-    file_bytes: for multipart uploads, form fields included; other_bytes: for everything else.
-    """
-
-    def __init__(self, app: ASGIApp, file_bytes: int, other_bytes: int) -> None:
-        self._app = app
-        self._file_bytes = file_bytes
-        self._other_bytes = other_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        is_file = headers.get(b"content-type", b"").startswith(b"multipart/form-data")
-        limit = self._file_bytes if is_file else self._other_bytes
-        received = 0
-
-        async def limited() -> Message:
-            nonlocal received
-            if _announced(headers) > limit:
-                raise BodyTooLarge(limit_mb=limit // _MEGABYTE)
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise BodyTooLarge(limit_mb=limit // _MEGABYTE)
-            return message
-
-        await self._app(scope, limited, send)
-
-
-def _announced(headers: dict[bytes, bytes]) -> int:
-    announced = headers.get(b"content-length", b"0")
-    return int(announced) if announced.isdigit() else 0
 
 
 def _request_id(scope: Scope) -> str:

@@ -13,6 +13,9 @@ from ragkeeper.ingestion.errors import UploadInvalid
 from ragkeeper.ingestion.schemas import AcceptedView, TextBody
 from ragkeeper.ingestion.service import IngestionService, Upload
 
+# Where a body may be as large as a file.
+UPLOAD_PATHS = frozenset({"/api/v1/documents"})
+
 _BLOCK = 1 << 20
 _METADATA: TypeAdapter[dict[str, str | int | float | bool]] = TypeAdapter(dict[str, str | int | float | bool])
 

@@ -1,10 +1,10 @@
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.http.errors import install_error_handlers
-from ragkeeper.http.middleware import BodyLimit, RequestEnvelope
+from ragkeeper.http.middleware import RequestEnvelope
 
 
 class Odd(RagkeeperError):
@@ -18,12 +18,7 @@ class Odd(RagkeeperError):
 def client() -> httpx.AsyncClient:
     app = FastAPI()
     install_error_handlers(app)
-    app.add_middleware(BodyLimit, file_bytes=3_000_000, other_bytes=1_000_000)
     app.add_middleware(RequestEnvelope)
-
-    @app.post("/size")
-    async def size(request: Request) -> int:
-        return len(await request.body())
 
     @app.get("/odd")
     async def odd() -> None:
@@ -64,22 +59,6 @@ async def test_the_framework_s_errors_have_codes_too(path: str, status: int, cod
     async with client() as http:
         answer = await http.get(path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-
-
-async def test_a_body_above_the_limit_is_refused_announced_or_not() -> None:
-    async def stream() -> object:
-        for _ in range(3):
-            yield b"x" * 500_000
-
-    async with client() as http:
-        fits = await http.post("/size", content=b"x" * 1_000_000)
-        announced = await http.post("/size", content=b"x" * 1_000_001)
-        streamed = await http.post("/size", content=stream())
-        form = await http.post("/size", content=b"x" * 2_000_000, headers={"content-type": "multipart/form-data"})
-    assert (fits.json(), form.json()) == (1_000_000, 2_000_000)
-    for refused in (announced, streamed):
-        assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large")
-        assert "1 MB" in refused.json()["detail"]
 
 
 async def test_a_client_s_request_id_is_taken_only_when_it_is_a_plain_word() -> None:
