@@ -58,14 +58,17 @@ def run_program(
 
 
 @contextmanager
-def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Start `ragkeeper serve`, wait until it is ready, and stop it as an operator would: SIGTERM."""
+def serving(folder: Path, settings: Mapping[str, str] | None = None, within: Sequence[str] = ()) -> Iterator[Server]:
+    """Start `ragkeeper serve`, wait until it is ready, and stop it as an operator would: SIGTERM.
+
+    within: a command that becomes the one it is given, such as one that limits it.
+    """
     port = _free_port()
     environment = {"RAG_DATA_DIR": str(folder / "data"), "RAG_PORT": str(port), **(settings or {})}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [COMMAND, "serve"], cwd=folder, env=_environment(environment), stdout=log, stderr=subprocess.STDOUT
+            [*within, COMMAND, "serve"], cwd=folder, env=_environment(environment), stdout=log, stderr=subprocess.STDOUT
         )
     address = f"http://127.0.0.1:{port}"
     try:

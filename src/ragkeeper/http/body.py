@@ -13,7 +13,7 @@ from ragkeeper.http.ports import Authenticator
 _MEGABYTE = 1_000_000
 _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 # The rest of a refused body is not waited for.
-_CLOSE = {"Connection": "close"}
+_CLOSE = {"connection": "close"}
 
 
 class KeyBeforeBody:
@@ -68,7 +68,7 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         limit = self._limits.of(scope["path"], headers.get("content-type", ""))
-        body = _Counted(receive, send, limit)
+        body = _Counted(receive, send, limit, unread=_has_body(headers))
         if _announced(headers) > limit:
             body.exceeded = True
         else:
@@ -78,10 +78,14 @@ class BodyLimit:
 
 
 class _Counted:
-    """One request whose body is counted. Whatever the application answers to a body cut off at the limit is dropped."""
+    """One request whose body is counted. Whatever the application answers to a body cut off at the limit is dropped.
 
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+    An answer that comes before the end of the body closes the connection: nobody wants the rest.
+    """
+
+    def __init__(self, receive: Receive, send: Send, limit: int, *, unread: bool) -> None:
         self.exceeded = self.answered = False
+        self._unread = unread
         self._receive = receive
         self._send = send
         self._left = limit
@@ -95,6 +99,7 @@ class _Counted:
     async def _counted(self) -> Message:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
+        self._unread = self._unread and message.get("more_body", False)
         if self._left < 0:
             self.exceeded = True
             raise _CutOffError
@@ -104,6 +109,8 @@ class _Counted:
         if self.exceeded and not self.answered:
             return
         self.answered = True
+        if self._unread and message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in _CLOSE.items())]
         await self._send(message)
 
 

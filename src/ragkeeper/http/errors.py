@@ -1,5 +1,6 @@
 """Every error leaves as RFC 9457 problem details: {type, title, status, code, detail, fix, request_id}."""
 
+import errno
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ _log = structlog.get_logger()
 _MEDIA_TYPE = "application/problem+json"
 _CODES = {404: "route_unknown", 405: "method_not_allowed", 400: "bad_request", 413: "body_too_large"}
 _SERVER_ERROR = 500
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class NotAuthenticated(RagkeeperError):
@@ -39,6 +41,14 @@ class BodyTooLarge(RagkeeperError):
     code = "body_too_large"
     status = 413
     fix = "Send less at once; files go to `POST /api/v1/documents` as a form, where RAG_MAX_UPLOAD_MB is the limit."
+
+
+class DiskFull(RagkeeperError):
+    """The disk of the data folder takes no more: {reason}."""
+
+    code = "disk_space_low"
+    status = 507
+    fix = "Free space on that disk, or raise the quota; nothing was stored, so send the file again afterwards."
 
 
 class PortInUse(RagkeeperError):
@@ -81,6 +91,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RagkeeperError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(UnicodeEncodeError, _not_text)
+    app.add_exception_handler(OSError, _os_error)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -118,6 +129,13 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 async def _not_text(request: Request, _error: Exception) -> JSONResponse:
     # JSON can spell half a character (a lone surrogate), which no database, index or answer can hold.
     return _answer(problem(NotText(), request_id(request)))
+
+
+async def _os_error(request: Request, error: Exception) -> JSONResponse:
+    """A disk that is full, whoever writes to it: a form that is spooled never reaches code of ours."""
+    if not isinstance(error, OSError) or error.errno not in _NO_ROOM:
+        raise error
+    return await _ours(request, DiskFull(reason=error.strerror or error))
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:

@@ -12,6 +12,7 @@ from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.ingestion.errors import UploadInvalid
 from ragkeeper.ingestion.schemas import AcceptedView, TextBody
 from ragkeeper.ingestion.service import IngestionService, Upload
+from ragkeeper.storage.files.store import FileStore
 
 # Where a body may be as large as a file.
 UPLOAD_PATHS = frozenset({"/api/v1/documents"})
@@ -41,11 +42,12 @@ _BODIES: dict[str, Any] = {
 }
 
 
-def upload_routes(ingestion: IngestionService) -> APIRouter:
+def upload_routes(ingestion: IngestionService, files: FileStore) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["documents"])
 
     @router.post("/documents", status_code=202, openapi_extra=_BODIES)
     async def add_document(caller: CurrentCaller, request: Request) -> AcceptedView:
+        files.require_space()  # a form is spooled to the same disk before it can be looked at
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
             async with request.form(max_files=1, max_fields=20) as form:
                 file, upload = _file_upload(form)

@@ -103,3 +103,11 @@ async def test_only_upload_paths_take_large_forms() -> None:
         text = await http.post("/upload", content=b"x" * 2_000_001, headers=KEY)
         elsewhere = await http.post("/size", content=b"x" * 1_000_001, headers={**KEY, **FORM})
     assert (form.status_code, text.status_code, elsewhere.status_code) == (200, 413, 413)
+
+
+async def test_an_answer_before_the_end_of_the_body_closes_the_connection() -> None:
+    async with client() as http:
+        early = await http.post("/nowhere", content=Blocks(1), headers=KEY)
+        whole = await http.post("/size", content=Blocks(1), headers=KEY)
+    assert (early.status_code, early.headers["connection"]) == (404, "close")
+    assert "connection" not in whole.headers

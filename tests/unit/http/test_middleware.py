@@ -1,3 +1,5 @@
+import errno
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -28,6 +30,10 @@ def client() -> httpx.AsyncClient:
     async def crash() -> None:
         raise ValueError("a secret detail")
 
+    @app.get("/os-error/{number}")
+    async def os_error(number: int) -> None:
+        raise OSError(number, "the system's own words")
+
     @app.get("/number/{n}")
     async def number(n: int) -> int:
         return n
@@ -50,6 +56,21 @@ async def test_a_crash_tells_nothing_of_its_inside() -> None:
         answer = await http.get("/crash")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [
+        (errno.ENOSPC, 507, "disk_space_low"),
+        (errno.EDQUOT, 507, "disk_space_low"),
+        (errno.EIO, 500, "internal_error"),
+    ],
+)
+async def test_a_full_disk_is_told_from_other_faults(number: int, status: int, code: str) -> None:
+    async with client() as http:
+        answer = await http.get(f"/os-error/{number}")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert ("own words" in answer.text) == (status == 507)
 
 
 @pytest.mark.parametrize(
