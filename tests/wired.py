@@ -80,9 +80,13 @@ class Wired:
 
 @asynccontextmanager
 async def wired(
-    folder: Path, *, index: VectorIndex | None = None, parser: Parser | None = None
+    folder: Path,
+    *,
+    index: VectorIndex | None = None,
+    parser: Parser | None = None,
+    embedder: FakeEmbedder | None = None,
 ) -> AsyncIterator[Wired]:
-    embedder = FakeEmbedder()
+    embedder = embedder or FakeEmbedder()
     used_index = index or FakeIndex(embedder.dimension)
     database = Database(f"sqlite+aiosqlite:///{folder / 'ragkeeper.db'}")
     await upgrade_schema(database)

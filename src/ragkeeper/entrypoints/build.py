@@ -151,7 +151,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     files = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
     files.prepare()
     embedder = await engines.open_embedder(settings)
-    index, lost = await _open_index(settings, folder, embedder.dimension)
+    index, lost = await _open_index(settings, folder, embedder)
     chat_models = engines.chat_models(settings)
 
     writer = OutboxWriter(utc_now)
@@ -212,15 +212,15 @@ async def _prepare_schema(database: Database) -> None:
     await require_current(database)
 
 
-async def _open_index(settings: Settings, folder: DataFolder, dimension: int) -> tuple[VectorIndex, bool]:
+async def _open_index(settings: Settings, folder: DataFolder, embedder: Embedder) -> tuple[VectorIndex, bool]:
     """The index, and whether it had to be begun anew: it is derived, so a damaged or foreign one is put aside."""
     try:
-        return await engines.open_index(folder.index, dimension, settings.lexical_language), False
+        return await engines.open_index(folder.index, embedder, settings.lexical_language), False
     except (IndexMismatch, IndexUnreadable) as error:
         aside = folder.index.with_name(f"index-aside-{utc_now():%Y%m%dT%H%M%S}")
         _log.warning("index_put_aside", reason=error.message, folder=str(aside))
         await asyncio.to_thread(shutil.move, folder.index, aside)
-        return await engines.open_index(folder.index, dimension, settings.lexical_language), True
+        return await engines.open_index(folder.index, embedder, settings.lexical_language), True
 
 
 def _search_options(settings: Settings) -> SearchOptions:

@@ -26,6 +26,7 @@ from ragkeeper.retrieval.transforms.follow_up import FollowUpByModel, FollowUpBy
 from ragkeeper.retrieval.transforms.hyde import Hyde
 from ragkeeper.retrieval.transforms.multi_query import MultiQuery
 from ragkeeper.retrieval.transforms.port import QueryTransform
+from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
 from ragkeeper.storage.vectors.port import VectorIndex
 
@@ -59,16 +60,17 @@ async def _open_endpoint(settings: Settings, model: str) -> Embedder:
     return await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
 
 
-async def open_index(folder: Path, dimension: int, language: str) -> VectorIndex:
+async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorIndex:
     """Raises SettingInvalid for a language that the index does not know."""
     try:
-        return await EmbeddedIndex.open(folder, dimension, language)
+        return await EmbeddedIndex.open(folder, embedder.dimension, language, embedder.name)
     except ValueError as error:
         raise SettingInvalid(name="RAG_LEXICAL_LANGUAGE", reason=str(error)) from error
 
 
 def parser(settings: Settings) -> Parser:
     return SandboxedParser(
+        folder=DataFolder(settings.data_dir).work,
         workers=settings.parser_workers,
         memory_bytes=settings.parser_memory_mb * _MEGABYTE,
         seconds=settings.parser_seconds,

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 
 import structlog
 
 from ragkeeper.documents.models import Problem
+from ragkeeper.ingestion import rules
 from ragkeeper.ingestion.models import ParsedVersion, PendingVersion
 from ragkeeper.ingestion.pipeline import Pipeline
 from ragkeeper.jobs.loop import Loop
@@ -18,12 +19,23 @@ _log = structlog.get_logger()
 _EMBED_BATCH = 256
 # Versions taken at once: one transaction notes the attempt for all of them.
 _CLAIMED = 32
+# Seconds before a file is read again whose reading failed for a reason that may pass; after the last it has failed.
+_RETRIES = (1.0, 10.0, 60.0)
+# While all parsers are at work, embedding takes small batches and rests so many times as long as they took: found by
+# words first.
+_GIVING_WAY_BATCH = 32
+_GIVING_WAY = 15
 # A document takes up to three of these until its words are found, and many share one transaction and one fsync.
 _GATHER = 0.15
-# Parsed results held in memory before the parsers pause.
+# Parsed results held in memory before the parsers pause, by number and by size.
 _UNSAVED = 64
+_UNSAVED_CHARACTERS = 50_000_000
 
 Result = tuple[PendingVersion, ParsedVersion | Problem]
+
+
+def _size(result: ParsedVersion | Problem) -> int:
+    return len(result.text) if isinstance(result, ParsedVersion) else 0
 
 
 class IngestionJobs:
@@ -40,6 +52,9 @@ class IngestionJobs:
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
         self._unsaved: list[Result] = []
         self._claimed: deque[PendingVersion] = deque()
+        self._reading: dict[str, PendingVersion] = {}
+        self._retried: Counter[str] = Counter()
+        self._held = 0
         self._claimed_at = 0.0
         self._cursor = 0
         self._parse = Loop("parse", self._parse_some)
@@ -60,6 +75,7 @@ class IngestionJobs:
         for task in self._parsing:
             task.cancel()
         await asyncio.gather(*self._parsing, return_exceptions=True)
+        await self._pipeline.release([*self._claimed, *self._reading.values()])
 
     def wake(self) -> None:
         """There are accepted versions."""
@@ -83,11 +99,15 @@ class IngestionJobs:
         self._embed.wake()
 
     async def _parse_some(self) -> bool:
+        if self._held > _UNSAVED_CHARACTERS:
+            return False  # saving wakes this loop
         if len(self._parsing) >= self._workers:
             await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
         if not self._claimed and not await self._claim():
             return False
-        task = asyncio.create_task(self._parse_one(self._claimed.popleft()))
+        version = self._claimed.popleft()
+        self._reading[version.id] = version
+        task = asyncio.create_task(self._parse_one(version))
         self._parsing.add(task)
         task.add_done_callback(self._parsing.discard)
         return True
@@ -101,8 +121,26 @@ class IngestionJobs:
         return bool(self._claimed)
 
     async def _parse_one(self, version: PendingVersion) -> None:
-        await self._results.put((version, await self._pipeline.parse(version)))
+        result = await self._pipeline.parse(version)
+        if isinstance(result, Problem) and self._will_retry(version, result):
+            return
+        self._retried.pop(version.id, None)
+        self._held += _size(result)
+        await self._results.put((version, result))
         self._save.wake()
+
+    def _will_retry(self, version: PendingVersion, problem: Problem) -> bool:
+        tried = self._retried[version.id]
+        if not rules.may_pass(problem) or tried >= len(_RETRIES):
+            return False
+        self._retried[version.id] += 1
+        _log.warning("parsing_postponed", version=version.id, code=problem.code, seconds=_RETRIES[tried])
+        asyncio.get_running_loop().call_later(_RETRIES[tried], self._parse_again, version)
+        return True
+
+    def _parse_again(self, version: PendingVersion) -> None:
+        self._claimed.append(version)
+        self._parse.wake()
 
     async def _save_parsed(self) -> bool:
         """Everything that is parsed by now goes into one transaction: one fsync for many small files."""
@@ -112,19 +150,35 @@ class IngestionJobs:
             return False
         # They stay here when saving fails (a full disk, say), and are saved with the next try.
         await self._pipeline.save(self._unsaved)
+        for version, result in self._unsaved:
+            self._reading.pop(version.id, None)
+            self._held -= _size(result)
         self._unsaved.clear()
         self._parse.wake()
         return True
 
     async def _embed_some(self) -> bool:
-        pending = await self._pipeline.unembedded(self._cursor, _EMBED_BATCH)
+        pending = await self._pipeline.unembedded(
+            self._cursor, _GIVING_WAY_BATCH if self._parsers_are_busy else _EMBED_BATCH
+        )
         if not pending and self._cursor:
             self._cursor = 0
             return True
         if pending:
+            began = time.monotonic()
             await self._pipeline.embed(pending)
             self._cursor = pending[-1].id
+            await self._give_way(_GIVING_WAY * (time.monotonic() - began))
         return bool(pending)
+
+    @property
+    def _parsers_are_busy(self) -> bool:
+        return self._pipeline.reading >= self._workers
+
+    async def _give_way(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self._parsers_are_busy and time.monotonic() < until:  # noqa: ASYNC110 - the parsers have no event
+            await asyncio.sleep(0.05)
 
     async def _drain_some(self) -> bool:
         return await self._drain.drain()

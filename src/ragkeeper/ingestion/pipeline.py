@@ -1,11 +1,14 @@
 """The steps from stored bytes to chunks with vectors; each is safe to run twice, SQL remembers how far a version is."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, zip_longest
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import Problem
@@ -15,12 +18,15 @@ from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
 from ragkeeper.ingestion.errors import IngestionError, ParserCrashed
 from ragkeeper.ingestion.models import NewChunk, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.ingestion.parsers.port import ParsedDocument, Parser
+from ragkeeper.providers.embedding.errors import TextRefused, TextTooLong
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.retrieval.outbox import OutboxWriter
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
 
 _log = structlog.get_logger()
+
+Vector = NDArray[np.float32]
 
 # A version that was being parsed when the server died this often is to blame for it.
 _MOST_ATTEMPTS = 3
@@ -44,11 +50,20 @@ class Pipeline:
         self._outbox = outbox
 
     async def recover(self) -> None:
-        """After a start: what was being parsed waits again."""
+        """After a start: what was being parsed waits again, and so does what lacks vectors of today's model."""
         async with self._database.write() as sql:
             released = await repository.release_interrupted(sql)
+            reopened = await repository.reopen_for_model(sql, self._embedder.name)
         if released:
             _log.warning("parsing_resumed", versions=released)
+        if reopened:
+            _log.warning("embedding_model_changed", model=self._embedder.name, versions=reopened)
+
+    async def release(self, versions: Sequence[PendingVersion]) -> None:
+        """Versions that were claimed and not parsed wait again, as if they had never been claimed."""
+        if versions:
+            async with self._database.write() as sql:
+                await repository.release(sql, [version.id for version in versions])
 
     async def claim(self, limit: int) -> list[PendingVersion]:
         """Up to `limit` waiting versions, to be parsed by the caller."""
@@ -109,12 +124,41 @@ class Pipeline:
             return await repository.unembedded(sql, self._embedder.name, after=after, limit=limit)
 
     async def embed(self, pending: Sequence[PendingChunk]) -> None:
-        """Compute and store the vectors of chunks. Raises what the embedder raises; nothing is stored then."""
-        vectors = await self._embedder.embed_documents([chunk.indexed_text for chunk in pending])
+        """Compute and store the vectors of chunks; one that the model refuses is found by its words alone.
+
+        Raises EmbedderUnavailable, WrongDimension; nothing is stored then.
+        """
+        vectors = await self._vectors([chunk.indexed_text for chunk in pending])
+        refused = [chunk.version_id for chunk, vector in zip(pending, vectors, strict=True) if vector is None]
         async with self._database.write() as sql:
             stored = await repository.save_vectors(sql, pending, vectors, self._embedder.name)
+            for version_id, count in Counter(refused).items():
+                await repository.add_warning(sql, version_id, rules.not_embedded(count))
             await self._outbox.vectors_added(sql, _ranges(stored))
         self._outbox.wake()
+
+    async def _vectors(self, texts: Sequence[str]) -> list[Vector | None]:
+        """None for a text that the model refuses: found by halving, so that its neighbours get theirs."""
+        try:
+            return [_finite(vector) for vector in await self._embedder.embed_documents(texts)]
+        except TextRefused as error:
+            if len(texts) == 1:
+                _log.warning("chunk_not_embedded", code=error.code, reason=error.message)
+                return [await self._in_windows(texts[0]) if isinstance(error, TextTooLong) else None]
+        middle = len(texts) // 2
+        return [*await self._vectors(texts[:middle]), *await self._vectors(texts[middle:])]
+
+    async def _in_windows(self, text: str) -> Vector | None:
+        """A chunk that was cut for a model which reads more than this one: the direction of its parts."""
+        try:
+            return _finite(await self._embedder.embed_query(text))
+        except TextRefused:
+            return None
+
+    @property
+    def reading(self) -> int:
+        """How many parser processes are at work."""
+        return self._parser.busy
 
     async def backlog(self) -> dict[str, int]:
         """How many versions wait, are parsed, and are searchable but without all their vectors."""
@@ -148,6 +192,10 @@ def _new_chunk(document: ParsedDocument, span: ChunkSpan, after: ChunkSpan | Non
 def _unexpected(version: PendingVersion, error: Exception) -> Problem:
     _log.error("version_crashed", version=version.id, file=version.name, exc_info=error)
     return _problem(ParserCrashed(reason=f"{type(error).__name__} inside the server"))
+
+
+def _finite(vector: Vector) -> Vector | None:
+    return vector if np.isfinite(vector).all() else None
 
 
 def _problem(error: IngestionError) -> Problem:

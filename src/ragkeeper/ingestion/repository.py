@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ragkeeper.core.clock import utc_now
 from ragkeeper.documents.models import Problem, VersionStatus
 from ragkeeper.ingestion.models import ParsedVersion, PendingChunk, PendingVersion
-from ragkeeper.retrieval.vectors import encode_vector
-from ragkeeper.storage.sql.tables import chunk_vectors, chunks, documents, version_texts, versions
+from ragkeeper.retrieval.vectors import NO_VECTOR, encode_vector
+from ragkeeper.storage.sql.tables import chunk_vectors, chunks, documents, settings, version_texts, versions
 
+# The row of `settings` that names the model whose vectors every finished version has.
+_EMBEDDED_BY = "embedding_model"
 _UNEMBEDDED = (VersionStatus.INDEXING.value, VersionStatus.SEARCHABLE.value)
 
 
@@ -22,6 +25,37 @@ async def release_interrupted(sql: AsyncConnection) -> int:
         .where(versions.c.status == VersionStatus.PARSING.value)
         .values(status=VersionStatus.ACCEPTED.value)
     )
+    return found.rowcount
+
+
+async def release(sql: AsyncConnection, version_ids: Collection[str]) -> None:
+    """Claimed versions wait again; the attempt that did not come about is not counted."""
+    await sql.execute(
+        update(versions)
+        .where(versions.c.id.in_(version_ids), versions.c.status == VersionStatus.PARSING.value)
+        .values(status=VersionStatus.ACCEPTED.value, attempts=versions.c.attempts - 1)
+    )
+
+
+async def reopen_for_model(sql: AsyncConnection, model: str) -> int:
+    """When another model embedded before: finished versions that lack vectors of this one are embedded again.
+
+    Returns how many.
+    """
+    known = (await sql.execute(select(settings.c.value).where(settings.c.name == _EMBEDDED_BY))).scalar_one_or_none()
+    if known == model:
+        return 0
+    vector = select(chunk_vectors.c.chunk_id).where(
+        chunk_vectors.c.chunk_id == chunks.c.id, chunk_vectors.c.model == model
+    )
+    lacking = select(chunks.c.version_id).where(~vector.exists())
+    found = await sql.execute(
+        update(versions)
+        .where(versions.c.status == VersionStatus.READY.value, versions.c.id.in_(lacking))
+        .values(status=VersionStatus.SEARCHABLE.value, ready_at=None)
+    )
+    await sql.execute(delete(settings).where(settings.c.name == _EMBEDDED_BY))
+    await sql.execute(insert(settings).values(name=_EMBEDDED_BY, value=model, updated_at=utc_now()))
     return found.rowcount
 
 
@@ -182,19 +216,26 @@ async def unembedded(sql: AsyncConnection, model: str, *, after: int, limit: int
 
 
 async def save_vectors(
-    sql: AsyncConnection, pending: Sequence[PendingChunk], vectors: NDArray[np.float32], model: str
+    sql: AsyncConnection, pending: Sequence[PendingChunk], vectors: Sequence[NDArray[np.float32] | None], model: str
 ) -> list[PendingChunk]:
-    """Store the vectors of those chunks that still exist; returns these."""
+    """Store the vectors of those chunks that still exist, None as refused; returns these chunks."""
     ids = [chunk.id for chunk in pending]
     existing = set((await sql.execute(select(chunks.c.id).where(chunks.c.id.in_(ids)))).scalars())
     rows = [
-        {"chunk_id": chunk.id, "model": model, "vector": encode_vector(vector)}
+        {"chunk_id": chunk.id, "model": model, "vector": NO_VECTOR if vector is None else encode_vector(vector)}
         for chunk, vector in zip(pending, vectors, strict=True)
         if chunk.id in existing
     ]
     if rows:
         await sql.execute(insert(chunk_vectors), rows)
     return [chunk for chunk in pending if chunk.id in existing]
+
+
+async def add_warning(sql: AsyncConnection, version_id: str, warning: dict[str, object]) -> None:
+    known = await sql.execute(select(versions.c.warnings).where(versions.c.id == version_id))
+    for warnings in known.scalars():
+        added = [*warnings, warning]
+        await sql.execute(update(versions).where(versions.c.id == version_id).values(warnings=added))
 
 
 async def backlog(sql: AsyncConnection) -> tuple[int, int, int]:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from ragkeeper.documents.models import Problem
+from ragkeeper.ingestion.errors import by_code
 from ragkeeper.ingestion.models import ParsedVersion
 
 _PRODUCER_PREFIX = re.compile(r"^Microsoft (Word|PowerPoint|Excel) - ", re.IGNORECASE)
@@ -22,6 +24,19 @@ def readable_title(title: str | None) -> str | None:
     if _PLACEHOLDER.fullmatch(cleaned) or _CODE.fullmatch(cleaned) or not _WORD.search(cleaned):
         return None
     return cleaned
+
+
+def not_embedded(count: int) -> dict[str, object]:
+    """The warning of a version some of whose chunks the embedding model refused."""
+    what = "1 part is" if count == 1 else f"{count} parts are"
+    message = f"{what} found by words only: the embedding model does not take the text"
+    return {"code": "chunk_not_embedded", "message": message, "page": None}
+
+
+def may_pass(problem: Problem) -> bool:
+    """Whether the same file may well be read the next time: the machine was at fault, not the file."""
+    error = by_code().get(problem.code)
+    return error is not None and error.retryable
 
 
 def newest(parsed: Sequence[ParsedVersion], current: Mapping[str, int]) -> list[ParsedVersion]:

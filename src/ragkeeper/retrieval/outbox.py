@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.clock import Clock
 from ragkeeper.documents.service import DocumentService
-from ragkeeper.retrieval import repository
+from ragkeeper.retrieval import repository, rules
 from ragkeeper.retrieval.models import IndexOperation, OutboxRow
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.vectors.port import VectorIndex
 
-_BATCH = 256
+# One batch: so many rows, and about so many chunks, which bounds what is held in memory.
+_ROWS = 256
+_CHUNKS = 2000
 
 
 class OutboxWriter:
@@ -79,11 +82,12 @@ class OutboxDrain:
     async def drain(self) -> bool:
         """Apply one batch; True when there was one."""
         async with self._draining:
-            async with self._database.read() as sql:
-                rows = await repository.next_outbox_rows(sql, _BATCH)
+            rows = await self._next_rows()
             if not rows:
                 return False
-            words, vectors = await self._apply(rows)
+            words = _versions(rows, IndexOperation.ADD_WORDS)
+            vectors = _versions(rows, IndexOperation.ADD_VECTORS)
+            await self._apply(rows, words)
             await self._index.flush()
             async with self._database.write() as sql:
                 await self._documents.mark_indexed(sql, words, vectors, self._model)
@@ -94,25 +98,39 @@ class OutboxDrain:
         while await self.drain():
             pass
 
-    async def _apply(self, rows: Sequence[OutboxRow]) -> tuple[list[str], list[str]]:
-        """Additions before removals: nothing that was removed is ever added again under the same version id."""
-        words = _versions(rows, IndexOperation.ADD_WORDS)
+    async def _next_rows(self) -> list[OutboxRow]:
+        """The oldest rows: as many as hold about a batch of chunks, at least one."""
         async with self._database.read() as sql:
-            if words:
-                await self._index.put_words(await repository.words_of(sql, words))
-            for row in rows:
-                if row.operation is IndexOperation.ADD_VECTORS:
-                    await self._add_vectors(sql, row)
+            rows = await repository.next_outbox_rows(sql, _ROWS)
+            sizes = await repository.chunk_counts(sql, _versions(rows, IndexOperation.ADD_WORDS)) if rows else {}
+        ends = accumulate(rules.chunks_of(row, sizes) for row in rows)
+        return [row for number, (row, end) in enumerate(zip(rows, ends, strict=True)) if number == 0 or end <= _CHUNKS]
+
+    async def _apply(self, rows: Sequence[OutboxRow], words: Sequence[str]) -> None:
+        """Additions before removals: nothing that was removed is ever added again under the same version id."""
+        if words:
+            await self._add_words(words)
+        await self._add_vectors([row for row in rows if row.operation is IndexOperation.ADD_VECTORS])
         await self._index.remove_versions(_versions(rows, IndexOperation.REMOVE_VERSION))
         removed = [row.document_id for row in rows if row.operation is IndexOperation.REMOVE_DOCUMENT]
         await self._index.remove_documents(removed)
-        return words, _versions(rows, IndexOperation.ADD_VECTORS)
 
-    async def _add_vectors(self, sql: AsyncConnection, row: OutboxRow) -> None:
-        first, last = row.first_chunk_id or 0, row.last_chunk_id or 0
-        entries = await repository.vectors_of(sql, row.version_id or "", first, last, self._model)
-        if entries:
-            await self._index.put_vectors(entries)
+    async def _add_words(self, version_ids: Sequence[str]) -> None:
+        after = 0
+        while True:
+            async with self._database.read() as sql:
+                entries = await repository.words_of(sql, version_ids, after, _CHUNKS)
+            if not entries:
+                return
+            await self._index.put_words(entries)
+            after = entries[-1].chunk_id
+
+    async def _add_vectors(self, rows: Sequence[OutboxRow]) -> None:
+        for first, last, version_ids in rules.vector_ranges(rows, _CHUNKS):
+            async with self._database.read() as sql:
+                entries = await repository.vectors_of(sql, version_ids, first, last, self._model)
+            if entries:
+                await self._index.put_vectors(entries)
 
 
 def _versions(rows: Sequence[OutboxRow], operation: IndexOperation) -> list[str]:

@@ -13,23 +13,24 @@ from ragkeeper.storage.vectors.port import VectorIndex
 _log = structlog.get_logger()
 
 _PAGE = 5000
+_VERSIONS = 1000  # asked for in one statement
 
 
 @dataclass(frozen=True, slots=True)
 class IndexGap:
-    """How the index differs from the truth.
+    """How the index differs from the truth, by version.
 
-    missing: versions with chunks that the index lacks; orphans: versions it holds but the truth does not;
-    vectors_missing: how many stored vectors the index lacks.
+    missing: those with chunks that the index lacks; unembedded: those with stored vectors that it lacks; orphans: those
+    that it holds but the truth does not.
     """
 
     missing: frozenset[str]
+    unembedded: frozenset[str]
     orphans: frozenset[str]
-    vectors_missing: int
 
     @property
     def closed(self) -> bool:
-        return not self.missing and not self.orphans and self.vectors_missing <= 0
+        return not self.missing and not self.unembedded and not self.orphans
 
 
 class Reconciler:
@@ -60,10 +61,7 @@ class Reconciler:
             orphans |= {version for chunk, version in held.items() if chunk not in expected}
             if not held and not expected:
                 break
-        async with self._database.read() as sql:
-            n_vectors = await repository.count_vectors(sql, self._model)
-        counts = await self._index.count()
-        return IndexGap(frozenset(missing), frozenset(orphans), n_vectors - counts.with_vectors)
+        return IndexGap(frozenset(missing), frozenset(await self._unembedded()), frozenset(orphans))
 
     async def reconcile(self) -> IndexGap:
         """Compare and repair; returns the gap that was found."""
@@ -71,16 +69,17 @@ class Reconciler:
         gap = await self.compare()
         if gap.closed:
             return gap
-        _log.warning(
-            "index_gap", missing=len(gap.missing), orphans=len(gap.orphans), vectors_missing=gap.vectors_missing
-        )
+        _log.warning("index_gap", missing=len(gap.missing), unembedded=len(gap.unembedded), orphans=len(gap.orphans))
+        incomplete = sorted(gap.missing | gap.unembedded)
+        ranges = []
         async with self._database.read() as sql:
-            incomplete = gap.missing if gap.vectors_missing <= 0 else await repository.current_versions(sql)
-            ranges = await repository.version_ranges(sql, incomplete)
+            for start in range(0, len(incomplete), _VERSIONS):
+                ranges += await repository.version_ranges(sql, incomplete[start : start + _VERSIONS])
         async with self._database.write() as sql:
             for version_id in sorted(gap.orphans):
                 await self._writer.version_removed(sql, "", version_id)
-            await self._writer.words_added(sql, [(document, version) for document, version, _, _ in ranges])
+            missing = [(document, version) for document, version, _, _ in ranges if version in gap.missing]
+            await self._writer.words_added(sql, missing)
             await self._writer.vectors_added(sql, ranges)
         await self._drain.drain_all()
         return gap
@@ -90,6 +89,30 @@ class Reconciler:
         await self._drain.drain_all()
         await self._index.clear()
         await self.reconcile()
+
+    async def _unembedded(self) -> set[str]:
+        """Versions with vectors in SQL that the index lacks."""
+        found: set[str] = set()
+        after = 0
+        while True:
+            async with self._database.read() as sql:
+                expected = await repository.current_vector_versions(sql, self._model, after, _PAGE)
+            if not expected:
+                return found
+            last = expected[-1][0]
+            held = await self._vectors_up_to(after, last)
+            found |= {version for chunk, version in expected if chunk not in held}
+            after = last
+
+    async def _vectors_up_to(self, after: int, last: int) -> set[int]:
+        """Chunks above `after`, and at least up to `last`, whose vector the index holds."""
+        held: set[int] = set()
+        while page := await self._index.vector_ids(after, _PAGE):
+            held.update(page)
+            after = page[-1]
+            if after >= last:
+                break
+        return held
 
     async def _page(self, after: int) -> tuple[dict[int, str], dict[int, str], int]:
         """Both sides for the same range of chunk ids, and the id up to which both are complete."""

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
-from ragkeeper.retrieval.vectors import decode_vector
+from ragkeeper.retrieval.vectors import NO_VECTOR, decode_vector
 from ragkeeper.storage.sql.tables import (
     chunk_vectors,
     chunks,
@@ -59,14 +59,21 @@ async def outbox_backlog(sql: AsyncConnection) -> tuple[int, datetime | None]:
 # --- what the index is made from -----------------------------------------------------------------------------------
 
 
-async def words_of(sql: AsyncConnection, version_ids: Collection[str]) -> list[WordsEntry]:
-    """The words of those of the versions that are current."""
+async def chunk_counts(sql: AsyncConnection, version_ids: Collection[str]) -> dict[str, int]:
+    """Version id → how many chunks it has."""
+    query = select(chunks.c.version_id, func.count()).where(chunks.c.version_id.in_(version_ids))
+    return {row[0]: row[1] for row in await sql.execute(query.group_by(chunks.c.version_id))}
+
+
+async def words_of(sql: AsyncConnection, version_ids: Collection[str], after: int, limit: int) -> list[WordsEntry]:
+    """The words of chunks above `after`, by id, of those of the versions that are current."""
     query = (
         select(chunks.c.id, chunks.c.version_id, chunks.c.document_id, chunks.c.text, chunks.c.indexed_text)
         .add_columns(documents.c.collection_id, documents.c.metadata.label("document_metadata"))
         .join(documents, _CURRENT)
-        .where(chunks.c.version_id.in_(version_ids))
+        .where(chunks.c.version_id.in_(version_ids), chunks.c.id > after)
         .order_by(chunks.c.id)
+        .limit(limit)
     )
     return [
         WordsEntry(
@@ -81,12 +88,15 @@ async def words_of(sql: AsyncConnection, version_ids: Collection[str]) -> list[W
     ]
 
 
-async def vectors_of(sql: AsyncConnection, version_id: str, first: int, last: int, model: str) -> list[VectorEntry]:
-    """The stored vectors of chunks first..last of a version."""
+async def vectors_of(
+    sql: AsyncConnection, version_ids: Collection[str], first: int, last: int, model: str
+) -> list[VectorEntry]:
+    """The stored vectors of those of the chunks first..last that belong to these versions."""
     query = (
         select(chunk_vectors.c.chunk_id, chunk_vectors.c.vector)
         .join(chunks, chunks.c.id == chunk_vectors.c.chunk_id)
-        .where(chunks.c.version_id == version_id, chunks.c.id.between(first, last), chunk_vectors.c.model == model)
+        .where(chunk_vectors.c.chunk_id.between(first, last), chunks.c.version_id.in_(version_ids))
+        .where(chunk_vectors.c.model == model, chunk_vectors.c.vector != NO_VECTOR)
     )
     return [VectorEntry(row.chunk_id, decode_vector(row.vector)) for row in await sql.execute(query)]
 
@@ -114,21 +124,18 @@ async def version_ranges(sql: AsyncConnection, version_ids: Collection[str]) -> 
     return [(row[0], row[1], row[2], row[3]) for row in await sql.execute(query)]
 
 
-async def current_versions(sql: AsyncConnection) -> list[str]:
-    query = select(documents.c.current_version_id).where(documents.c.current_version_id.is_not(None))
-    return list((await sql.execute(query)).scalars())
-
-
-async def count_vectors(sql: AsyncConnection, model: str) -> int:
-    """Vectors of chunks that belong in the index."""
+async def current_vector_versions(sql: AsyncConnection, model: str, after: int, limit: int) -> list[tuple[int, str]]:
+    """(chunk id, version id) of every chunk whose vector belongs in the index, by id."""
     query = (
-        select(func.count())
-        .select_from(chunk_vectors)
+        select(chunk_vectors.c.chunk_id, chunks.c.version_id)
         .join(chunks, chunks.c.id == chunk_vectors.c.chunk_id)
         .join(documents, _CURRENT)
-        .where(chunk_vectors.c.model == model)
+        .where(chunk_vectors.c.chunk_id > after)
+        .where(chunk_vectors.c.model == model, chunk_vectors.c.vector != NO_VECTOR)
+        .order_by(chunk_vectors.c.chunk_id)
+        .limit(limit)
     )
-    return (await sql.execute(query)).scalar_one()
+    return [(row[0], row[1]) for row in await sql.execute(query)]
 
 
 # --- confirming hits -----------------------------------------------------------------------------------------------

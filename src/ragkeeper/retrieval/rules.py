@@ -1,9 +1,9 @@
-"""Decisions about confirmed results: which say the same, which belong together. No I/O."""
+"""Decisions about confirmed results (which say the same, which belong together) and about index changes. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from ragkeeper.retrieval.models import ConfirmedChunk
+from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 
 Ranked = tuple[ConfirmedChunk, float]
 """A confirmed chunk and its score."""
@@ -93,3 +93,26 @@ def combine(rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
         for chunk_id, score in scores.items():
             combined[chunk_id] = max(score, combined.get(chunk_id, score))
     return combined
+
+
+def chunks_of(row: OutboxRow, sizes: Mapping[str, int]) -> int:
+    """How many chunks a row is about; `sizes` knows it of versions. Removals name none."""
+    if row.operation is IndexOperation.ADD_WORDS:
+        return sizes.get(row.version_id or "", 0)
+    if row.operation is IndexOperation.ADD_VECTORS:
+        return (row.last_chunk_id or 0) - (row.first_chunk_id or 0) + 1
+    return 0
+
+
+def vector_ranges(rows: Sequence[OutboxRow], most: int) -> list[tuple[int, int, list[str]]]:
+    """The chunk ids of the rows as few ranges of at most `most`: (first, last, versions that may lie in it)."""
+    ranges: list[tuple[int, int, list[str]]] = []
+    for row in sorted(rows, key=lambda row: row.first_chunk_id or 0):
+        first, last, version_id = row.first_chunk_id or 0, row.last_chunk_id or 0, row.version_id or ""
+        near = ranges and ranges[-1][0] <= first <= ranges[-1][1] + most // 10
+        if near and last - ranges[-1][0] < most:
+            start, end, known = ranges.pop()
+            ranges.append((start, max(end, last), [*known, version_id]))
+        else:
+            ranges += [(start, min(start + most - 1, last), [version_id]) for start in range(first, last + 1, most)]
+    return ranges

@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 _STORED = np.dtype("<f2")
 
+NO_VECTOR = b""
+"""Kept for a chunk that the model refused for good: it is found by its words, and not embedded again."""
+
 
 def encode_vector(vector: NDArray[np.float32]) -> bytes:
     """(dimension,) float32 to 2 bytes a number."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ragkeeper.providers.embedding.errors import EmbedderUnavailable, WrongDimension
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable, TextRefused, WrongDimension
 from ragkeeper.providers.embedding.openai_compatible import EmbeddingEndpoint, OpenAICompatibleEmbedder
 from tests.contract.embedding.standin import Reply, StandIn
 
@@ -84,6 +84,21 @@ async def test_another_dimension_is_reported(server: StandIn, embedder: OpenAICo
     server.replies = [Reply(body=_body([0.5] * 32))]
     with pytest.raises(WrongDimension, match=r"32.*64"):
         await embedder.embed_query("a")
+
+
+async def test_a_refused_text_is_told_from_a_server_that_refuses_everything(
+    server: StandIn, embedder: OpenAICompatibleEmbedder
+) -> None:
+    server.replies = [Reply(400)]
+    with pytest.raises(TextRefused):
+        await embedder.embed_documents(["a"])
+    server.replies = [Reply(400), Reply(400)]
+    with pytest.raises(EmbedderUnavailable):
+        await embedder.embed_documents(["a"])
+
+
+async def test_the_name_tells_the_dimension(embedder: OpenAICompatibleEmbedder) -> None:
+    assert embedder.name == "tiny@64"
 
 
 async def test_connecting_learns_the_dimension(server: StandIn) -> None:

@@ -289,6 +289,14 @@ async def test_chunk_ids_come_in_order_and_in_pages(index):
     assert await index.chunk_ids(30, 3) == []
 
 
+async def test_chunks_with_vectors_come_in_order_and_in_pages(index):
+    await index.put_words([words(n, "fox") for n in (2, 7, 11, 30)])
+    await index.put_vectors(vectors(c30=EAST, c2=EAST, c11=NORTH))
+    assert await index.vector_ids(0, 2) == [2, 11]
+    assert await index.vector_ids(11, 2) == [30]
+    assert await index.vector_ids(30, 2) == []
+
+
 async def test_clear_empties_the_index_and_leaves_it_usable(index):
     await index.put_words([words(1, "fox")])
     await index.clear()

@@ -4,6 +4,7 @@ import pytest
 
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
+from ragkeeper.providers.embedding.fake import FakeEmbedder
 from tests.wired import ADMIN, Wired, wired
 
 
@@ -109,3 +110,54 @@ async def test_two_versions_saved_together_leave_nothing_unfinished(tmp_path: Pa
         await product.settle()
         assert not any((await product.pipeline.backlog()).values())
         assert [hit.text for hit in (await product.search("words")).hits] == ["The very newest words."]
+
+
+async def test_a_text_that_the_model_refuses_costs_its_neighbours_nothing(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        product.embedder.refuses = "cursed"
+        added = [await product.add(f"{n}.md", f"Fine text {n}." if n != 4 else "A cursed text.") for n in range(9)]
+        await product.settle()
+        assert {await status(product, one.id) for one in added} == {VersionStatus.READY}
+        assert (await product.index.count()).with_vectors == 8
+        assert (await product.found("cursed"))[0] == "4.md"
+        version = (await product.documents.get(ADMIN, added[4].id)).version
+        assert [warning["code"] for warning in version.warnings] == ["chunk_not_embedded"]
+        assert (await product.reconciler.compare()).closed
+
+
+async def test_chunks_cut_for_a_model_that_reads_more_are_embedded_in_windows(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "words to find " * 40)
+        await product.parse()
+    async with wired(tmp_path, embedder=FakeEmbedder(max_tokens=20)) as product:
+        await product.settle()
+        assert await status(product, added.id) is VersionStatus.READY
+        counts = await product.index.count()
+        assert counts.with_vectors == counts.points > 0
+
+
+async def test_another_model_embeds_everything_again(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await product.pipeline.recover()
+        added = [await product.add(f"{n}.md", f"Text {n}.") for n in range(3)]
+        await product.settle()
+    async with wired(tmp_path, embedder=FakeEmbedder(dimension=32, name="other")) as product:
+        await product.pipeline.recover()
+        assert await status(product, added[0].id) is VersionStatus.SEARCHABLE
+        await product.reconciler.rebuild()
+        await product.settle()
+        assert {await status(product, one.id) for one in added} == {VersionStatus.READY}
+        assert (await product.index.count()).with_vectors == 3
+        product.embedder.embedded.clear()
+        await product.pipeline.recover()
+        await product.settle()
+        assert product.embedder.embedded == []
+
+
+async def test_what_was_claimed_and_not_read_is_no_attempt(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words.")
+        for _ in range(6):
+            await product.pipeline.release(await product.pipeline.claim(10))
+        await product.settle()
+        assert await status(product, added.id) is VersionStatus.READY

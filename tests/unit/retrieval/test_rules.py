@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkeeper.retrieval import rules
-from ragkeeper.retrieval.models import ConfirmedChunk
+from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 
 LONG = " ".join(f"word{number}" for number in range(30))
 
@@ -82,3 +82,30 @@ def test_merging_loses_and_doubles_nothing(places: list[tuple[str, int]]) -> Non
 
 def test_several_queries_count_by_the_best() -> None:
     assert rules.combine([{1: 0.2, 2: 0.5}, {1: 0.7}]) == {1: 0.7, 2: 0.5}
+
+
+def row(operation: IndexOperation, first: int | None = None, last: int | None = None, version: str = "v") -> OutboxRow:
+    return OutboxRow(1, operation, "d", version, first, last)
+
+
+def test_the_size_of_a_change_is_its_chunks() -> None:
+    assert rules.chunks_of(row(IndexOperation.ADD_WORDS), {"v": 7}) == 7
+    assert rules.chunks_of(row(IndexOperation.ADD_VECTORS, 5, 9), {}) == 5
+    assert rules.chunks_of(row(IndexOperation.REMOVE_VERSION), {"v": 7}) == 0
+
+
+ranges = st.lists(st.tuples(st.integers(1, 500), st.integers(0, 120)), min_size=1, max_size=12)
+
+
+@given(ranges)
+def test_ranges_hold_every_chunk_of_every_row_and_are_never_too_long(pairs: list[tuple[int, int]]) -> None:
+    rows = [
+        row(IndexOperation.ADD_VECTORS, first, first + more, f"v{number}") for number, (first, more) in enumerate(pairs)
+    ]
+    found = rules.vector_ranges(rows, 50)
+    held = {
+        (chunk, version) for first, last, versions in found for chunk in range(first, last + 1) for version in versions
+    }
+    assert all(last - first < 50 for first, last, _ in found)
+    for number, (first, more) in enumerate(pairs):
+        assert {(chunk, f"v{number}") for chunk in range(first, first + more + 1)} <= held

@@ -15,7 +15,15 @@ class WrongDimension(Unavailable):
     fix = "The configured model is not the one the vectors were made with: set the right one, or build the index again."
 
 
-class TextTooLong(BadInput):
+class TextRefused(BadInput):
+    """The embedding model {name} refused a text: {reason}."""
+
+    code = "embedding_text_refused"
+    status = 422
+    fix = "The text is found by its words. Look at what is special about it, or use another embedding model."
+
+
+class TextTooLong(TextRefused):
     """A text of {tokens} tokens is longer than the {limit} that the embedding model {name} reads."""
 
     code = "embedding_text_too_long"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ragkeeper.providers.embedding.errors import EmbedderUnavailable
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable, TextRefused
 from ragkeeper.providers.embedding.port import Vectors
 from ragkeeper.providers.embedding.rules import mean_direction, refuse_longer, text_windows, unit_rows
 
@@ -16,7 +16,8 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 class FakeEmbedder:
     """Hashes each word to one place and sign of the vector. Deterministic, no I/O.
 
-    `embedded` holds every text that `embed_documents` was given; set `fails` to make every call raise it.
+    `embedded` holds every text that `embed_documents` was given; set `fails` to make every call raise it, and `refuses`
+    to a word that makes it refuse a text for good.
     """
 
     def __init__(self, dimension: int = 64, max_tokens: int = 254, name: str = "fake") -> None:
@@ -25,6 +26,7 @@ class FakeEmbedder:
         self.max_tokens = max_tokens
         self.embedded: list[str] = []
         self.fails: Exception | None = None
+        self.refuses: str | None = None
         self.closed = False
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
@@ -34,6 +36,8 @@ class FakeEmbedder:
         self._refuse()
         for text in texts:
             refuse_longer(self.name, len(self.token_offsets(text)), self.max_tokens)
+            if self.refuses and self.refuses in text:
+                raise TextRefused(name=self.name, reason=f"it holds {self.refuses}")
         self.embedded.extend(texts)
         return self._embed(texts)
 

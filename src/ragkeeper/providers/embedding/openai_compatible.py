@@ -8,7 +8,7 @@ import numpy as np
 import openai
 from openai.types import CreateEmbeddingResponse
 
-from ragkeeper.providers.embedding.errors import EmbedderUnavailable, WrongDimension
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable, TextRefused, WrongDimension
 from ragkeeper.providers.embedding.port import Vectors
 from ragkeeper.providers.embedding.rules import mean_direction, refuse_longer, text_windows, unit_rows, writable
 from ragkeeper.providers.embedding.tokenizer import load_tokenizer, token_spans
@@ -18,6 +18,7 @@ from ragkeeper.providers.embedding.tokenizer import load_tokenizer, token_spans
 SAFE_SHARE = 0.75
 _PROBE = "How many numbers does a vector have?"
 _SHOWN_REASON = 300
+_REFUSALS = (openai.BadRequestError, openai.UnprocessableEntityError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,6 @@ class OpenAICompatibleEmbedder:
     """`token_offsets` and `max_tokens` are approximations on the safe side, see SAFE_SHARE."""
 
     def __init__(self, endpoint: EmbeddingEndpoint, dimension: int) -> None:
-        self.name = endpoint.model
         self.dimension = dimension
         self.max_tokens = int(endpoint.max_tokens * SAFE_SHARE)
         self._endpoint = endpoint
@@ -56,6 +56,11 @@ class OpenAICompatibleEmbedder:
         # The client takes these from OPENAI_ORG_ID and OPENAI_PROJECT_ID, which are nobody else's business.
         self._client.organization = None
         self._client.project = None
+
+    @property
+    def name(self) -> str:
+        """With the dimension: some models give vectors of any length asked for, which must not be mixed."""
+        return f"{self._endpoint.model}@{self.dimension}" if self.dimension else self._endpoint.model
 
     @classmethod
     async def connect(cls, endpoint: EmbeddingEndpoint, dimension: int | None = None) -> Self:
@@ -104,6 +109,9 @@ class OpenAICompatibleEmbedder:
             response = await self._client.embeddings.create(
                 model=self._endpoint.model, input=[writable(text) for text in texts], encoding_format="float"
             )
+        except _REFUSALS as error:
+            await self._raise_refused(texts, str(error)[:_SHOWN_REASON])
+            raise
         except (openai.APIError, ValueError) as error:  # ValueError: a reply without vectors or that is no JSON
             raise EmbedderUnavailable(name=self.name, reason=str(error)[:_SHOWN_REASON]) from error
         vectors = self._vectors(response)
@@ -113,6 +121,13 @@ class OpenAICompatibleEmbedder:
         if vectors.shape[1] != (self.dimension or vectors.shape[1]):
             raise WrongDimension(name=self.name, found=vectors.shape[1], expected=self.dimension)
         return unit_rows(vectors)
+
+    async def _raise_refused(self, texts: Sequence[str], reason: str) -> None:
+        """TextRefused when the server takes a harmless text, EmbedderUnavailable when it refuses that too."""
+        if list(texts) == [_PROBE]:
+            raise EmbedderUnavailable(name=self.name, reason=reason)
+        await self.probe()
+        raise TextRefused(name=self.name, reason=reason)
 
     def _vectors(self, response: CreateEmbeddingResponse) -> Vectors:
         """Shape (n, d) in the order of the request. The client does not validate, so this does."""

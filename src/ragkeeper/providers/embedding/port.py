@@ -34,7 +34,8 @@ class Embedder(Protocol):
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
         """Shape (len(texts), dimension), in the order of `texts`.
 
-        Raises TextTooLong when a text has more than `max_tokens` tokens, EmbedderUnavailable, WrongDimension.
+        Raises TextTooLong when a text has more than `max_tokens` tokens, TextRefused when the model will never take one
+        of the texts, EmbedderUnavailable, WrongDimension.
         """
 
     async def embed_query(self, text: str) -> Vectors:

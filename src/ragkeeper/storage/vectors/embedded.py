@@ -50,19 +50,22 @@ class EmbeddedIndex:
         self._closed = False
 
     @classmethod
-    async def open(cls, root: Path, dimension: int, language: str = AUTO) -> Self:
-        """Open the index in this folder, or make one. IndexMismatch, IndexUnreadable, IndexInUse."""
-        return await asyncio.to_thread(cls._open, root, dimension, language)
+    async def open(cls, root: Path, dimension: int, language: str = AUTO, model: str = "") -> Self:
+        """Open the index in this folder, or make one. IndexMismatch, IndexUnreadable, IndexInUse.
+
+        `model` names what makes the vectors: those of two models must never lie in one index.
+        """
+        return await asyncio.to_thread(cls._open, root, dimension, language, model)
 
     @classmethod
-    def _open(cls, root: Path, dimension: int, language: str) -> Self:
+    def _open(cls, root: Path, dimension: int, language: str, model: str) -> Self:
         encoder = WordEncoder(language)
         manifest = layout.read_manifest(root)
         if manifest is None:
-            manifest = layout.Manifest.fresh(dimension, language)
+            manifest = layout.Manifest.fresh(dimension, language, model)
             shard = _create(root, manifest, encoder)
         else:
-            layout.check(root, manifest, dimension, language)
+            layout.check(root, manifest, {"dimension": dimension, "language": language, "model": model})
             shard = Shard.load(root / manifest.shard, encoder)
         layout.remove_leftovers(root, manifest)
         return cls(root, manifest, shard, encoder)
@@ -99,6 +102,9 @@ class EmbeddedIndex:
 
     async def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
         return await self._run(self._chunk_ids, after, limit)
+
+    async def vector_ids(self, after: int, limit: int) -> list[int]:
+        return await self._run(self._vector_ids, after, limit)
 
     async def flush(self) -> None:
         async with self._writing:
@@ -185,6 +191,9 @@ class EmbeddedIndex:
     def _chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
         return self._shard.chunk_ids(after, limit)
 
+    def _vector_ids(self, after: int, limit: int) -> list[int]:
+        return self._shard.vector_ids(after, limit)
+
     def _put_words(self, entries: Sequence[WordsEntry]) -> None:
         self._apply(self._shard.words_operation(entries), len(entries))
 
@@ -205,7 +214,7 @@ class EmbeddedIndex:
         self._unflushed = 0
 
     def _clear(self) -> None:
-        manifest = layout.Manifest.fresh(self._manifest.dimension, self._manifest.language)
+        manifest = self._manifest.successor(layout.new_shard_name(), 0)
         self._replace(manifest, _create(self._root, manifest, self._encoder))
         self._unoptimized = 0
 

@@ -78,6 +78,9 @@ class FakeIndex:
         following = sorted(one for one in self._words if one > after)
         return [(one, self._words[one].version_id) for one in following[:limit]]
 
+    async def vector_ids(self, after: int, limit: int) -> list[int]:
+        return sorted(one for one in self._vectors if one > after)[:limit]
+
     async def flush(self) -> None:
         """Nothing to do: memory survives nothing."""
 

@@ -7,6 +7,7 @@ shard-<id>/         the engine's files; any other shard-* is left over from an i
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -21,17 +22,21 @@ _SHARD_PREFIX: Final = "shard-"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`optimized`: how many points had a vector in the graph when the shard was last optimized."""
+    """What the index is made for, and its shard.
+
+    model: what made its vectors; optimized: how many points had one in the graph when the shard was last optimized.
+    """
 
     dimension: int
     language: str
     shard: str
+    model: str = ""
     optimized: int = 0
     format: int = FORMAT
 
     @classmethod
-    def fresh(cls, dimension: int, language: str) -> Self:
-        return cls(dimension, language, new_shard_name())
+    def fresh(cls, dimension: int, language: str, model: str = "") -> Self:
+        return cls(dimension, language, new_shard_name(), model)
 
     def successor(self, shard: str, optimized: int) -> "Manifest":
         return replace(self, shard=shard, optimized=optimized)
@@ -66,13 +71,10 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     sync(root)
 
 
-def check(root: Path, manifest: Manifest, dimension: int, language: str) -> None:
+def check(root: Path, manifest: Manifest, made_for: Mapping[str, str | int]) -> None:
     """IndexMismatch when the index was made for something else."""
-    for setting, stored, wanted in (
-        ("dimension", manifest.dimension, dimension),
-        ("language", manifest.language, language),
-    ):
-        if stored != wanted:
+    for setting, wanted in made_for.items():
+        if (stored := getattr(manifest, setting)) != wanted:
             raise IndexMismatch(path=root, setting=setting, stored=stored, wanted=wanted)
 
 

@@ -105,6 +105,9 @@ class VectorIndex(Protocol):
     async def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
         """(chunk id, version id) of chunks above `after`, ascending: the reconciler's view."""
 
+    async def vector_ids(self, after: int, limit: int) -> list[int]:
+        """Ids above `after`, ascending, of chunks that have their vector."""
+
     async def flush(self) -> None:
         """Return when every write that came before survives a loss of power."""
 

@@ -143,6 +143,13 @@ class Shard:
         records, _ = self._edge.scroll(ScrollRequest(offset=after + 1, limit=limit, with_payload=[VERSION]))
         return [(int(record.id), str((record.payload or {})[VERSION])) for record in records]
 
+    def vector_ids(self, after: int, limit: int) -> list[int]:
+        with_vector = Filter(must=[HasVectorCondition(_DENSE)])
+        records, _ = self._edge.scroll(
+            ScrollRequest(offset=after + 1, limit=limit, filter=with_vector, with_payload=False)
+        )
+        return [int(record.id) for record in records]
+
     def flush(self) -> None:
         """Write every segment to the disk; see `sync_log` for the cheap way to durability."""
         self._edge.flush()

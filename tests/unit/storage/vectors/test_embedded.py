@@ -36,13 +36,17 @@ async def test_everything_is_there_after_closing_and_opening(folder):
 
 
 @pytest.mark.parametrize(
-    ("dimension", "language", "message"),
-    [(8, "auto", "dimension 4, but 8"), (4, "german", "language auto, but german")],
+    ("dimension", "language", "model", "message"),
+    [
+        (8, "auto", "one", "dimension 4, but 8"),
+        (4, "german", "one", "language auto, but german"),
+        (4, "auto", "two", "model one, but two"),
+    ],
 )
-async def test_an_index_made_for_something_else_is_refused(folder, dimension, language, message):
-    await (await EmbeddedIndex.open(folder, 4)).close()
+async def test_an_index_made_for_something_else_is_refused(folder, dimension, language, model, message):
+    await (await EmbeddedIndex.open(folder, 4, model="one")).close()
     with pytest.raises(IndexMismatch, match=message) as caught:
-        await EmbeddedIndex.open(folder, dimension, language)
+        await EmbeddedIndex.open(folder, dimension, language, model)
     assert "rebuilt" in caught.value.advice
 
 
