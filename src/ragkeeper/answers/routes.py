@@ -1,7 +1,7 @@
 """OpenAI-compatible `/v1`: any caller with a key (as the client's `api_key`), answers within its access lists."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -9,11 +9,10 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from ragkeeper.answers.models import Done, Question, Token, Turn
+from ragkeeper.answers.models import AnswerEvent, Done, Token
 from ragkeeper.answers.openai_schemas import ChatCompletionBody, EmbeddingBody, chunk, completion, embedding_list
 from ragkeeper.answers.service import AnswerService
-from ragkeeper.core.access import Caller
-from ragkeeper.core.errors import BadInput, RagkeeperError
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.http.errors import InternalError, problem, request_id
@@ -37,11 +36,11 @@ def openai_routes(answers: AnswerService, embedder: Embedder) -> APIRouter:
     async def complete(
         caller: CurrentCaller, body: ChatCompletionBody, request: Request
     ) -> dict[str, Any] | StreamingResponse:
-        question = _question(body)
+        question = body.question()
         if body.stream:
-            return event_stream(_chunks(answers, caller, question, request_id(request)))
+            return event_stream(_chunks(answers.stream(caller, question), body, request_id(request)))
         result = await answers.answer(caller, question)
-        return completion(f"chatcmpl-{new_id()}", int(time.time()), body.model, result)
+        return completion(f"chatcmpl-{new_id()}", int(time.time()), body, result)
 
     @router.post("/embeddings")
     async def embed(_caller: CurrentCaller, body: EmbeddingBody) -> dict[str, Any]:
@@ -51,24 +50,18 @@ def openai_routes(answers: AnswerService, embedder: Embedder) -> APIRouter:
     return router
 
 
-def _question(body: ChatCompletionBody) -> Question:
-    """The last user message is the question, what came before it the history; system messages have no say here."""
-    turns = [Turn(message.role, message.text()) for message in body.messages if message.role in {"user", "assistant"}]
-    if not turns or turns[-1].role != "user":
-        raise BadInput
-    return Question(text=turns[-1].content, collection=body.collection, history=tuple(turns[:-1]))
-
-
-async def _chunks(answers: AnswerService, caller: Caller, question: Question, request: str) -> AsyncIterator[bytes]:
+async def _chunks(
+    answer: AsyncGenerator[AnswerEvent, None], body: ChatCompletionBody, request: str
+) -> AsyncIterator[bytes]:
     completion_id, created = f"chatcmpl-{new_id()}", int(time.time())
     try:
-        yield data(chunk(completion_id, created, {"role": "assistant", "content": ""}))
-        async with aclosing(answers.stream(caller, question)) as events:
+        yield data(chunk(completion_id, created, body, {"role": "assistant", "content": ""}))
+        async with aclosing(answer) as events:
             async for event in events:
                 if isinstance(event, Token):
-                    yield data(chunk(completion_id, created, {"content": event.text}))
+                    yield data(chunk(completion_id, created, body, {"content": event.text}))
                 elif isinstance(event, Done):
-                    yield data(chunk(completion_id, created, {}, result=event.result))
+                    yield data(chunk(completion_id, created, body, {}, result=event.result))
         yield b"data: [DONE]\n\n"
     except RagkeeperError as error:
         yield data({"error": problem(error, request)})

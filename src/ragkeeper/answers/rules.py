@@ -7,6 +7,10 @@ from ragkeeper.answers.models import Turn
 from ragkeeper.generation.models import NOT_FOUND, Answer, AnswerSentence, Passage
 from ragkeeper.retrieval.models import Hit
 
+# What the model's own token budget is filled from; no question may be longer than a turn by default.
+_TURNS = 12
+_TURN_CHARACTERS = 10_000
+
 
 def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
     """Hits under the numbers by which the answer cites them, best first from 1."""
@@ -27,6 +31,14 @@ def passages(hits: Sequence[Hit]) -> tuple[Passage, ...]:
         )
         for marker, hit in enumerate(hits, start=1)
     )
+
+
+def recent(history: Sequence[Turn]) -> tuple[Turn, ...]:
+    """What is looked back at: the last turns, each without the middle of what is too long.
+
+    Whoever sends a history says how long it is; what it may cost is not theirs to say.
+    """
+    return tuple(replace(turn, content=_shortened(turn.content)) for turn in history[-_TURNS:])
 
 
 def earlier_questions(history: Sequence[Turn]) -> tuple[str, ...]:
@@ -54,6 +66,14 @@ def only_supported(answer: Answer) -> Answer:
     if not kept:
         return replace(answer, text=NOT_FOUND, sentences=(), citations=(), refused=True, confidence=0.0)
     return replace(answer, text="\n\n".join(sentence.text for sentence in kept), sentences=kept)
+
+
+def _shortened(text: str) -> str:
+    """The beginning, which says what a text is about, and the end, where a question after a long text stands."""
+    if len(text) <= _TURN_CHARACTERS:
+        return text
+    half = _TURN_CHARACTERS // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def _without(sentence: AnswerSentence, gone: Collection[str]) -> AnswerSentence:

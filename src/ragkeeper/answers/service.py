@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -62,6 +62,7 @@ class AnswerService:
     async def answer(self, caller: Caller, question: Question) -> AnswerResult:
         """Raises what searching raises. A model that fails costs its turn, not the answer."""
         watch = Stopwatch()
+        question = replace(question, history=rules.recent(question.history))
         search = await self._search(caller, question, watch)
         notes: list[str] = []
         passages = await self._passages(search, watch, notes)
@@ -97,6 +98,7 @@ class AnswerService:
 
     async def _events(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         watch = Stopwatch()
+        question = replace(question, history=rules.recent(question.history))
         yield Progress("searching")
         search = await self._search(caller, question, watch)
         yield Sources(search.hits)
@@ -193,7 +195,7 @@ class AnswerService:
             mode=mode,
             model=model,
             sources=search.hits,
-            notes=(*search.notes, *notes),
+            notes=(*search.notes, *notes, *filter(None, [answer.note])),
             timings_ms=watch.timings(),
         )
 

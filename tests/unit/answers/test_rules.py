@@ -17,6 +17,16 @@ def test_only_questions_are_searched_with() -> None:
     assert rules.earlier_questions(history) == ("one", "two")
 
 
+def test_a_history_is_looked_at_only_so_far_back_and_only_so_much_of_each_turn() -> None:
+    history = [Turn("user", f"{number} {'word ' * 100_000} asked {number}") for number in range(100)]
+    kept = rules.recent(history)
+    assert [turn.content.split()[-1] for turn in kept] == [str(number) for number in range(88, 100)]
+    assert [turn.content.split()[0] for turn in kept] == [str(number) for number in range(88, 100)]
+    assert max(len(turn.content) for turn in kept) <= 10_003
+    short = (Turn("user", "one"), Turn("assistant", "reply"))
+    assert rules.recent(short) == short
+
+
 def test_a_version_that_is_gone_is_not_cited_and_its_sentence_is_flagged() -> None:
     passage = Passage(1, "d", "gone", 1, "t", "Secret words.", None, 0, 13, 1.0, 1.0, 1.0)
     citation = quote(passage, 0, 13, 0.9)

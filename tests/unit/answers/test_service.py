@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage
 from ragkeeper.providers.chat.errors import ChatBrokenStream, ChatError, ChatUnavailable
-from tests.wired import ADMIN, Wired, wired
+from ragkeeper.retrieval.errors import QueryTooLong
+from ragkeeper.retrieval.service import RetrievalService
+from ragkeeper.retrieval.transforms.follow_up import FollowUpByRule
+from tests.wired import ADMIN, OPTIONS, Wired, wired
 
 AWAY = ChatUnavailable(provider="p", reason="away")
 
@@ -164,3 +168,43 @@ async def test_without_any_hit_no_model_is_asked(tmp_path: Path) -> None:
         result = await service(product, ScriptedWriter("big")).answer(ADMIN, ASKED)
         assert result.answer.refused
         assert result.mode is AnswerMode.EXTRACTIVE
+
+
+async def test_a_history_of_megabytes_costs_no_more_than_a_short_one(tmp_path: Path) -> None:
+    class Attentive(ScriptedWriter):
+        async def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Answer:
+            self.told = sum(len(turn.content) for turn in history)
+            return await super().answer(question, passages, history)
+
+    long = tuple(Turn("user", "earlier words " * 40_000) for _ in range(20))
+    async with wired(tmp_path) as product:
+        await filled(product)
+        writer = Attentive("big")
+        await service(product, writer).answer(ADMIN, Question(ASKED.text, history=long))
+        assert writer.told < 130_000
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_a_question_that_is_too_long_is_refused_before_anything_is_computed(
+    tmp_path: Path, streamed: bool
+) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        product.embedder.fails = AssertionError("embedded")
+        question = Question("x" * 1001, history=(Turn("user", "y" * 5000),))
+        answers = service(product, ScriptedWriter("big"))
+        with pytest.raises(QueryTooLong):
+            await (collect(answers, question) if streamed else answers.answer(ADMIN, question))
+
+
+async def test_only_the_user_s_own_words_are_measured(tmp_path: Path) -> None:
+    """With the words of the question before, the query is longer than a question may be."""
+    async with wired(tmp_path) as product:
+        await filled(product)
+        options = replace(OPTIONS, longest_query=100)
+        retrieval = RetrievalService(
+            product.database, product.index, product.embedder, product.documents, options, [FollowUpByRule()]
+        )
+        answers = AnswerService(retrieval, ExtractiveAnswerer(product.embedder, threshold=0), [], AnswerOptions(5, 5))
+        result = await answers.answer(ADMIN, Question("And this?", history=(Turn("user", "parental leave " * 500),)))
+        assert "twelve weeks" in result.answer.text

@@ -12,6 +12,9 @@ _LEANS_BACK = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 4
+# Of earlier questions only so much is taken: more words would drown the question itself, and cost as much as they like.
+_EARLIER_CHARACTERS = 500
+_EARLIER_QUESTIONS = 6
 
 
 class FollowUpByModel:
@@ -23,7 +26,8 @@ class FollowUpByModel:
     async def apply(self, plan: Plan, history: Sequence[str]) -> Plan:
         if not history:
             return plan
-        return Plan((await self._rewriter.standalone(plan.queries[0], history),), plan.passages)
+        told = [_end_of(earlier) for earlier in history[-_EARLIER_QUESTIONS:]]
+        return Plan((await self._rewriter.standalone(plan.queries[0], told),), plan.passages)
 
 
 class FollowUpByRule:
@@ -35,9 +39,17 @@ class FollowUpByRule:
         question = plan.queries[0]
         if not history or not leans_back(question):
             return plan
-        return Plan((f"{history[-1]} {question}",), plan.passages)
+        return Plan((f"{_end_of(history[-1])} {question}",), plan.passages)
 
 
 def leans_back(question: str) -> bool:
     """Whether a question cannot stand alone: it points at something said before, or is only a few words."""
     return bool(_LEANS_BACK.search(question)) or len(question.split()) < _SHORT
+
+
+def _end_of(text: str) -> str:
+    """The end of a long message, from a word on: what is asked about a long text stands after it."""
+    if len(text) <= _EARLIER_CHARACTERS:
+        return text
+    end = text[-_EARLIER_CHARACTERS:]
+    return end.split(maxsplit=1)[-1] if " " in end.strip() else end

@@ -32,3 +32,26 @@ async def test_a_first_question_is_left_alone() -> None:
 async def test_a_model_rewrites_when_there_is_history() -> None:
     plan = await FollowUpByModel(Rewriter()).apply(Plan(("Why?",)), ("Leave",))
     assert plan.queries == ("Why? (about Leave)",)
+
+
+async def test_of_a_long_message_only_the_end_is_searched_with() -> None:
+    long = f"{'pasted text ' * 50_000}How long is parental leave?"
+    plan = await FollowUpByRule().apply(Plan(("And for fathers?",)), (long,))
+    (query,) = plan.queries
+    assert query.endswith("How long is parental leave? And for fathers?")
+    assert query.startswith(("pasted ", "text "))
+    assert len(query) < 600
+    without_words = await FollowUpByRule().apply(Plan(("And?",)), ("x" * 600_000,))
+    assert len(without_words.queries[0]) < 600
+
+
+async def test_a_model_is_told_the_last_questions_and_no_more() -> None:
+    class Listening:
+        async def standalone(self, question: str, history: list[str]) -> str:
+            self.history = history
+            return question
+
+    rewriter = Listening()
+    await FollowUpByModel(rewriter).apply(Plan(("Why?",)), (*(f"{n} {'word ' * 100_000}end {n}" for n in range(50)),))
+    assert [told[-6:] for told in rewriter.history] == [f"end {n}" for n in range(44, 50)]
+    assert sum(len(told) for told in rewriter.history) <= 3000
