@@ -76,6 +76,9 @@ class CachedEmbedder:
             self._known.update(zip(missing, await self.inner.embed_documents(missing), strict=True))
         return np.stack([self._known[text] for text in texts])
 
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        return await self.embed_documents(texts)
+
     async def embed_query(self, text: str) -> Vectors:
         vectors: Vectors = await self.embed_documents([text])
         return np.asarray(vectors[0])

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ragkeeper.core.errors import Unavailable
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.generation.confidence import confidence
 from ragkeeper.generation.features import Candidate, read_question, split_passages, word_features
 from ragkeeper.generation.models import NOT_FOUND, Answer, AnswerSentence, Citation, Passage, quote
@@ -51,34 +51,34 @@ class ExtractiveAnswerer:
     async def answer(self, question: str, passages: Sequence[Passage]) -> Answer:
         """Quote at most `limits.sentences` sentences of `passages` (best first), or refuse with the closest ones."""
         used = passages[: self._limits.passages]
-        ranked = await self._rank(question, used)
+        ranked, note = await self._rank(question, used)
         sureness = confidence(read_question(question), used, ranked)
         if not ranked or sureness < self._threshold:
-            return refusal(passages, sureness)
+            return replace(refusal(passages, sureness), note=note)
         chosen = choose(ranked, self._limits.sentences, self._limits.least_share)
-        return _compose([_joined(run, used) for run in _runs(chosen)], sureness)
+        return replace(_compose([_joined(run, used) for run in _runs(chosen)], sureness), note=note)
 
-    async def _rank(self, question: str, passages: Sequence[Passage]) -> list[Ranked]:
+    async def _rank(self, question: str, passages: Sequence[Passage]) -> tuple[list[Ranked], str]:
+        """The sentences, best first, and a note when words alone decided though there is an embedder."""
         candidates = split_passages(passages)
         if not candidates:
-            return []
+            return [], ""
         features = word_features(read_question(question), passages, candidates)
         rows = shortlist(features, self._limits.embedded)
         kept = [candidates[row] for row in rows]
-        cosines = await self._cosines(question, kept)
-        return rank_by_words(features, candidates) if cosines is None else rank(features[rows], kept, cosines)
-
-    async def _cosines(self, question: str, candidates: Sequence[Candidate]) -> np.ndarray | None:
         if self._embedder is None:
-            return None
+            return rank_by_words(features, candidates), ""
         try:
-            async with asyncio.timeout(self._limits.seconds):
-                query = await self._embedder.embed_query(question)
-                vectors = await self._embedder.embed_documents(
-                    fit_to(self._embedder, [candidate.text for candidate in candidates])
-                )
-        except (TimeoutError, Unavailable):
-            return None
+            cosines = await self._cosines(self._embedder, question, kept)
+        except (TimeoutError, RagkeeperError) as error:
+            reason = error.message if isinstance(error, RagkeeperError) else f"no vectors in {self._limits.seconds:g} s"
+            return rank_by_words(features, candidates), f"sentences were chosen by their words alone: {reason}"
+        return rank(features[rows], kept, cosines), ""
+
+    async def _cosines(self, embedder: Embedder, question: str, candidates: Sequence[Candidate]) -> np.ndarray:
+        async with asyncio.timeout(self._limits.seconds):
+            query = await embedder.embed_query(question)
+            vectors = await embedder.embed_now(fit_to(embedder, [candidate.text for candidate in candidates]))
         return vectors @ query
 
 

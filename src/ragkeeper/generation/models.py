@@ -63,7 +63,7 @@ class Answer:
 
     text: what to show, with `[n]` markers. citations: of all sentences, each span once, in the order of the text.
     refused: nothing in the passages supports an answer; `hints` then holds the closest ones, which are no citations.
-    confidence: 0 to 1, that the passages hold an answer.
+    confidence: 0 to 1, that the passages hold an answer. note: what was left out on the way and why, or empty.
     """
 
     text: str
@@ -72,6 +72,7 @@ class Answer:
     refused: bool
     confidence: float
     hints: tuple[Passage, ...] = ()
+    note: str = ""
 
 
 def quote(passage: Passage, start: int, end: int, support: float) -> Citation:

@@ -19,8 +19,8 @@ class Embedder(Protocol):
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each token of `text` begins and ends."""
 
-    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        """(len(texts), dimension), each row of length 1."""
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dimension), each row of length 1, without queueing behind documents."""
 
     async def embed_query(self, text: str) -> Vectors:
         """(dimension,), of length 1."""

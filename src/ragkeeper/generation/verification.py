@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ragkeeper.core.errors import Unavailable
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.sentences import sentence_spans
 from ragkeeper.generation.citations import CitedSentence
 from ragkeeper.generation.facts import names_in, numbers_in
@@ -85,8 +85,8 @@ class Verifier:
         ordered = sorted(texts)
         try:
             async with asyncio.timeout(self._seconds):
-                vectors = await self._embedder.embed_documents(fit_to(self._embedder, ordered))
-        except (TimeoutError, Unavailable):
+                vectors = await self._embedder.embed_now(fit_to(self._embedder, ordered))
+        except (TimeoutError, RagkeeperError):
             return {}
         return dict(zip(ordered, vectors, strict=True))
 

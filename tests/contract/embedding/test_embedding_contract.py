@@ -55,6 +55,7 @@ async def test_no_documents_are_no_vectors(embedder: Embedder) -> None:
 
 async def test_order_is_kept_and_neighbours_do_not_matter(embedder: Embedder) -> None:
     together = await embedder.embed_documents(TEXTS)
+    assert np.allclose(await embedder.embed_now(TEXTS), together, atol=1e-5)
     backwards = await embedder.embed_documents(TEXTS[::-1])
     alone = np.concatenate([await embedder.embed_documents([text]) for text in TEXTS])
     np.testing.assert_array_equal(together, backwards[::-1])

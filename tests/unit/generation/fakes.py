@@ -21,14 +21,14 @@ class WordEmbedder:
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         return [(at, at + 1) for at in range(len(text))]
 
-    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed_now(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if self.is_down:
             raise EmbedderUnavailable(name="words", reason="down")
         self.embedded.extend(texts)
         return np.stack([_vector(text) for text in texts])
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
-        return (await self.embed_documents([text]))[0]
+        return (await self.embed_now([text]))[0]
 
 
 def _vector(text: str) -> NDArray[np.float32]:

@@ -53,6 +53,7 @@ async def test_words_decide_while_the_embedder_is_down_or_missing() -> None:
     for embedder in (None, WordEmbedder(is_down=True)):
         answer = await _ask(QUESTION, REFUNDS, SHIPPING, embedder=embedder)
         assert "thirty days" in answer.text
+        assert ("words alone" in answer.note) is (embedder is not None)
 
 
 async def test_lexical_passages_alone_can_be_answered_from() -> None:

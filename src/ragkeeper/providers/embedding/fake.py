@@ -41,6 +41,9 @@ class FakeEmbedder:
         self.embedded.extend(texts)
         return self._embed(texts)
 
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        return await self.embed_documents(texts)
+
     async def embed_query(self, text: str) -> Vectors:
         self._refuse()
         return mean_direction(self._embed(text_windows(text, self.token_offsets(text), self.max_tokens)))

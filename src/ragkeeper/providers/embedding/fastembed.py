@@ -42,6 +42,9 @@ class FastembedEmbedder:
         self._refuse_closed()
         return await asyncio.to_thread(self._embed_documents, texts)
 
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        return await self.embed_documents(texts)  # each call has a thread of its own
+
     async def embed_query(self, text: str) -> Vectors:
         self._refuse_closed()
         return await asyncio.to_thread(self._embed_windows, text)

@@ -48,8 +48,9 @@ Result = TypeVar("Result")
 class OnnxEmbedder:
     """Runs a model made by scripts/build_embedder.py.
 
-    `embed_documents` uses `threads` threads (default: the process's cores, at most 4) and `embed_query` one of its
-    own, so a query never queues behind documents. Calls of `embed_documents` are served in order.
+    `embed_documents` uses `threads` threads (default: the process's cores, at most 4), `embed_now` as many others of a
+    higher priority, and `embed_query` one of its own, so that nobody who waits queues behind documents. Calls of each
+    are served in order.
     """
 
     def __init__(self, model_dir: Path = SHIPPED_MODEL, threads: int | None = None) -> None:
@@ -62,6 +63,7 @@ class OnnxEmbedder:
         self._frame = self._tokenizer.encode("").ids  # [CLS] and [SEP]
         self._threads = threads or min(_cores(), MOST_THREADS)
         self._document_workers = ThreadPoolExecutor(self._threads, "embed-documents", initializer=_give_way)
+        self._urgent_workers = ThreadPoolExecutor(self._threads, "embed-now")
         self._query_worker = ThreadPoolExecutor(1, "embed-query")
         self._closed = False
 
@@ -69,13 +71,17 @@ class OnnxEmbedder:
         return token_spans(self._tokenizer, text)
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return await self._embed(self._document_workers, texts)
+
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        return await self._embed(self._urgent_workers, texts)
+
+    async def _embed(self, executor: ThreadPoolExecutor, texts: Sequence[str]) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         waiting = deque(enumerate(texts))
         workers = range(min(self._threads, len(texts)))
         try:
-            await asyncio.gather(
-                *(self._run(self._document_workers, partial(self._drain, waiting, vectors)) for _ in workers)
-            )
+            await asyncio.gather(*(self._run(executor, partial(self._drain, waiting, vectors)) for _ in workers))
         finally:
             waiting.clear()  # after an error or a cancellation the workers stop at their next text
         return vectors
@@ -85,7 +91,7 @@ class OnnxEmbedder:
 
     async def close(self) -> None:
         self._closed = True
-        for executor in (self._document_workers, self._query_worker):
+        for executor in (self._document_workers, self._urgent_workers, self._query_worker):
             await asyncio.to_thread(executor.shutdown, cancel_futures=True)
 
     async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:

@@ -89,6 +89,9 @@ class OpenAICompatibleEmbedder:
             refuse_longer(self.name, len(self.token_offsets(text)), self.max_tokens)
         return await self._embed(texts)
 
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        return await self.embed_documents(texts)  # the endpoint serves requests beside each other
+
     async def embed_query(self, text: str) -> Vectors:
         return mean_direction(await self._embed(text_windows(text, self.token_offsets(text), self.max_tokens)))
 

@@ -38,6 +38,9 @@ class Embedder(Protocol):
         of the texts, EmbedderUnavailable, WrongDimension.
         """
 
+    async def embed_now(self, texts: Sequence[str]) -> Vectors:
+        """Like `embed_documents`, for somebody who waits: these texts never queue behind documents."""
+
     async def embed_query(self, text: str) -> Vectors:
         """Shape (dimension,).
 

@@ -53,6 +53,16 @@ async def test_a_cancelled_call_frees_the_workers(embedder: OnnxEmbedder) -> Non
         await embedder.embed_documents(["after"])
 
 
+async def test_who_waits_does_not_queue_behind_documents(embedder: OnnxEmbedder) -> None:
+    bulk = asyncio.create_task(embedder.embed_documents(["word " * 250] * 2000))
+    await asyncio.sleep(0.05)
+    await embedder.embed_now(["a sentence", "another"])
+    assert not bulk.done()
+    bulk.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bulk
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
 async def test_documents_give_way_to_questions(embedder: OnnxEmbedder) -> None:
     async def niceness(executor: ThreadPoolExecutor) -> int:
