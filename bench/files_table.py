@@ -81,10 +81,11 @@ def files_of(root: Path, only: str) -> list[Path]:
 
 
 async def run(root: Path, files: list[Path]) -> list[Row]:
-    parser = SandboxedParser(workers=1)
-    await parser.start()
-    rows = [await measure(parser, path, root) for path in files]
-    await parser.close()
+    with tempfile.TemporaryDirectory() as folder:
+        parser = SandboxedParser(folder=Path(folder), workers=1)
+        await parser.start()
+        rows = [await measure(parser, path, root) for path in files]
+        await parser.close()
     return rows
 
 

@@ -66,7 +66,7 @@ async def overhead_ms(parser: SandboxedParser, path: Path) -> float:
 
 
 async def measure(files: list[Path], small: Path, workers: int, rounds: int) -> tuple[list[float], list[float], float]:
-    parser = SandboxedParser(workers=workers, ocr_languages="")
+    parser = SandboxedParser(folder=small.parent, workers=workers, ocr_languages="")
     await parser.start()
     raw, pooled = [], []
     for _ in range(rounds):
@@ -92,10 +92,10 @@ def main() -> int:
     if not files:
         print("no PDF files found in", *folders)
         return 3
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as small:
-        small.write("A small file.\n")
-        small.flush()
-        raw, pooled, overhead = asyncio.run(measure(files, Path(small.name), chosen.workers, chosen.rounds))
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.txt"
+        small.write_text("A small file.\n")
+        raw, pooled, overhead = asyncio.run(measure(files, small, chosen.workers, chosen.rounds))
     print_conditions("kreuzberg")
     print(f"{len(files)} files, {chosen.workers} workers, {chosen.rounds} rounds, median (all)")
     for name, rates in (("raw kreuzberg", raw), ("confined pool", pooled)):

@@ -1,6 +1,7 @@
 """A child of the parser pool that misbehaves on request: the file's content says how. Confined like the real one."""
 
 import ctypes
+import itertools
 import os
 import socket
 import sys
@@ -20,6 +21,12 @@ FAMILIES = {"inet": socket.AF_INET, "inet6": socket.AF_INET6, "unix": socket.AF_
 def loop() -> str:
     while True:
         pass
+
+
+def churn() -> str:
+    """Work inside one call of C code, which no Python signal handler can interrupt."""
+    Path("busy").touch()
+    return str(sum(itertools.repeat(1)))
 
 
 def sleep() -> str:
@@ -53,7 +60,8 @@ def programs() -> str:
 
 def files() -> str:
     outside = Path(sys.argv[0]).parent.parent.parent / "pyproject.toml"
-    acts = {"read": outside.read_bytes, "write": outside.with_name("escaped").touch, "own": Path("own").touch}
+    acts = {"read": outside.read_bytes, "write": outside.with_name("escaped").touch}
+    acts |= {"neighbours": lambda: list(Path("..").iterdir()), "own": Path("own").touch}
     return " ".join(f"{name}:{_outcome(act)}" for name, act in acts.items())
 
 
@@ -96,7 +104,7 @@ def _outcome(act: Callable[[], object]) -> str:
 
 ACTS = {
     act.__name__: act
-    for act in (loop, sleep, hog, gulp, crash, sockets, programs, files, threads, environment, garbage, flood)
+    for act in (loop, churn, sleep, hog, gulp, crash, sockets, programs, files, threads, environment, garbage, flood)
 }
 
 

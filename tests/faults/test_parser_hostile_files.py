@@ -17,8 +17,8 @@ DOCUMENT = "word/document.xml"
 
 
 @pytest.fixture
-async def parser() -> AsyncIterator[SandboxedParser]:
-    chosen = SandboxedParser(workers=1, memory_bytes=512 << 20, seconds=20.0)
+async def parser(tmp_path: Path) -> AsyncIterator[SandboxedParser]:
+    chosen = SandboxedParser(folder=tmp_path / "work", workers=1, memory_bytes=512 << 20, seconds=20.0)
     yield chosen
     await chosen.close()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import tempfile
@@ -101,18 +102,30 @@ def _listen(host: str, port: int) -> socket.socket:
 @contextmanager
 def serve_privately(settings: Settings) -> Iterator[Path]:
     """The server in a thread of this process, on a socket only this user can open: for commands without a server."""
-    with tempfile.TemporaryDirectory(prefix="ragkeeper-") as folder:
-        private = _PrivateServer(settings, Path(folder) / "socket")
-        try:
-            private.start()
-            yield private.path
-        finally:
-            private.stop()
+    private = _PrivateServer(settings)
+    try:
+        private.start()
+        yield private.path
+    finally:
+        private.stop()
+
+
+@contextmanager
+def _socket_in(folder: Path) -> Iterator[Path]:
+    """A place for a socket, by a name that holds in this process alone: a socket's path has 107 bytes at most."""
+    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    path = Path(f"/proc/self/fd/{handle}/socket")
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
 
 
 class _PrivateServer:
-    def __init__(self, settings: Settings, path: Path) -> None:
-        self.path = path
+    path: Path
+
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._started = threading.Event()
         self._error: BaseException | None = None
@@ -146,13 +159,17 @@ class _PrivateServer:
         application = await build(self._settings)
         try:
             await application.start()
-            self._server = _server(application, str(self.path))
-            self._server.should_exit = self._stopping
-            announce = asyncio.create_task(self._announce(self._server))
-            await self._server.serve()
-            announce.cancel()
+            with _socket_in(application.folder.work) as self.path:
+                await self._answer(application)
         finally:
             await application.stop()
+
+    async def _answer(self, application: Application) -> None:
+        self._server = _server(application, str(self.path))
+        self._server.should_exit = self._stopping
+        announce = asyncio.create_task(self._announce(self._server))
+        await self._server.serve()
+        announce.cancel()
 
     async def _announce(self, server: _Server) -> None:
         while not server.started:  # noqa: ASYNC110 - uvicorn only has this flag

@@ -20,6 +20,17 @@ class FileMissing(IngestionError):
     fix = "Check that the file still exists and that the server's user may read it, then send it again."
 
 
+class FileNotOpened(IngestionError):
+    """The file could not be opened just now: {reason}."""
+
+    code = "file_not_opened"
+    status = 503
+    retryable = True
+    fix = (
+        "The fault lies with the server, not the file: raise the limit it names (open files, memory) or check its disk."
+    )
+
+
 class FileEmpty(IngestionError):
     """The file is empty (0 bytes)."""
 

@@ -17,8 +17,9 @@ MARKDOWN = (
 
 
 @pytest.fixture(params=["sandboxed", "fake"])
-async def parser(request: pytest.FixtureRequest) -> AsyncIterator[Parser]:
-    chosen: Parser = SandboxedParser(workers=1) if request.param == "sandboxed" else FakeParser()
+async def parser(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Parser]:
+    sandboxed = request.param == "sandboxed"
+    chosen: Parser = SandboxedParser(folder=tmp_path / "work", workers=1) if sandboxed else FakeParser()
     yield chosen
     await chosen.close()
 

@@ -53,8 +53,8 @@ REFUSED = {
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def pool() -> AsyncIterator[SandboxedParser]:
-    parser = SandboxedParser(workers=1)
+async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxedParser]:
+    parser = SandboxedParser(folder=tmp_path_factory.mktemp("parser"), workers=1)
     yield parser
     await parser.close()
 
@@ -130,8 +130,8 @@ async def test_scans_are_recognised_or_say_what_is_missing(pool: SandboxedParser
     assert [(warning.code, warning.page) for warning in seen.warnings] == [("ocr_used", 1)]
 
 
-async def test_a_scan_without_ocr_data_is_no_silent_success(require_data: Data):
-    parser = SandboxedParser(workers=1, ocr_languages="")
+async def test_a_scan_without_ocr_data_is_no_silent_success(require_data: Data, tmp_path: Path):
+    parser = SandboxedParser(folder=tmp_path, workers=1, ocr_languages="")
     path = require_data("files") / "pdf-scanned/docling__ocr_test.pdf"
     try:
         with pytest.raises(IngestionError) as caught:

@@ -36,6 +36,9 @@ _STDERR_BYTES = 4000
 _OUT_OF_MEMORY_STATUS = 77
 _OUT_OF_MEMORY_WORDS = ("memory allocation of", "bad_alloc", "MemoryError", "Out of memory", "out of memory")
 _TESSDATA = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata")
+# No memory, process, descriptor or disk space left (TimeoutError is an OSError); Python says "can't start new thread"
+# as a RuntimeError.
+_NO_RESOURCES = (OSError, MemoryError, RuntimeError)
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -48,6 +51,9 @@ def find_tessdata(languages: str, folder: Path | None) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class ChildLimits:
+    """`folder`: where the child gets a folder of its own; the rest as `SandboxedParser` says."""
+
+    folder: Path
     memory_bytes: int
     seconds: float
     options: ParseOptions
@@ -97,24 +103,24 @@ class Child:
     @classmethod
     async def start(cls, limits: ChildLimits) -> Self:
         """Start a child and wait until it has confined itself; raises ParserUnavailable."""
-        child = cls(limits, Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="ragkeeper-parser-")))
+        try:
+            child = cls(limits, await asyncio.to_thread(_own_folder, limits.folder))
+        except _NO_RESOURCES as error:
+            raise ParserUnavailable(reason=str(error) or "out of memory") from error
         try:
             await child._spawn()
             await asyncio.wait_for(child._greet(), _START_SECONDS)
         except BaseException as error:
             words = child._last_words()  # stopping removes them with the folder
             await child.stop()
-            if isinstance(error, TimeoutError | OSError | frames.MalformedFrameError | asyncio.IncompleteReadError):
+            if isinstance(error, (*_NO_RESOURCES, frames.MalformedFrameError, asyncio.IncompleteReadError)):
                 raise ParserUnavailable(reason=words or str(error) or "it did not start in time") from error
             raise
         return child
 
     async def _spawn(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._requests = ours.dup()
-        self._replies, self._writer = await asyncio.open_unix_connection(sock=ours)
         stderr = (self._folder / "stderr").open("wb")
-        with theirs, stderr:
+        with stderr, await self._connect() as theirs:
             self._process = await asyncio.create_subprocess_exec(
                 *self._limits.command,
                 self._limits.argument(),
@@ -125,6 +131,18 @@ class Child:
                 env=self._limits.environment(self._folder),
                 start_new_session=True,  # a terminal's interrupt is for the server, which ends its children itself
             )
+
+    async def _connect(self) -> socket.socket:
+        """Return the child's end of a new channel."""
+        ours, theirs = socket.socketpair()
+        try:
+            self._requests = ours.dup()
+            self._replies, self._writer = await asyncio.open_unix_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            theirs.close()
+            raise
+        return theirs
 
     async def _greet(self) -> None:
         header, _ = await self._receive()
@@ -228,8 +246,23 @@ class Child:
             await asyncio.shield(self._kill())
         if hasattr(self, "_writer"):
             self._writer.close()
+        if hasattr(self, "_requests"):
             self._requests.close()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(_remove, self._folder)
+
+
+def _own_folder(parent: Path) -> Path:
+    """Make a folder only this user can enter; its path is absolute, since the child starts inside it."""
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="parser-", dir=parent.resolve()))
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):
+        (folder / "stderr").unlink(missing_ok=True)
+        folder.rmdir()  # goes even when no descriptor is left to look into it
+        return
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_memory(words: str) -> bool:

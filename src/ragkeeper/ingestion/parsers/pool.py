@@ -1,11 +1,12 @@
 """The parent: a few warm, confined children; one that crashes, hangs or swells costs its own file and nothing else."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
-from ragkeeper.ingestion.errors import FileMissing, ParserUnavailable
+from ragkeeper.ingestion.errors import FileMissing, FileNotOpened, IngestionError, ParserUnavailable
 from ragkeeper.ingestion.parsers.child import PYTHON_CHILD, Child, ChildLimits, find_tessdata
 from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions
 
@@ -14,20 +15,26 @@ SECONDS = 300.0
 OUTPUT_CHARACTERS = 50_000_000
 RECYCLE_AFTER = 500
 _OCR_SHARE = 0.7
+# What is wrong with the path itself, and will be tomorrow; anything else is the state of the machine.
+_LASTING = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR}
+)
 
 
 class SandboxedParser:
     """Reads files in `workers` child processes.
 
-    memory_bytes: resident bytes of a child before it is stopped; seconds: wall clock per file; output_characters:
-    longest text; recycle_after: files per child; ocr_languages: tesseract's names joined with "+", "" for none;
-    tessdata: the folder of its data (Debian's places when None); allow_unconfined: go on where the kernel refuses the
+    folder: where each child gets a folder of its own, which goes when the child does; memory_bytes: resident bytes of
+    a child before it is stopped; seconds: wall clock per file; output_characters: longest text; recycle_after: files
+    per child; ocr_languages: tesseract's names joined with "+", "" for none; tessdata: the folder of its data (Debian's
+    places when None); allow_unconfined: go on where the kernel refuses the
     system call filter.
     """
 
     def __init__(
         self,
         *,
+        folder: Path,
         workers: int = 2,
         memory_bytes: int = MEMORY_BYTES,
         seconds: float = SECONDS,
@@ -38,10 +45,10 @@ class SandboxedParser:
         allow_unconfined: bool = False,
         child: Sequence[str] = PYTHON_CHILD,
     ) -> None:
-        folder = find_tessdata(ocr_languages, tessdata)
-        self.ocr_languages = ocr_languages if folder else ""
+        data = find_tessdata(ocr_languages, tessdata)
+        self.ocr_languages = ocr_languages if data else ""
         options = ParseOptions(self.ocr_languages, seconds * _OCR_SHARE, output_characters)
-        self._limits = ChildLimits(memory_bytes, seconds, options, folder, allow_unconfined, tuple(child))
+        self._limits = ChildLimits(folder, memory_bytes, seconds, options, data, allow_unconfined, tuple(child))
         self._recycle_after = recycle_after
         self._slots = asyncio.Semaphore(workers)
         self._idle: list[Child] = []
@@ -66,7 +73,7 @@ class SandboxedParser:
         try:
             handle = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise FileMissing(reason=error.strerror) from error
+            raise opening_error(error) from error
         try:
             async with self._slots:
                 return await self._parse(handle, filename)
@@ -127,3 +134,9 @@ class SandboxedParser:
         while self._tasks:
             await asyncio.gather(*self._tasks)
         self._idle.clear()
+
+
+def opening_error(error: OSError) -> IngestionError:
+    """Return FileMissing for what is wrong with the path, FileNotOpened for a state of the machine that may pass."""
+    cause = FileMissing if error.errno in _LASTING else FileNotOpened
+    return cause(reason=error.strerror)

@@ -56,7 +56,7 @@ def _confine(limits: dict[str, Any]) -> list[str]:
     own = [Path(folder) for folder in (*_SYSTEM_FOLDERS, sys.prefix, sys.base_prefix, limits["tessdata"]) if folder]
     source = Path(__file__).resolve().parents[3]
     try:
-        confinement.drop_files([*own, source], Path.cwd())
+        confinement.drop_files([*own, source], Path())
     except confinement.ConfinementError as error:
         missing.append(f"files: {error}")
     try:

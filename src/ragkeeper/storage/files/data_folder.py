@@ -4,7 +4,9 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -32,6 +34,11 @@ class DataFolder:
         return self.path / "index"
 
     @property
+    def work(self) -> Path:
+        """For files that are of no use to the next process; whoever takes the lock empties it."""
+        return self.path / "work"
+
+    @property
     def secrets(self) -> Path:
         return self.path / "secrets"
 
@@ -56,6 +63,7 @@ class DataFolder:
                 time.sleep(_LOCK_PAUSE)
                 continue
             self._announcement.unlink(missing_ok=True)  # of a process that was killed
+            self._empty_work()
             self._lock = handle
             return
         handle.close()
@@ -84,6 +92,16 @@ class DataFolder:
         if not file.exists():
             replace_file(file, (_KEY_PREFIX + secrets.token_urlsafe(32)).encode(), mode=0o600)
         return file.read_text().strip()
+
+    def _empty_work(self) -> None:
+        """Remove what a killed process left; what cannot be removed harms nobody and waits for the next owner."""
+        self.work.mkdir(mode=0o700, exist_ok=True)
+        for entry in self.work.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    entry.unlink()
 
     @property
     def _announcement(self) -> Path:

@@ -37,6 +37,23 @@ def test_one_owner_at_a_time(tmp_path: Path) -> None:
     second.unlock()
 
 
+def test_a_new_owner_finds_the_work_folder_empty_and_nobody_else_touches_it(tmp_path: Path) -> None:
+    folder = made(tmp_path / "data")
+    folder.lock()
+    (folder.work / "left" / "deep").mkdir(parents=True)
+    (folder.work / "left" / "file").write_text("")
+    (folder.work / "outside").symlink_to(tmp_path)
+    with pytest.raises(DataFolderInUse):
+        DataFolder(folder.path).lock()
+    assert len(list(folder.work.iterdir())) == 2
+    folder.unlock()
+    folder.lock()
+    assert not list(folder.work.iterdir())
+    assert stat.S_IMODE(folder.work.stat().st_mode) == 0o700
+    assert folder.path.is_dir()
+    folder.unlock()
+
+
 def test_an_announcement_without_its_owner_is_not_believed(tmp_path: Path) -> None:
     folder = made(tmp_path)
     folder.announce("http://127.0.0.1:1")
