@@ -20,6 +20,8 @@ from ragkeeper.storage.sql.tables import (
     versions,
 )
 
+_ASKED_AT_ONCE = 1000
+
 
 def _newest_version() -> Select[Any]:
     numbers = versions.alias()
@@ -129,6 +131,12 @@ async def count_by_status(sql: AsyncConnection, collection_ids: Many[str]) -> di
     return {row[0]: row[1] for row in await sql.execute(query)}
 
 
+async def find_version(sql: AsyncConnection, version_id: str) -> Version | None:
+    query = select(versions.c.document_id.label("id"), *_labelled_version()).where(versions.c.id == version_id)
+    row = (await sql.execute(query)).first()
+    return _version(row) if row else None
+
+
 async def add_documents(sql: AsyncConnection, added: Sequence[Document]) -> None:
     await sql.execute(
         insert(documents),
@@ -190,6 +198,17 @@ async def remove_document(sql: AsyncConnection, document_id: str) -> tuple[int, 
 
 async def content_used(sql: AsyncConnection, sha256: str) -> bool:
     return (await sql.execute(select(versions.c.id).where(versions.c.sha256 == sha256).limit(1))).first() is not None
+
+
+async def contents_used(sql: AsyncConnection, hashes: Many[str]) -> set[str]:
+    """Those of the contents that some version has."""
+    found = select(versions.c.sha256).distinct()
+    used: set[str] = set()
+    ordered = sorted(hashes)
+    for start in range(0, len(ordered), _ASKED_AT_ONCE):
+        some = ordered[start : start + _ASKED_AT_ONCE]
+        used.update((await sql.execute(found.where(versions.c.sha256.in_(some)))).scalars())
+    return used
 
 
 async def retry_version(sql: AsyncConnection, version_id: str) -> None:

@@ -27,7 +27,7 @@ from ragkeeper.documents.models import (
 )
 from ragkeeper.documents.ports import IndexChanges
 from ragkeeper.documents.rules import Shelf, title_from_name
-from ragkeeper.storage.files.store import FileStore, StoredFile
+from ragkeeper.storage.files.store import FileStore, ReceivedFile
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.group import GroupCommit
 
@@ -46,11 +46,11 @@ class NewContent:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A stored original that wants its version row."""
+    """A received file that wants its version row."""
 
     caller: Caller
     collection_id: str
-    stored: StoredFile
+    received: ReceivedFile
     new: NewContent
 
 
@@ -139,6 +139,15 @@ class DocumentService:
             raise DocumentNotReadable(id=document_id, reason=f"its newest version is {document.version.status}")
         return document, text
 
+    async def original(self, caller: Caller, document_id: str) -> Version:
+        """The version whose file stands for the document: the current one, or its newest while none is current."""
+        document = await self.get(caller, document_id)
+        if document.current_version_id in {None, document.version.id}:
+            return document.version
+        async with self._database.read() as sql:
+            current = await repository.find_version(sql, document.current_version_id or "")
+        return current or document.version
+
     async def chunks(self, caller: Caller, document_id: str, *, after: int, limit: int) -> list[Chunk]:
         """Chunks of the current version with an ordinal above `after`."""
         document = await self.get(caller, document_id)
@@ -179,12 +188,26 @@ class DocumentService:
         [collection_id] = await self.collection_ids(caller, name, Right.WRITE)
         return collection_id
 
-    async def register(self, caller: Caller, collection_id: str, stored: StoredFile, new: NewContent) -> Registered:
-        """Write the version row for a stored original: a new document, a new version, or a recognised duplicate.
+    async def register(self, caller: Caller, collection_id: str, received: ReceivedFile, new: NewContent) -> Registered:
+        """Write the version row of a received file: a new document, a new version, or a recognised duplicate.
 
-        collection_id: from `writable_collection`.
+        collection_id: from `writable_collection`. The file is an original when this returns.
         """
-        return await self._registrations.submit(Registration(caller, collection_id, stored, new))
+        return await self._registrations.submit(Registration(caller, collection_id, received, new))
+
+    async def remove_unused_originals(self) -> int:
+        """Delete originals that no version names: left by a crash between two steps. Returns how many."""
+        n_removed = 0
+        async for names in self._files.stored():
+            async with self._database.read() as sql:
+                unused = set(names) - await repository.contents_used(sql, names)
+            for sha256 in sorted(unused):
+                n_removed += await self._remove_original(sha256)
+        return n_removed
+
+    async def close(self) -> None:
+        """Return when uploads that are being registered are; call it before the database closes."""
+        await self._registrations.close()
 
     async def mark_indexed(
         self, transaction: AsyncConnection, words: list[str], vectors: list[str], model: str
@@ -204,7 +227,7 @@ class DocumentService:
                     sql,
                     {item.collection_id for item in items},
                     {item.new.name for item in items},
-                    {item.stored.sha256 for item in items},
+                    {item.received.sha256 for item in items},
                 )
             )
             results = [self._register(shelf, item) for item in items]
@@ -214,17 +237,19 @@ class DocumentService:
                 await repository.touch_document(sql, document.id, dict(document.metadata), self._clock())
             if shelf.new_versions:
                 await repository.add_versions(sql, shelf.new_versions)
+            # Again, now that no deletion can come between: its last document may have gone since the file came in.
+            await self._files.keep([item.received for item in items])
         return results
 
     def _register(self, shelf: Shelf, item: Registration) -> Registered:
-        duplicate = shelf.duplicate(item.collection_id, item.new.name, item.stored.sha256)
+        duplicate = shelf.duplicate(item.collection_id, item.new.name, item.received.sha256)
         if duplicate is not None:
             return Registered(duplicate, duplicate=True)
         named = shelf.named(item.collection_id, item.new.name)
         if named is None:
             document = self._new_document(item)
         else:
-            version = self._new_version(named.id, item.stored, item.new, named.version.number + 1)
+            version = self._new_version(named.id, item.received, item.new, named.version.number + 1)
             document = replace(named, version=version, metadata=item.new.metadata or named.metadata)
         shelf.put(document, is_new=named is None)
         return Registered(document, duplicate=False)
@@ -257,16 +282,16 @@ class DocumentService:
             current_version_id=None,
             created_at=now,
             updated_at=now,
-            version=self._new_version(document_id, item.stored, item.new, number=1),
+            version=self._new_version(document_id, item.received, item.new, number=1),
         )
 
-    def _new_version(self, document_id: str, stored: StoredFile, new: NewContent, number: int) -> Version:
+    def _new_version(self, document_id: str, received: ReceivedFile, new: NewContent, number: int) -> Version:
         return Version(
             id=new_id(),
             document_id=document_id,
             number=number,
-            sha256=stored.sha256,
-            size=stored.size,
+            sha256=received.sha256,
+            size=received.size,
             filename=new.name.rsplit("/", 1)[-1],
             media_type=None,
             status=VersionStatus.ACCEPTED,

@@ -77,6 +77,7 @@ class Application:
         else:
             self._in_background("reconcile", self._close_gaps())
         self._in_background("parsers", self.parser.start())
+        self._in_background("originals", self._remove_unused_originals())
         await self.health.start()
 
     async def stop(self) -> None:
@@ -87,6 +88,7 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.jobs.stop()
+        await self.documents.close()
         await self.parser.close()
         for model in self.chat_models:
             await model.close()
@@ -126,6 +128,10 @@ class Application:
                 _log.error("start_incomplete", part=name, code=error.code, reason=error.message)
 
         self._background.append(asyncio.create_task(logged(), name=name))
+
+    async def _remove_unused_originals(self) -> None:
+        if n_removed := await self.documents.remove_unused_originals():
+            _log.info("unused_originals_removed", files=n_removed)
 
     async def _close_gaps(self) -> None:
         gap = await self.reconciler.reconcile()

@@ -9,7 +9,7 @@ from ragkeeper.documents.rules import clean_name
 from ragkeeper.documents.service import DEFAULT_COLLECTION, DocumentService, NewContent
 from ragkeeper.ingestion.errors import FileEmpty, NameMissing
 from ragkeeper.ingestion.models import Accepted
-from ragkeeper.storage.files.store import FileStore, StoredFile
+from ragkeeper.storage.files.store import FileStore, ReceivedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class IngestionService:
         collection_id = await self._documents.writable_collection(caller, upload.collection)
         if upload.name is not None and not clean_name(upload.name):
             raise NameMissing
-        stored = await self._files.receive(content)
-        if stored.size == 0:
-            await self._files.remove(stored.sha256)
-            raise FileEmpty
-        name = clean_name(upload.name) if upload.name is not None else _hash_name(stored, upload.suffix)
-        new = NewContent(name, upload.collection, upload.title, upload.metadata)
-        registered = await self._documents.register(caller, collection_id, stored, new)
+        async with self._files.receive(content) as received:
+            if received.size == 0:
+                raise FileEmpty
+            name = clean_name(upload.name) if upload.name is not None else _hash_name(received, upload.suffix)
+            new = NewContent(name, upload.collection, upload.title, upload.metadata)
+            await self._files.keep([received])
+            registered = await self._documents.register(caller, collection_id, received, new)
         self._wake()
         document = registered.document
         return Accepted(document.id, document.version.id, document.version.status.value, registered.duplicate)
@@ -57,5 +57,5 @@ class IngestionService:
         return Accepted(document.id, document.version.id, document.version.status.value, duplicate=False)
 
 
-def _hash_name(stored: StoredFile, suffix: str) -> str:
-    return f"text-{stored.sha256[:16]}{suffix}"
+def _hash_name(received: ReceivedFile, suffix: str) -> str:
+    return f"text-{received.sha256[:16]}{suffix}"

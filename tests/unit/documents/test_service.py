@@ -13,7 +13,8 @@ from ragkeeper.documents.errors import (
     NothingToRetry,
 )
 from ragkeeper.documents.models import VersionStatus
-from tests.wired import ADMIN, user, wired
+from ragkeeper.documents.service import NewContent
+from tests.wired import ADMIN, once, user, wired
 
 
 async def test_the_same_content_is_stored_once(tmp_path: Path) -> None:
@@ -151,3 +152,30 @@ async def test_uploads_at_the_same_moment_see_each_other(tmp_path: Path) -> None
         assert sorted(await product.found("content")) == sorted({first, "v.md"})
         document = await product.documents.get(ADMIN, results[5].id)
         assert document.version.number == 5
+
+
+async def test_content_whose_last_document_is_deleted_while_it_comes_in_again_is_kept(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        first = await product.add("a.md", "Same words.")
+        async with product.files.receive(once(b"Same words.")) as received:
+            await product.files.keep([received])
+            await product.documents.delete(ADMIN, first.id)
+            assert not product.files.path(received.sha256).exists()
+            collection = await product.documents.writable_collection(ADMIN, "default")
+            new = NewContent("b.md", "default", None, {})
+            registered = await product.documents.register(ADMIN, collection, received, new)
+        await product.settle()
+        document = await product.documents.get(ADMIN, registered.document.id)
+        assert document.version.status is VersionStatus.READY
+        assert product.files.path(received.sha256).read_bytes() == b"Same words."
+
+
+async def test_originals_that_nothing_names_are_removed(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await product.add("a.md", "Named.")
+        async with product.files.receive(once(b"Left by a crash.")) as received:
+            await product.files.keep([received])
+        assert await product.documents.remove_unused_originals() == 1
+        assert await product.documents.remove_unused_originals() == 0
+        await product.settle()
+        assert await product.found("named") == ["a.md"]

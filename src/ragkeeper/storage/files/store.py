@@ -1,11 +1,13 @@
 """Content-addressed originals: `files/ab/abcdef…`, each written once and never changed."""
 
 import asyncio
+import errno
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +15,19 @@ from ragkeeper.storage.files.data_folder import sync_folder
 from ragkeeper.storage.files.errors import DiskSpaceLow, FileTooLarge
 
 _MEGABYTE = 1_000_000
+# What file systems without hard links say: exFAT, some network shares.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS})
+_PREFIX = 2  # characters of the hash that name its folder
+_HASH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFile:
-    """sha256: hexadecimal; size: bytes; created: False when the same content was already here."""
+class ReceivedFile:
+    """sha256: hexadecimal; size: bytes; path: where the bytes lie until they have become an original."""
 
     sha256: str
     size: int
-    created: bool
+    path: Path
 
 
 class FileStore:
@@ -38,8 +44,9 @@ class FileStore:
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(parents=True)
 
-    async def receive(self, content: AsyncIterator[bytes]) -> StoredFile:
-        """Stream to disk, hash, and move into place; durable when it returns.
+    @asynccontextmanager
+    async def receive(self, content: AsyncIterator[bytes]) -> AsyncIterator[ReceivedFile]:
+        """Stream to disk and hash; inside the block the bytes are safe, and `keep` makes them an original.
 
         Raises FileTooLarge and DiskSpaceLow; nothing is left behind then, nor when the sender goes away.
         """
@@ -50,12 +57,21 @@ class FileStore:
             with os.fdopen(descriptor, "wb") as handle:
                 sha256, size = await self._copy(content, handle.fileno())
                 await asyncio.to_thread(os.fsync, handle.fileno())
-            return await asyncio.to_thread(self._keep, temporary, sha256, size)
+            yield ReceivedFile(sha256, size, temporary)
         finally:
             await asyncio.to_thread(temporary.unlink, missing_ok=True)
 
+    async def keep(self, received: Sequence[ReceivedFile]) -> None:
+        """Make originals of these, where they are not originals yet; durable when it returns."""
+        await asyncio.to_thread(self._keep_all, received)
+
+    async def stored(self) -> AsyncIterator[list[str]]:
+        """The names (sha256) of all originals, a folder at a time."""
+        for folder in await asyncio.to_thread(_hash_folders, self._root):
+            yield [name for name in await asyncio.to_thread(os.listdir, folder) if len(name) == _HASH]
+
     def path(self, sha256: str) -> Path:
-        return self._root / sha256[:2] / sha256
+        return self._root / sha256[:_PREFIX] / sha256
 
     async def remove(self, sha256: str) -> bool:
         """Delete an original; False when it was not there."""
@@ -88,16 +104,30 @@ class FileStore:
             await asyncio.to_thread(_write_all, descriptor, block)
         return digest.hexdigest(), size
 
-    def _keep(self, temporary: Path, sha256: str, size: int) -> StoredFile:
-        target = self.path(sha256)
-        if target.exists():
-            return StoredFile(sha256, size, created=False)
+    def _keep_all(self, received: Sequence[ReceivedFile]) -> None:
+        changed = {self.path(one.sha256).parent for one in received if self._keep(one)}
+        for folder in changed:
+            sync_folder(folder)
+
+    def _keep(self, received: ReceivedFile) -> bool:
+        """True when there was no such original yet."""
+        target = self.path(received.sha256)
         if not target.parent.exists():
             target.parent.mkdir(exist_ok=True)
             sync_folder(self._root)
-        temporary.rename(target)
-        sync_folder(target.parent)
-        return StoredFile(sha256, size, created=True)
+        try:
+            target.hardlink_to(received.path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS or target.exists():
+                raise
+            received.path.rename(target)
+        return True
+
+
+def _hash_folders(root: Path) -> list[Path]:
+    return sorted(folder for folder in root.iterdir() if len(folder.name) == _PREFIX and folder.is_dir())
 
 
 def _write_all(descriptor: int, block: bytes) -> None:

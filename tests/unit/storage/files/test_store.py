@@ -5,12 +5,18 @@ from pathlib import Path
 import pytest
 
 from ragkeeper.storage.files.errors import DiskSpaceLow, FileTooLarge
-from ragkeeper.storage.files.store import FileStore
+from ragkeeper.storage.files.store import FileStore, ReceivedFile
 
 
 async def blocks(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         yield part
+
+
+async def put(files: FileStore, *parts: bytes) -> ReceivedFile:
+    async with files.receive(blocks(*parts)) as received:
+        await files.keep([received])
+        return received
 
 
 def store(folder: Path, limit_mb: int = 1, reserve_mb: int = 0) -> FileStore:
@@ -21,23 +27,41 @@ def store(folder: Path, limit_mb: int = 1, reserve_mb: int = 0) -> FileStore:
 
 async def test_content_is_kept_under_its_hash_and_once(tmp_path: Path) -> None:
     files = store(tmp_path)
-    first = await files.receive(blocks(b"ab", b"c"))
-    second = await files.receive(blocks(b"abc"))
+    first = await put(files, b"ab", b"c")
+    second = await put(files, b"abc")
     assert first.sha256 == hashlib.sha256(b"abc").hexdigest()
-    assert (first.created, second.created, second.size) == (True, False, 3)
+    assert (first.sha256, second.size) == (second.sha256, 3)
     assert files.path(first.sha256).read_bytes() == b"abc"
+    assert [name async for names in files.stored() for name in names] == [first.sha256]
+
+
+async def test_an_original_removed_before_its_copy_was_registered_is_made_again(tmp_path: Path) -> None:
+    files = store(tmp_path)
+    stored = await put(files, b"abc")
+    async with files.receive(blocks(b"abc")) as received:
+        await files.keep([received])
+        await files.remove(stored.sha256)
+        await files.keep([received])
+    assert files.path(stored.sha256).read_bytes() == b"abc"
+
+
+async def test_what_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
+    files = store(tmp_path)
+    async with files.receive(blocks(b"abc")) as received:
+        assert received.path.read_bytes() == b"abc"
+    assert {path.name for path in tmp_path.rglob("*")} == {"incoming"}  # noqa: ASYNC240 - a test may wait for it
 
 
 async def test_too_large_a_file_leaves_nothing(tmp_path: Path) -> None:
     files = store(tmp_path)
     with pytest.raises(FileTooLarge, match="1 MB"):
-        await files.receive(blocks(b"x" * 600_000, b"x" * 600_000))
+        await put(files, b"x" * 600_000, b"x" * 600_000)
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
 async def test_the_reserve_on_the_disk_is_not_used_up(tmp_path: Path) -> None:
     with pytest.raises(DiskSpaceLow):
-        await store(tmp_path, reserve_mb=10**9).receive(blocks(b"x"))
+        await put(store(tmp_path, reserve_mb=10**9), b"x")
 
 
 async def test_half_received_files_of_an_earlier_process_are_dropped(tmp_path: Path) -> None:
@@ -49,6 +73,6 @@ async def test_half_received_files_of_an_earlier_process_are_dropped(tmp_path: P
 
 async def test_removing_twice_is_no_error(tmp_path: Path) -> None:
     files = store(tmp_path)
-    stored = await files.receive(blocks(b"abc"))
+    stored = await put(files, b"abc")
     assert await files.remove(stored.sha256)
     assert not await files.remove(stored.sha256)

@@ -27,13 +27,14 @@ async def test_what_comes_while_a_group_is_under_way_goes_together() -> None:
     assert await commit.submit(7) == 70
 
 
-async def test_a_failing_group_fails_those_in_it_alone() -> None:
+@pytest.mark.parametrize("most", [1, 3])
+async def test_an_item_that_fails_fails_alone(most: int) -> None:
     async def work(items: Sequence[int]) -> list[int]:
         if 1 in items:
             raise ValueError("no one")
         return list(items)
 
-    commit: GroupCommit[int, int] = GroupCommit(work, most=1)
+    commit: GroupCommit[int, int] = GroupCommit(work, most=most)
     results = await asyncio.gather(*(commit.submit(number) for number in range(3)), return_exceptions=True)
     assert (results[0], results[2]) == (0, 2)
     assert isinstance(results[1], ValueError)
@@ -54,3 +55,19 @@ async def test_one_who_no_longer_waits_stops_nobody() -> None:
     assert await stays == 1
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_closing_waits_for_what_was_submitted() -> None:
+    done: list[int] = []
+
+    async def work(items: Sequence[int]) -> list[int]:
+        await asyncio.sleep(0.01)
+        done.extend(items)
+        return list(items)
+
+    commit: GroupCommit[int, int] = GroupCommit(work, most=1)
+    waiting = [asyncio.create_task(commit.submit(number)) for number in range(3)]
+    await asyncio.sleep(0)
+    await commit.close()
+    assert done == [0, 1, 2]
+    await asyncio.gather(*waiting)
