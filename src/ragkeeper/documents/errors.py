@@ -41,3 +41,22 @@ class NothingToRetry(RagkeeperError):
     code = "nothing_to_retry"
     status = 409
     fix = "Only failed versions are retried."
+
+
+class DescriptionInvalid(RagkeeperError):
+    """The {field} cannot be kept: {reason}."""
+
+    code = "description_invalid"
+    status = 422
+    fix = (
+        "Metadata takes 64 fields, names of 100 characters, texts of 1,000, finite numbers and whole ones of 64 bits; "
+        "titles take 1,000 characters. None may hold NUL or half a character."
+    )
+
+
+class OriginalMissing(RagkeeperError):
+    """The original file of version {version} of document {id} is no longer there."""
+
+    code = "original_missing"
+    status = 410
+    fix = "Its text is still at `GET /api/v1/documents/{id}/content`; send the file again to have an original again."

@@ -1,10 +1,12 @@
 """`/api/v1/documents` and `/api/v1/collections`: any caller with a key, within its access lists."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 
+from ragkeeper.documents.errors import OriginalMissing
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.documents.schemas import (
     ChunkView,
@@ -59,13 +61,23 @@ def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
 
     @router.get("/documents/{document_id}/original")
     async def get_original(caller: CurrentCaller, document_id: str) -> FileResponse:
-        document = await documents.get(caller, document_id)
+        """The file as it was sent, of the version that searches see; the headers name the version."""
+        version = await documents.original(caller, document_id)
+        path = files.path(version.sha256)
+        if not await asyncio.to_thread(path.is_file):
+            raise OriginalMissing(id=document_id, version=version.number)
         # Always a download of unknown bytes: a hostile page must not run in the server's origin.
         return FileResponse(
-            files.path(document.version.sha256),
+            path,
             media_type="application/octet-stream",
-            filename=document.version.filename,
-            headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"},
+            filename=version.filename,
+            headers={
+                "X-Content-Type-Options": "nosniff",
+                "Content-Security-Policy": "sandbox",
+                "X-Document-Version": version.id,
+                "X-Document-Version-Number": str(version.number),
+                "X-Document-Version-Status": version.status.value,
+            },
         )
 
     @router.get("/documents/{document_id}/chunks")

@@ -1,11 +1,20 @@
 """Decisions about documents: no I/O."""
 
-from collections.abc import Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from ragkeeper.documents.models import Document, Version, VersionStatus
+from ragkeeper.documents.errors import DescriptionInvalid
+from ragkeeper.documents.models import Document, Scalar, Version, VersionStatus
 
 _LONGEST_NAME = 1000
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_LONGEST_TITLE = 1000
+_MOST_FIELDS = 64
+_LONGEST_FIELD = 100
+_LONGEST_VALUE = 1000
+_LARGEST_WHOLE = 2**63  # what databases and indexes count to
 
 
 def title_from_name(name: str) -> str:
@@ -19,6 +28,30 @@ def clean_name(name: str) -> str:
     readable = "".join(character for character in name.replace("\\", "/") if character.isprintable())
     parts = [part for part in readable.split("/") if part not in {"", ".", ".."}]
     return "/".join(parts)[-_LONGEST_NAME:]
+
+
+def require_title(title: str) -> None:
+    """Raises DescriptionInvalid for a title that is too long or cannot be stored."""
+    _require_text("title", title, _LONGEST_TITLE)
+
+
+def require_metadata(metadata: Mapping[str, Scalar]) -> None:
+    """Raises DescriptionInvalid for metadata beyond what documents and their index entries can carry."""
+    if len(metadata) > _MOST_FIELDS:
+        raise DescriptionInvalid(field="metadata", reason=f"it has {len(metadata)} fields, and {_MOST_FIELDS} fit")
+    for name, value in metadata.items():
+        _require_text("metadata", name, _LONGEST_FIELD)
+        if isinstance(value, str):
+            _require_text("metadata", value, _LONGEST_VALUE)
+        elif not (abs(value) < _LARGEST_WHOLE if isinstance(value, int) else math.isfinite(value)):
+            raise DescriptionInvalid(field="metadata", reason=f"the number of {name[:50]} cannot be stored")
+
+
+def _require_text(field: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise DescriptionInvalid(field=field, reason=f"a text has {len(text)} characters, and {longest} fit")
+    if _UNSTORABLE.search(text):
+        raise DescriptionInvalid(field=field, reason="a text holds NUL or half a character")
 
 
 class Shelf:

@@ -1,11 +1,31 @@
 """What crosses HTTP about documents."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from ragkeeper.documents.models import Chunk, Collection, DeletionReceipt, Document, Problem
+from ragkeeper.documents.models import Chunk, Collection, DeletionReceipt, Document, Problem, Scalar
+from ragkeeper.documents.rules import require_metadata, require_title
+
+
+def _checked_title(title: str) -> str:
+    require_title(title)
+    return title
+
+
+def _checked_metadata(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
+    require_metadata(metadata)
+    return metadata
+
+
+TITLE_LIMITS = "At most 1,000 characters."
+METADATA_LIMITS = (
+    "Plain values: at most 64 fields, names of 100 characters, texts of 1,000, finite numbers, whole ones of 64 bits."
+)
+# Beyond these limits DescriptionInvalid is raised: it has a code of its own, so pydantic does not collect it.
+Title = Annotated[str, AfterValidator(_checked_title), Field(description=TITLE_LIMITS)]
+Metadata = Annotated[dict[str, Scalar], AfterValidator(_checked_metadata), Field(description=METADATA_LIMITS)]
 
 
 class CollectionBody(BaseModel):

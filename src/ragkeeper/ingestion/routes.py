@@ -7,6 +7,8 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
+from ragkeeper.documents.models import Scalar
+from ragkeeper.documents.schemas import METADATA_LIMITS, TITLE_LIMITS, Metadata, Title
 from ragkeeper.documents.service import DEFAULT_COLLECTION
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.ingestion.errors import UploadInvalid
@@ -18,7 +20,8 @@ from ragkeeper.storage.files.store import FileStore
 UPLOAD_PATHS = frozenset({"/api/v1/documents"})
 
 _BLOCK = 1 << 20
-_METADATA: TypeAdapter[dict[str, str | int | float | bool]] = TypeAdapter(dict[str, str | int | float | bool])
+_METADATA: TypeAdapter[dict[str, Scalar]] = TypeAdapter(Metadata)
+_TITLE: TypeAdapter[str] = TypeAdapter(Title)
 
 _FILE_FORM = {
     "type": "object",
@@ -26,9 +29,9 @@ _FILE_FORM = {
     "properties": {
         "file": {"type": "string", "format": "binary"},
         "name": {"type": "string", "description": "Default: the file's name. The same name again makes a new version."},
-        "title": {"type": "string"},
+        "title": {"type": "string", "description": TITLE_LIMITS},
         "collection": {"type": "string", "default": DEFAULT_COLLECTION},
-        "metadata": {"type": "string", "description": "A JSON object of plain values."},
+        "metadata": {"type": "string", "description": f"A JSON object. {METADATA_LIMITS}"},
     },
 }
 _BODIES: dict[str, Any] = {
@@ -69,7 +72,7 @@ def _file_upload(form: FormData) -> tuple[UploadFile, Upload]:
     return file, Upload(
         name=_text(form, "name") or file.filename or "",
         collection=_text(form, "collection") or DEFAULT_COLLECTION,
-        title=_text(form, "title"),
+        title=_title(_text(form, "title")),
         metadata=_metadata(_text(form, "metadata")),
     )
 
@@ -79,7 +82,11 @@ def _text(form: FormData, field: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _metadata(text: str | None) -> dict[str, str | int | float | bool]:
+def _title(text: str | None) -> str | None:
+    return _TITLE.validate_python(text) if text else None
+
+
+def _metadata(text: str | None) -> dict[str, Scalar]:
     try:
         return _METADATA.validate_json(text) if text else {}
     except ValidationError as error:

@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ragkeeper.documents.schemas import Metadata, Title
 from ragkeeper.documents.service import DEFAULT_COLLECTION
 from ragkeeper.ingestion.models import Accepted
 
@@ -14,10 +15,10 @@ class TextBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: str
-    title: str | None = Field(None, max_length=1000)
+    title: Title | None = None
     name: str | None = Field(None, min_length=1, max_length=1000)
     collection: str = DEFAULT_COLLECTION
-    metadata: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
 
 
 class AcceptedView(BaseModel):

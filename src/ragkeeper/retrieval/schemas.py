@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ragkeeper.documents.schemas import Metadata
 from ragkeeper.retrieval.models import Hit, SearchMode, SearchRequest, SearchResult
 
 
@@ -14,7 +15,7 @@ class SearchBody(BaseModel):
     top_k: int | None = Field(None, ge=1, le=200)
     collection: str | None = None
     mode: SearchMode = SearchMode.HYBRID
-    metadata: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    metadata: Metadata = Field(default_factory=dict)
 
     def request(self) -> SearchRequest:
         return SearchRequest(self.query, self.top_k, self.collection, self.mode, self.metadata)

@@ -1,6 +1,7 @@
 """Whatever comes in, the answer is a clear error with a stable code, and the server goes on."""
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 
@@ -101,6 +102,33 @@ def test_bad_requests(
     answer = server.http.request(method, path, **arguments)  # type: ignore[arg-type]
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.json()["fix"]
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"title": "x" * 1001},
+        {"title": "nul \0"},
+        {"metadata": '{"a": NaN}'},
+        {"metadata": '{"a": -Infinity}'},
+        {"metadata": '{"a": 1e999}'},
+        {"metadata": json.dumps({"a": "x" * 1001})},
+        {"metadata": json.dumps({f"field {number}": 1 for number in range(65)})},
+        {"metadata": '{"a": "nul \\u0000"}'},
+    ],
+)
+def test_descriptions_beyond_the_limits(server: Server, described: dict[str, str]) -> None:
+    """As a form and as JSON; a search cannot ask for such metadata either."""
+    form = server.http.post("/api/v1/documents", files={"file": ("a.txt", b"Some words.")}, data=described)
+    fields = ", ".join(
+        f'"{name}": {value if name == "metadata" else json.dumps(value)}' for name, value in described.items()
+    )
+    headers = {"content-type": "application/json"}
+    body = server.http.post("/api/v1/documents", content=f'{{"text": "Some words.", {fields}}}', headers=headers)
+    answers = [form, body]
+    if "metadata" in described:
+        answers.append(server.http.post("/api/v1/search", content=f'{{"query": "x", {fields}}}', headers=headers))
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(422, "description_invalid")}
 
 
 def test_a_question_of_one_character(server: Server) -> None:
