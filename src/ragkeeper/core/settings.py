@@ -140,7 +140,13 @@ class Settings(BaseModel):
         description="Language of stemming and stop words; `auto` asks each text.",
     )
 
-    retrieval_top_k: int = Field(10, alias="RETRIEVAL_TOP_K", ge=1, le=200, description="Results of a search.")
+    retrieval_top_k: int = Field(
+        10,
+        alias="RETRIEVAL_TOP_K",
+        ge=1,
+        le=200,
+        description="Results of a search, and the most an answer is made from.",
+    )
     retrieval_candidates: int = Field(
         100,
         alias="RAG_RETRIEVAL_CANDIDATES",
@@ -174,6 +180,12 @@ class Settings(BaseModel):
 
     stream_timeout: float = Field(
         60.0, alias="RAG_STREAM_TIMEOUT", gt=0, le=3600, description="Longest a streamed answer may take, in seconds."
+    )
+    first_token_timeout: float = Field(
+        30.0, alias="RAG_FIRST_TOKEN_TIMEOUT", gt=0, le=3600, description="Seconds a model may take to begin an answer."
+    )
+    model_timeout: float = Field(
+        120.0, alias="RAG_MODEL_TIMEOUT", gt=0, le=3600, description="Seconds a model may take for a whole answer."
     )
     conversation_tokens: int = Field(
         1500, alias="RAG_CONVERSATION_TOKENS", ge=0, description="Most tokens of earlier turns given to the model."

@@ -38,9 +38,6 @@ from ragkeeper.storage.vectors.port import VectorIndex
 
 _log = structlog.get_logger()
 
-# Passages an answer is made from, unless the request says otherwise.
-_PASSAGES = 8
-
 
 @dataclass(slots=True)
 class Application:
@@ -179,7 +176,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         retrieval,
         engines.extractor(settings, embedder),
         writers(settings, chat_models, embedder),
-        AnswerOptions(_PASSAGES, settings.stream_timeout),
+        AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
         engines.compressor(settings, chat_models),
     )
     return Application(

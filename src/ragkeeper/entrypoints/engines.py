@@ -88,14 +88,17 @@ def chat_models(settings: Settings) -> list[ChatModel]:
         return []
     from ragkeeper.providers.chat.openai_compatible import (  # noqa: PLC0415 - its client takes half a second to load
         OpenAICompatibleChat,
+        TimeLimits,
     )
 
+    limits = TimeLimits(first_token=settings.first_token_timeout, total=settings.model_timeout)
     return [
         OpenAICompatibleChat(
             name=provider.name,
             base_url=provider.base_url,
             api_key=provider.api_key.get_secret_value(),
             model=provider.model,
+            limits=limits,
         )
         for provider in settings.chat_providers
     ]
