@@ -80,6 +80,7 @@ class ChildLimits:
             "RAYON_NUM_THREADS": "1",
             "OMP_THREAD_LIMIT": "1",
             "TOKIO_WORKER_THREADS": "1",
+            "ORT_DISABLE_TELEMETRY": "1",
         }
         return found | ({"TESSDATA_PREFIX": str(self.tessdata)} if self.tessdata else {})
 
