@@ -172,7 +172,14 @@ def _add_document(rows: dict[Table, list[dict[str, Any]]], parts: Texts, collect
     named = {"id": document, "collection_id": collection, "user_id": "bench", "name": f"document-{first}"}
     times = {"created_at": now, "updated_at": now}
     rows[documents].append(
-        {**named, **times, "title": f"Document {first}", "metadata": {}, "current_version_id": version}
+        {
+            **named,
+            **times,
+            "title": f"Document {first}",
+            "metadata": {},
+            "current_version_id": version,
+            "newest_version_id": version,
+        }
     )
     rows[versions].append(_version_row(document, version, text, now))
     rows[version_texts].append({"version_id": version, "text": text})

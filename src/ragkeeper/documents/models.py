@@ -39,7 +39,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One content of a document. `sha256` names the original; `warnings` are {code, message, page}."""
+    """One content of a document.
+
+    sha256 names the original; title is what its uploader called it, if anything; warnings are {code, message, page}.
+    """
 
     id: str
     document_id: str
@@ -47,6 +50,7 @@ class Version:
     sha256: str
     size: int
     filename: str
+    title: str | None
     media_type: str | None
     status: VersionStatus
     attempts: int

@@ -66,18 +66,25 @@ class Shelf:
     def named(self, collection_id: str, name: str) -> Document | None:
         return self._by_name.get((collection_id, name))
 
-    def duplicate(self, collection_id: str, name: str, sha256: str) -> Document | None:
+    def duplicate(self, collection_id: str, name: str, sha256: str, title: str | None) -> Document | None:
         """The document that makes an upload a duplicate, if any.
 
-        A document of the same name decides alone: equal content changes nothing, other content is its next version.
-        Only a name that is new may turn out to be a copy of another document.
+        A document of the same name decides alone: equal content under an equal title changes nothing, any other is its
+        next version. Only a name that is new may turn out to be a copy of another document.
         """
         named = self.named(collection_id, name)
+        if named and title and title != named.version.title:
+            return None
         for document in [named] if named else self._by_name.values():
             same = document.collection_id == collection_id and document.version.sha256 == sha256
             if same and document.version.status is not VersionStatus.FAILED:
                 return document
         return None
+
+    def describe(self, document: Document) -> None:
+        """Take in a document whose metadata alone has changed."""
+        self._by_name[document.collection_id, document.name] = document
+        self.changed_documents.append(document)
 
     def put(self, document: Document, *, is_new: bool) -> None:
         """Take in a document with a new version, so that the uploads after it meet it."""

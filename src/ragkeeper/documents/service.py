@@ -234,18 +234,25 @@ class DocumentService:
             if shelf.new_documents:
                 await repository.add_documents(sql, shelf.new_documents)
             for document in shelf.changed_documents:
-                await repository.touch_document(sql, document.id, dict(document.metadata), self._clock())
+                await repository.touch_document(sql, document, self._clock())
             if shelf.new_versions:
                 await repository.add_versions(sql, shelf.new_versions)
+            # Searches filter by the metadata that the index holds.
+            seen = [(one.id, one.current_version_id) for one in shelf.changed_documents if one.current_version_id]
+            await self._index.words_added(sql, seen)
             # Again, now that no deletion can come between: its last document may have gone since the file came in.
             await self._files.keep([item.received for item in items])
+        if seen:
+            self._index.wake()
         return results
 
     def _register(self, shelf: Shelf, item: Registration) -> Registered:
-        duplicate = shelf.duplicate(item.collection_id, item.new.name, item.received.sha256)
-        if duplicate is not None:
-            return Registered(duplicate, duplicate=True)
         named = shelf.named(item.collection_id, item.new.name)
+        duplicate = shelf.duplicate(item.collection_id, item.new.name, item.received.sha256, item.new.title)
+        if duplicate is not None:
+            if duplicate is named and item.new.metadata not in ({}, named.metadata):
+                shelf.describe(replace(named, metadata=item.new.metadata))
+            return Registered(duplicate, duplicate=True)
         if named is None:
             document = self._new_document(item)
         else:
@@ -293,6 +300,7 @@ class DocumentService:
             sha256=received.sha256,
             size=received.size,
             filename=new.name.rsplit("/", 1)[-1],
+            title=new.title,
             media_type=None,
             status=VersionStatus.ACCEPTED,
             attempts=0,

@@ -7,7 +7,7 @@ from ragkeeper.ingestion.chunkers.port import ChunkSpan
 
 @dataclass(frozen=True, slots=True)
 class PendingVersion:
-    """A claimed version. `attempts` counts this one."""
+    """A claimed version. `attempts` counts this one; `title` is what its uploader called it, if anything."""
 
     id: str
     document_id: str
@@ -15,7 +15,7 @@ class PendingVersion:
     sha256: str
     filename: str
     attempts: int
-    title: str
+    title: str | None
     name: str
 
 

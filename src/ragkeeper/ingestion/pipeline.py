@@ -204,8 +204,7 @@ def _problem(error: IngestionError) -> Problem:
 
 def _title(version: PendingVersion, document: ParsedDocument) -> str:
     """What the uploader called it, else what the file calls itself, else its name."""
-    given = version.title != title_from_name(version.name)
-    return version.title if given else rules.readable_title(document.title) or version.title
+    return version.title or rules.readable_title(document.title) or title_from_name(version.name)
 
 
 def _ranges(stored: Sequence[PendingChunk]) -> list[tuple[str, str, int, int]]:

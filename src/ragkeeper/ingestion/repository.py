@@ -83,7 +83,7 @@ async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
 
 async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: int) -> list[PendingVersion]:
     waiting = (
-        select(versions, documents.c.title, documents.c.name)
+        select(versions, documents.c.name)
         .join(documents, documents.c.id == versions.c.document_id)
         .where(versions.c.status == VersionStatus.ACCEPTED.value, condition)
         .order_by(versions.c.id)

@@ -14,7 +14,10 @@ from ragkeeper.documents.errors import (
 )
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.documents.service import NewContent
-from tests.wired import ADMIN, once, user, wired
+from ragkeeper.ingestion.models import Accepted
+from ragkeeper.ingestion.service import Upload
+from ragkeeper.retrieval.models import SearchMode, SearchRequest
+from tests.wired import ADMIN, Wired, once, user, wired
 
 
 async def test_the_same_content_is_stored_once(tmp_path: Path) -> None:
@@ -179,3 +182,37 @@ async def test_originals_that_nothing_names_are_removed(tmp_path: Path) -> None:
         assert await product.documents.remove_unused_originals() == 0
         await product.settle()
         assert await product.found("named") == ["a.md"]
+
+
+async def send(product: Wired, text: str, *, title: str | None = None, **metadata: str) -> Accepted:
+    return await product.ingestion.accept(ADMIN, Upload("a.md", title=title, metadata=metadata), once(text.encode()))
+
+
+async def test_the_title_of_a_later_upload_counts(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await send(product, "# Own heading\n\nSame words.")
+        await product.settle()
+        assert [hit.title for hit in (await product.search("words")).hits] == ["Own heading"]
+        renamed = await send(product, "# Own heading\n\nSame words.", title="Pump manual")
+        await product.settle()
+        assert not renamed.duplicate
+        assert await product.found("manual", mode=SearchMode.LEXICAL) == ["a.md"]
+        assert (await send(product, "# Own heading\n\nSame words.", title="Pump manual")).duplicate
+        assert (await send(product, "# Own heading\n\nSame words.")).duplicate
+        await send(product, "# New heading\n\nOther words.")
+        await product.settle()
+        assert [hit.title for hit in (await product.search("words")).hits] == ["New heading"]
+
+
+async def test_metadata_sent_again_replaces_what_searches_filter_by(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await send(product, "Same words.", team="pumps")
+        await product.settle()
+        again = await send(product, "Same words.", team="valves")
+        await send(product, "Same words.")
+        await product.drain.drain_all()
+        assert again.duplicate
+        for team, found in (("pumps", []), ("valves", ["a.md"])):
+            result = await product.retrieval.search(ADMIN, SearchRequest("words", metadata={"team": team}))
+            assert [hit.name for hit in result.hits] == found
+        assert (await product.index.count()).with_vectors == 1

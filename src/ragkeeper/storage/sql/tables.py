@@ -68,6 +68,7 @@ documents = Table(
     Column("title", Text, nullable=False),
     Column("metadata", JSON, nullable=False),  # what searches may filter by
     Column("current_version_id", _ID),  # null until its first version is searchable
+    Column("newest_version_id", _ID, nullable=False),
     Column("created_at", _TIME, nullable=False),
     Column("updated_at", _TIME, nullable=False),
     UniqueConstraint("collection_id", "name"),
@@ -83,6 +84,7 @@ versions = Table(
     Column("sha256", String(64), nullable=False, index=True),
     Column("size", BigInteger, nullable=False),
     Column("filename", String(1000), nullable=False),
+    Column("title", Text),  # what its uploader called it; null: what the file calls itself, or its name
     Column("media_type", String(200)),
     Column("status", String(20), nullable=False, index=True),  # documents.models.VersionStatus
     Column("attempts", SmallInteger, nullable=False, default=0),
