@@ -91,6 +91,15 @@ class DocumentBuilder:
         if end > start:
             self._tables.append((start, end))
 
+    def include(self, document: ParsedDocument, levels: int) -> None:
+        """Append another document's text; its headings go `levels` deeper, its pages do not count here."""
+        start, end = self.add_clean(document.text)
+        if end == start:
+            return
+        for heading in document.headings:
+            self.mark_heading(heading.level + levels, start + heading.start, start + heading.end, heading.title)
+        self._tables.extend((start + first, start + last) for first, last in document.tables)
+
     def start_page(self, number: int) -> None:
         self.end_page()
         self._page = (number, self._length)

@@ -4,20 +4,29 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 
-from ragkeeper.ingestion.errors import ArchiveRefused, FileEmpty, FormatUnsupported, NoText, OutputTooLarge
+from ragkeeper.ingestion.errors import (
+    ArchiveRefused,
+    FileEmpty,
+    FormatUnsupported,
+    NestedTooDeeply,
+    NoText,
+    OutputTooLarge,
+)
 from ragkeeper.ingestion.parsers import archives, charsets, sniff
 from ragkeeper.ingestion.parsers.formats import images, mail, markup, office, pdf, records, slides, xml_data
 from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions, ParseWarning
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# A message in a message in a message: enough for mail that people forward.
+_MOST_NESTED = 3
 _EMPTY_HINT = "Check that it has text in it; if its words are in pictures, save it as PDF and send that."
 
 
-def read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
-    """Return the document; raises subclasses of IngestionError."""
+def read(data: bytes, filename: str, options: ParseOptions, nested: int = 0) -> ParsedDocument:
+    """Return the document; raises subclasses of IngestionError. `nested`: how many messages it was attached to."""
     if not data:
         raise FileEmpty
-    document = _read(data, filename, options)
+    document = _read(data, filename, options, nested)
     if not document.text.strip():
         raise NoText(kind=office.KINDS.get(document.media_type, "file"), hint=_EMPTY_HINT)
     if len(document.text) > options.output_characters:
@@ -25,7 +34,7 @@ def read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
     return document
 
 
-def _read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
+def _read(data: bytes, filename: str, options: ParseOptions, nested: int) -> ParsedDocument:
     if data.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08")):
         return _read_zip(data, options)
     media_type = sniff.identify_ole(data, filename) if data.startswith(_OLE) else sniff.identify(data, filename)
@@ -33,12 +42,23 @@ def _read(data: bytes, filename: str, options: ParseOptions) -> ParsedDocument:
         return pdf.read(data, options)
     if media_type.startswith("image/"):
         return images.read(data, media_type, options)
+    if media_type in (sniff.MAIL, sniff.MBOX):
+        return _read_mail(data, media_type, options, nested)
     special = _READERS.get(media_type)
     if special:
         return special(data)
     if media_type in office.KINDS:
         return office.read(data, media_type)
     return _read_text(data, media_type)
+
+
+def _read_mail(data: bytes, media_type: str, options: ParseOptions, nested: int) -> ParsedDocument:
+    def read_attached(content: bytes, name: str) -> ParsedDocument:
+        if nested >= _MOST_NESTED:
+            raise NestedTooDeeply(kind="e-mail", limit=_MOST_NESTED)
+        return read(content, name, options, nested + 1)
+
+    return (mail.read_mailbox if media_type == sniff.MBOX else mail.read)(data, read_attached)
 
 
 def _read_latex(data: bytes) -> ParsedDocument:
@@ -95,9 +115,7 @@ def _decoding_warnings(decoded: charsets.Decoded) -> list[ParseWarning]:
 
 
 _READERS: dict[str, Callable[[bytes], ParsedDocument]] = {
-    sniff.MAIL: lambda data: mail.read(data, sniff.MAIL),
-    sniff.MSG: lambda data: mail.read(data, sniff.MSG),
-    sniff.MBOX: mail.read_mailbox,
+    sniff.MSG: mail.read_outlook,
     sniff.XML: xml_data.read,
     sniff.LATEX: _read_latex,
 }
