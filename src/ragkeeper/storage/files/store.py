@@ -5,12 +5,12 @@ import errno
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ragkeeper.core.ids import new_id
 from ragkeeper.storage.files.data_folder import sync_folder
 from ragkeeper.storage.files.errors import DiskSpaceLow, FileTooLarge
 
@@ -51,12 +51,9 @@ class FileStore:
         Raises FileTooLarge and DiskSpaceLow; nothing is left behind then, nor when the sender goes away.
         """
         self.require_space()
-        descriptor, name = await asyncio.to_thread(tempfile.mkstemp, dir=self._incoming)
-        temporary = Path(name)
+        temporary = self._incoming / new_id()
         try:
-            with os.fdopen(descriptor, "wb") as handle:
-                sha256, size = await self._copy(content, handle.fileno())
-                await asyncio.to_thread(os.fsync, handle.fileno())
+            sha256, size = await self._copy(content, temporary)
             yield ReceivedFile(sha256, size, temporary)
         finally:
             await asyncio.to_thread(temporary.unlink, missing_ok=True)
@@ -89,10 +86,11 @@ class FileStore:
         if free_mb < self._reserve_mb:
             raise DiskSpaceLow(free_mb=free_mb, needed_mb=self._reserve_mb)
 
-    async def _copy(self, content: AsyncIterator[bytes], descriptor: int) -> tuple[str, int]:
+    async def _copy(self, content: AsyncIterator[bytes], target: Path) -> tuple[str, int]:
+        """Write to `target`, durably; returns sha256 and size. A small file is one trip to a thread."""
         digest = hashlib.sha256()
-        size = 0
-        checked = 0
+        waiting: list[bytes] = []
+        size = written = checked = 0
         async for block in content:
             size += len(block)
             if size > self._limit_mb * _MEGABYTE:
@@ -101,7 +99,11 @@ class FileStore:
                 self.require_space()
                 checked = size
             digest.update(block)
-            await asyncio.to_thread(_write_all, descriptor, block)
+            waiting.append(block)
+            if size - written >= _MEGABYTE:
+                await asyncio.to_thread(_append, target, waiting)
+                waiting, written = [], size
+        await asyncio.to_thread(_append, target, waiting, durable=True)
         return digest.hexdigest(), size
 
     def _keep_all(self, received: Sequence[ReceivedFile]) -> None:
@@ -130,7 +132,9 @@ def _hash_folders(root: Path) -> list[Path]:
     return sorted(folder for folder in root.iterdir() if len(folder.name) == _PREFIX and folder.is_dir())
 
 
-def _write_all(descriptor: int, block: bytes) -> None:
-    view = memoryview(block)
-    while view:
-        view = view[os.write(descriptor, view) :]
+def _append(target: Path, blocks: Sequence[bytes], *, durable: bool = False) -> None:
+    with target.open("ab") as file:
+        file.writelines(blocks)
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
