@@ -5,9 +5,12 @@ import re
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder, clean
 
 _FRONT_LINE = re.compile(r"^(?:## )?[\w:.-]+: ?")
-_PICTURE = re.compile(r"!\[([^\]\n]{0,300})\]\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)")
-_LINK = re.compile(r"\[([^\[\]\n]*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
+_PICTURE = re.compile(r"!\[((?:[^\]\n]|\](?!\()){0,300})\]\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)")
+_LINK = re.compile(r"\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\((?:[^()\n]|\([^()\n]*\))*\)")
 _EMPHASIS = re.compile(r"(\*\*|\*|~~)(?=\S)([^*~\n]+?)(?<=\S)\1")
+# Word's runs of bold and italic words come out with their spaces inside the marks, one run after the other.
+_RUNS = re.compile(r"(?:^|(?<=\s))(?:(\*{1,3})(?=[^*\s])[^*\n]+\1)+(?:(?<=\*\*)|(?!\w))", re.MULTILINE)
+_RUN = re.compile(r"(\*{1,3})([^*]+)\1")
 _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!<>|~$&])")
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$")
@@ -68,6 +71,12 @@ def _cells(line: str) -> list[str]:
     if _DIVIDER.match(line):
         return []
     return [_inline(cell.replace("\\|", "|")) for cell in _CELLS.split(line.strip())[1:-1]]
+
+
+def without_marks(text: str) -> str:
+    """Return words that came as Markdown inside something else, such as the cell of a table."""
+    words = _LINK.sub(r"\1", _PICTURE.sub(r"\1", text))
+    return _RUNS.sub(lambda runs: _RUN.sub(r"\2", runs.group()), words)
 
 
 def _inline(text: str) -> str:

@@ -4,11 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ragkeeper.ingestion.parsers import sniff
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder, clean
+from ragkeeper.ingestion.parsers.formats.markdown_text import without_marks
 
 Node = Mapping[str, Any]
 _SKIPPED = frozenset({"group", "list", "quote", "page_break", "slide", "raw_block"})
 _IMAGE_MARK = re.compile(r"!\[[^\]\n]*\]\([^)\n]*\)|\[Image(?:: [^\]\n]*)?\]")
+# Formats whose cells and paragraphs kreuzberg fills with Markdown.
+_MARKED = frozenset({sniff.DOCX, sniff.PPTX})
+# Bold words that a slide spreads over paragraphs: one begins with the mark, another ends with it.
+_EDGE = re.compile(r"^\*{2,3} ?|\*{2,3}$", re.MULTILINE)
 _FURNITURE = frozenset({"header", "footer"})
 
 
@@ -33,7 +39,9 @@ class NodeRenderer:
         elif kind == "slide":
             self._builder.add_heading(2, content.get("title") or "")
         elif kind == "table":
-            self._builder.add_table(grid_rows(content["grid"]))
+            rows = grid_rows(content["grid"])
+            marked = self._builder.media_type in _MARKED
+            self._builder.add_table([list(map(without_marks, row)) for row in rows] if marked else rows)
         elif kind == "list_item":
             self._builder.add(self._bullet(node, nodes) + _words(content), "\n" if self._last_kind == kind else "\n\n")
         elif kind == "metadata_block":
@@ -41,7 +49,8 @@ class NodeRenderer:
         elif kind == "image":
             self._builder.add(content.get("description") or "")
         elif kind not in _SKIPPED:
-            self._builder.add(_words(content))
+            words = _words(content)
+            self._builder.add(without_marks(_EDGE.sub("", words)) if self._builder.media_type == sniff.PPTX else words)
         self._last_kind = kind
 
     def _bullet(self, node: Node, nodes: Sequence[Node]) -> str:

@@ -1,11 +1,12 @@
 """Word, Excel, OpenDocument, RTF, EPUB, HTML, LaTeX and notebooks through kreuzberg's document tree."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from ragkeeper.ingestion.parsers import charsets, sniff
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder
-from ragkeeper.ingestion.parsers.formats import engine, markdown_text
+from ragkeeper.ingestion.parsers.formats import engine, markdown_text, rtf, web
 from ragkeeper.ingestion.parsers.formats.nodes import NodeRenderer
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 
@@ -24,8 +25,18 @@ def read(data: bytes, media_type: str) -> ParsedDocument:
     """Return the document; when its tree has lost words that the plain text has, the plain text is used."""
     kind = KINDS.get(media_type, "document")
     if media_type == sniff.HTML:
-        return _read_html(_as_utf8(data), kind)
-    result = engine.extract_structured(data, media_type, kind)
+        return _read_html(data, kind)
+    if media_type == sniff.RTF:
+        return _read_rtf(data, kind)
+    return _read_tree(engine.extract_structured(data, media_type, kind), media_type)
+
+
+def _read_rtf(data: bytes, kind: str) -> ParsedDocument:
+    document = _read_tree(engine.extract_structured(rtf.with_unicode(data), sniff.RTF, kind), sniff.RTF)
+    return replace(document, title=rtf.plain_title(document.title, data)) if document.title else document
+
+
+def _read_tree(result: Any, media_type: str) -> ParsedDocument:
     builder = DocumentBuilder(media_type)
     nodes = (result.document or {}).get("nodes") or []
     if media_type in _SHEETS:
@@ -40,7 +51,8 @@ def read(data: bytes, media_type: str) -> ParsedDocument:
 
 def _read_html(data: bytes, kind: str) -> ParsedDocument:
     """Web pages: kreuzberg's tree loses definition lists and more, its Markdown does not."""
-    result = engine.extract_structured(data, sniff.HTML, kind)
+    page = charsets.decode(data, charsets.declared_encoding(data)).text.encode("utf-8", "replace").decode()
+    result = engine.extract_structured(web.without_frame(page).encode(), sniff.HTML, kind)
     builder = DocumentBuilder(sniff.HTML)
     markdown_text.add(builder, result.content)
     return describe(builder, result.metadata)
@@ -85,7 +97,3 @@ def _from_markdown(result: Any, media_type: str) -> ParsedDocument:
     markdown_text.add(builder, result.content)
     builder.warn("structure_lost", "Some headings, tables or pages of this file could not be told apart.")
     return describe(builder, result.metadata)
-
-
-def _as_utf8(data: bytes) -> bytes:
-    return charsets.decode(data, charsets.declared_encoding(data)).text.encode("utf-8", "replace")
