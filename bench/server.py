@@ -72,7 +72,7 @@ def wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) 
     end = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < end:
         try:
-            if httpx.get(f"{address}/health/live", timeout=2).status_code == httpx.codes.OK:
+            if httpx.get(f"{address}/health/ready", timeout=2).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.02)

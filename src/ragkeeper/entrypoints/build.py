@@ -155,7 +155,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     files.prepare()
     embedder = await engines.open_embedder(settings)
     index, lost = await _open_index(settings, folder, embedder)
-    chat_models = engines.chat_models(settings)
+    chat_models = probes.observed(engines.chat_models(settings))
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
@@ -197,7 +197,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         reconciler=Reconciler(database, index, writer, drain, embedder.name),
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now),
-        health=HealthService(probes.probes(database, index, embedder, chat_models), utc_now),
+        health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=lost,
     )
 

@@ -1,18 +1,24 @@
 """The HTTP application: middleware order and every feature's routes."""
 
+from typing import Any
+
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkeeper import __version__
 from ragkeeper.answers.routes import openai_routes
 from ragkeeper.console.routes import console_routes
 from ragkeeper.conversations.routes import chat_routes
+from ragkeeper.core.access import Caller
+from ragkeeper.core.clock import utc_now
 from ragkeeper.documents.routes import document_routes
 from ragkeeper.entrypoints.build import Application
 from ragkeeper.http.body import BodyLimit, BodyLimits, KeyBeforeBody
-from ragkeeper.http.errors import install_error_handlers
+from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.operations.health.routes import health_routes
+from ragkeeper.operations.health.service import HealthService
 from ragkeeper.retrieval.routes import search_routes
 
 _MEGABYTE = 1_000_000
@@ -45,6 +51,44 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(openai_routes(application.answers, application.embedder))
     app.include_router(console_routes())
     return app
+
+
+class Front:
+    """What listens from the first moment: alive, and not ready until the application is there."""
+
+    def __init__(self) -> None:
+        self._app: ASGIApp = _starting_app()
+
+    def open(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+class _NotYet:
+    """Knows nobody: keys are read later in the start."""
+
+    async def caller(self, api_key: str) -> Caller | None:  # noqa: ARG002 - the protocol's own parameter
+        raise ServerStarting
+
+
+def _starting_app() -> FastAPI:
+    async def status() -> dict[str, Any]:
+        raise ServerStarting
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.authenticator = _NotYet()
+    install_error_handlers(app)
+    app.add_middleware(RequestEnvelope)
+    app.include_router(health_routes(HealthService({}, utc_now), status, __version__))
+
+    app.mount("/", _not_yet)
+    return app
+
+
+async def _not_yet(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise ServerStarting
 
 
 def body_limits(max_upload_mb: int) -> BodyLimits:

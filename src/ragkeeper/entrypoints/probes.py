@@ -1,22 +1,105 @@
 """How each part of this server is looked at for its health."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.ports import Probe
-from ragkeeper.providers.chat.errors import ChatError
-from ragkeeper.providers.chat.port import ChatModel
+from ragkeeper.providers.chat.errors import ChatError, ChatRefused
+from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.vectors.port import VectorIndex
 
-# Listing a provider's models is free but not ours to repeat at every look.
+# How long what a call showed holds. Listing a provider's models is free but not ours to repeat at every look.
 _MODEL_SECONDS = 30.0
 _HEALTHY = ProbeResult(ComponentState.HEALTHY)
+_ABSENT = ProbeResult(ComponentState.NOT_CONFIGURED)
 
 
-def probes(database: Database, index: VectorIndex, embedder: Embedder, models: Sequence[ChatModel]) -> dict[str, Probe]:
+class ObservedModel:
+    """A model whose calls tell how it is, so that it need not be asked apart."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self._seen: float | None = None
+        self._error: ChatError | None = None
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def model(self) -> str:
+        return self._model.model
+
+    async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
+        with self._observed():
+            return await self._model.complete(messages, max_tokens=max_tokens, temperature=temperature)
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float
+    ) -> AsyncGenerator[str, None]:
+        with self._observed():
+            pieces = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+
+    async def check(self) -> None:
+        """Raise what the newest call showed; ask the provider where that is too long ago."""
+        if self._seen is None or time.monotonic() - self._seen >= _MODEL_SECONDS:
+            await self._ask()
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+
+    async def _ask(self) -> None:
+        self._note(None)  # however this one ends, the next is due after the time
+        try:
+            await self._model.check()
+        except ChatError as error:
+            self._note(error)
+
+    async def close(self) -> None:
+        await self._model.close()
+
+    @contextmanager
+    def _observed(self) -> Iterator[None]:
+        """Whatever else ends a call, a caller who goes away included, says nothing about the provider."""
+        try:
+            yield
+        except ChatRefused:
+            raise  # the request may be at fault
+        except ChatError as error:
+            self._note(error)
+            raise
+        self._note(None)
+
+    def _note(self, error: ChatError | None) -> None:
+        self._seen, self._error = time.monotonic(), error
+
+
+def observed(models: Sequence[ChatModel]) -> list[ChatModel]:
+    return [ObservedModel(model) for model in models]
+
+
+def probes(
+    database: Database,
+    index: VectorIndex,
+    embedder: Embedder,
+    models: Sequence[ChatModel],
+    loops: Callable[[], Mapping[str, str | None]],
+) -> dict[str, Probe]:
+    """models: `observed` ones; loops: the last error of each background loop."""
+
+    async def probe_api() -> ProbeResult:
+        return _HEALTHY  # that this runs is the proof
+
+    async def probe_worker() -> ProbeResult:
+        failed = [f"{name}: {error}" for name, error in loops().items() if error]
+        return ProbeResult(ComponentState.DEGRADED, "; ".join(failed), "loop_failed") if failed else _HEALTHY
+
     async def probe_database() -> ProbeResult:
         await database.check()
         return _HEALTHY
@@ -30,40 +113,37 @@ def probes(database: Database, index: VectorIndex, embedder: Embedder, models: S
         return _HEALTHY
 
     async def probe_redis() -> ProbeResult:
-        return ProbeResult(ComponentState.NOT_CONFIGURED)
+        return _ABSENT
+
+    async def probe_models() -> ProbeResult:
+        return await _first_well(models)
 
     return {
+        "api": probe_api,
+        "worker": probe_worker,
         "database": probe_database,
         "redis": probe_redis,
         "vector_db": probe_index,
         "embedder": probe_embedder,
-        "llm_service": _ModelProbe(models),
+        "llm_service": probe_models,
     }
 
 
-class _ModelProbe:
-    """Healthy when the first provider answers, degraded when a later one does; asks at most every 30 s."""
+async def _first_well(models: Sequence[ChatModel]) -> ProbeResult:
+    """Healthy when the first provider answers, degraded when a later one does."""
+    if not models:
+        return _ABSENT
+    failures = []
+    for model in models:
+        try:
+            await model.check()
+        except ChatError as error:
+            failures.append(error)
+            continue
+        return _unwell(ComponentState.DEGRADED, models, failures) if failures else _HEALTHY
+    return _unwell(ComponentState.UNHEALTHY, models, failures)
 
-    def __init__(self, models: Sequence[ChatModel]) -> None:
-        self._models = models
-        self._result: ProbeResult | None = None
-        self._asked = 0.0
 
-    async def __call__(self) -> ProbeResult:
-        if self._result is None or time.monotonic() - self._asked >= _MODEL_SECONDS:
-            self._asked = time.monotonic()
-            self._result = await self._ask()
-        return self._result
-
-    async def _ask(self) -> ProbeResult:
-        if not self._models:
-            return ProbeResult(ComponentState.NOT_CONFIGURED)
-        reasons = []
-        for model in self._models:
-            try:
-                await model.check()
-            except ChatError as error:
-                reasons.append(f"{model.name}: {error.message}")
-                continue
-            return ProbeResult(ComponentState.DEGRADED, "; ".join(reasons)) if reasons else _HEALTHY
-        return ProbeResult(ComponentState.UNHEALTHY, "; ".join(reasons))
+def _unwell(state: ComponentState, models: Sequence[ChatModel], failures: Sequence[ChatError]) -> ProbeResult:
+    reasons = [f"{model.name}: {error.message}" for model, error in zip(models, failures, strict=False)]
+    return ProbeResult(state, "; ".join(reasons), failures[0].code)

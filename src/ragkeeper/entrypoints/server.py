@@ -7,21 +7,25 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints.build import Application, build
-from ragkeeper.entrypoints.http import create_app
+from ragkeeper.entrypoints.http import Front, create_app
 from ragkeeper.http.errors import PortInUse
 
 _log = structlog.get_logger()
 
+# How long requests may go on after a signal to stop; then, how long cancelled ones may take to let go.
 _DRAIN_SECONDS = 10
+_LAST_SECONDS = 2
 
 
 def serve(settings: Settings) -> None:
@@ -32,30 +36,43 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    application = await build(settings)
-    # Forms are spooled beside the originals: never into a small or memory-backed /tmp.
-    tempfile.tempdir = str(application.folder.files / "incoming")
+    front = Front()
+    server = _server(front)
+    answering = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
-        await application.start()
-        # What a start makes stays for good: garbage collection need not walk through it during requests.
-        gc.freeze()
-        host, port = listener.getsockname()[:2]
-        url = f"http://{host}:{port}"
-        application.folder.announce(url)
-        _log.info("serving", url=url, data=str(settings.data_dir.resolve()))
-        server = _server(application)
-        _stop_on_signals(server, application)
-        await server.serve(sockets=[listener])
+        application = await build(settings)
+        try:
+            await _open(application, front, listener)
+            _stop_on_signals(server, application)
+            await answering
+        finally:
+            await application.stop()
     finally:
-        await application.stop()
+        server.should_exit = True
+        await asyncio.gather(answering, return_exceptions=True)
     if server.interrupted:
         raise KeyboardInterrupt
+
+
+async def _open(application: Application, front: Front, listener: socket.socket) -> None:
+    """Warm the application, then let requests in and tell where."""
+    # Forms are spooled beside the originals: never into a small or memory-backed /tmp.
+    tempfile.tempdir = str(application.folder.files / "incoming")
+    await application.start()
+    # What a start makes stays for good: garbage collection need not walk through it during requests.
+    gc.freeze()
+    front.open(create_app(application))
+    host, port = listener.getsockname()[:2]
+    url = f"http://{host}:{port}"
+    application.folder.announce(url)
+    _log.info("serving", url=url, data=str(application.settings.data_dir.resolve()))
 
 
 class _Server(uvicorn.Server):
     """Ends by signals, but leaves them to us: uvicorn would raise them again before the application has stopped."""
 
     interrupted = False
+    draining: asyncio.Task[None] | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -63,25 +80,38 @@ class _Server(uvicorn.Server):
 
 
 def _stop_on_signals(server: _Server, application: Application) -> None:
+    """The first signal lets requests end, the second does not."""
+
     def stop(number: signal.Signals) -> None:
-        application.health.draining = True
         server.interrupted = number is signal.SIGINT
-        server.handle_exit(number, None)
+        if application.health.draining:
+            server.handle_exit(number, None)
+        else:
+            application.health.draining = True
+            server.draining = asyncio.create_task(_drain(server, number), name="drain")
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
 
 
-def _server(application: Application, uds: str | None = None) -> _Server:
+async def _drain(server: _Server, number: signal.Signals) -> None:
+    """While requests are under way go on answering, as not ready: who sends them must see it to stop."""
+    end = time.monotonic() + _DRAIN_SECONDS
+    while server.server_state.tasks and time.monotonic() < end:  # noqa: ASYNC110 - uvicorn only has this set
+        await asyncio.sleep(0.05)
+    server.handle_exit(number, None)
+
+
+def _server(app: ASGIApp, uds: str | None = None) -> _Server:
     config = uvicorn.Config(
-        create_app(application),
+        app,
         uds=uds,
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_graceful_shutdown=_LAST_SECONDS,
     )
     return _Server(config)
 
@@ -165,7 +195,7 @@ class _PrivateServer:
             await application.stop()
 
     async def _answer(self, application: Application) -> None:
-        self._server = _server(application, str(self.path))
+        self._server = _server(create_app(application), str(self.path))
         self._server.should_exit = self._stopping
         announce = asyncio.create_task(self._announce(self._server))
         await self._server.serve()

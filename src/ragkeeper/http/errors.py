@@ -59,6 +59,14 @@ class PortInUse(RagkeeperError):
     fix = "Stop what listens there, or choose another port with RAG_PORT (0 picks a free one)."
 
 
+class ServerStarting(RagkeeperError):
+    """The server is starting."""
+
+    code = "server_starting"
+    status = 503
+    fix = "Try again in a few seconds; `GET /health/ready` answers 200 as soon as it can work."
+
+
 class InternalError(RagkeeperError):
     """Something went wrong inside the server."""
 
@@ -106,7 +114,7 @@ def _answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> JSON
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RagkeeperError)  # noqa: S101 - the handler is registered for this class alone
-    if error.status >= _SERVER_ERROR:
+    if error.status >= _SERVER_ERROR and not isinstance(error, ServerStarting):
         _log.error("request_failed", code=error.code, detail=error.message, path=request.url.path)
     return problem_response(error, request_id(request))
 

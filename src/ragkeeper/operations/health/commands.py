@@ -7,7 +7,7 @@ import typer
 from ragkeeper.cli.app import example
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Json
-from ragkeeper.cli.output import print_fields, print_json, print_table, print_text
+from ragkeeper.cli.output import print_fields, print_json, print_table, print_text, size
 from ragkeeper.cli.ports import Connect
 
 
@@ -23,7 +23,9 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
             print_json(found)
         else:
             print_text(f"{found['status']} (version {found['version']})")
-            print_table(("part", "state", "reason"), _rows(found["components"]))
+            print_table(("part", "state", "since", "reason"), _rows(found["components"]))
+            if found.get("machine"):
+                print_text(_machine(found["machine"]))
         if found["status"] != "healthy":
             raise typer.Exit(ExitCode.PROBLEM_FOUND)
 
@@ -35,5 +37,11 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
         print_json(found) if json else print_fields(found)
 
 
-def _rows(components: dict[str, Any]) -> list[tuple[str, str, str]]:
-    return [(name, part["state"], part["reason"]) for name, part in components.items()]
+def _rows(components: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    return [(name, part["state"], part.get("since", ""), part["reason"]) for name, part in components.items()]
+
+
+def _machine(figures: dict[str, Any]) -> str:
+    where = "container" if figures["limited"] else "machine"
+    load = " ".join(f"{figures[name]:.2f}" for name in ("load_1", "load_5", "load_15"))
+    return f"memory of the {where}: {size(figures['memory_used'])} of {size(figures['memory_total'])}; load: {load}"

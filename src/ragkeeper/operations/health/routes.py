@@ -1,14 +1,14 @@
 """`/health…` answers anybody, with states only; `/health/detailed` and `/status` need a key."""
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from ragkeeper.http.caller import CurrentCaller
-from ragkeeper.operations.health.models import ComponentState
+from ragkeeper.operations.health.models import ComponentState, Health
 from ragkeeper.operations.health.ports import StatusSource
-from ragkeeper.operations.health.rules import capabilities
 from ragkeeper.operations.health.service import HealthService
 
 _UNAVAILABLE = 503
@@ -20,6 +20,7 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
 
     @router.get("/health")
     async def get_health(response: Response) -> dict[str, Any]:
+        """The state of each part for everybody, with a stable code where it is unwell and never a reason."""
         found = health.health()
         if found.status is ComponentState.UNHEALTHY:
             response.status_code = _UNAVAILABLE
@@ -28,6 +29,7 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
             "timestamp": found.checked_at.isoformat(),
             "version": version,
             "components": {name: result.state.value for name, result in found.components.items()},
+            "codes": {name: result.code for name, result in found.components.items() if result.code},
         }
 
     @router.get("/health/live")
@@ -37,13 +39,14 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
 
     @router.get("/health/ready")
     async def get_ready(response: Response) -> dict[str, Any]:
+        """200 while something useful can be done, 503 otherwise and while starting or stopping."""
         if not health.ready:
             response.status_code = _UNAVAILABLE
-        able = capabilities(health.health().components)
         return {
             "ready": health.ready,
+            "starting": health.starting,
             "draining": health.draining,
-            "capabilities": {name: state.value for name, state in able.items()},
+            "capabilities": _capabilities(health.health()),
         }
 
     @router.get("/health/detailed")
@@ -55,9 +58,15 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
             "timestamp": found.checked_at.isoformat(),
             "version": version,
             "components": {
-                name: {"state": result.state.value, "reason": result.reason}
+                name: {
+                    "state": result.state.value,
+                    "code": result.code,
+                    "reason": result.reason,
+                    "since": found.since[name].isoformat(),
+                }
                 for name, result in found.components.items()
             },
+            "machine": asdict(figures) if (figures := health.machine()) else None,
         }
 
     @router.get("/status")
@@ -71,3 +80,14 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
         }
 
     return router
+
+
+def _capabilities(found: Health) -> dict[str, Any]:
+    return {
+        name: {
+            "state": able.state.value,
+            "reason": ", ".join(f"{part}: {found.components[part].state.value}" for part in able.because),
+            "since": found.since[name].isoformat() if name in found.since else None,
+        }
+        for name, able in found.capabilities.items()
+    }

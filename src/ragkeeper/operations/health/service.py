@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
 from ragkeeper.core.clock import Clock
-from ragkeeper.operations.health.models import ComponentState, Health, ProbeResult
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.operations.health import repository
+from ragkeeper.operations.health.models import ComponentState, Health, Machine, ProbeResult
 from ragkeeper.operations.health.ports import Probe
-from ragkeeper.operations.health.rules import overall
+from ragkeeper.operations.health.rules import capabilities, overall, without_passwords
 
 _log = structlog.get_logger()
 
 _INTERVAL = 5.0
 _LIMIT = 4.0
+# Texts that the guides look for in the log; each at most once a minute.
+_CRIES = {"database": "Database connection failed"}
+_QUIET = timedelta(minutes=1)
+_UNKNOWN = ProbeResult(ComponentState.NOT_CONFIGURED)
 
 
 class HealthService:
@@ -24,9 +32,16 @@ class HealthService:
         self._clock = clock
         self._limit = limit
         self._results: dict[str, ProbeResult] = {}
+        self._since: dict[str, datetime] = {}
+        self._cried: dict[str, datetime] = {}
         self._hanging: dict[str, asyncio.Task[ProbeResult]] = {}
         self._task: asyncio.Task[None] | None = None
         self.draining = False
+
+    @property
+    def starting(self) -> bool:
+        """Whether no part was looked at yet."""
+        return not self._results
 
     @property
     def ready(self) -> bool:
@@ -36,7 +51,10 @@ class HealthService:
     def health(self) -> Health:
         """The newest results; unhealthy before the first look."""
         status = overall(self._results) if self._results else ComponentState.UNHEALTHY
-        return Health(status, self._clock(), dict(self._results))
+        return Health(status, self._clock(), dict(self._results), capabilities(self._results), dict(self._since))
+
+    def machine(self) -> Machine | None:
+        return repository.machine()
 
     async def start(self) -> None:
         await self.look()
@@ -50,7 +68,25 @@ class HealthService:
 
     async def look(self) -> None:
         results = await asyncio.gather(*(self._run(name, probe) for name, probe in self._probes.items()))
+        before = self.health()
         self._results = dict(zip(self._probes, results, strict=True))
+        self._note_changes(before)
+
+    def _note_changes(self, before: Health) -> None:
+        found = self.health()
+        old = _states(before)
+        for name, state in _states(found).items():
+            if old.get(name) != state:
+                self._since[name] = found.checked_at
+        for name, text in _CRIES.items():
+            self._cry(text, found.components.get(name, _UNKNOWN))
+
+    def _cry(self, text: str, result: ProbeResult) -> None:
+        now = self._clock()
+        if result.state is not ComponentState.UNHEALTHY or now - self._cried.get(text, now - _QUIET) < _QUIET:
+            return
+        self._cried[text] = now
+        _log.error(text, code=result.code, reason=result.reason)
 
     async def _watch(self) -> None:
         while True:
@@ -73,8 +109,18 @@ class HealthService:
         await asyncio.wait({task}, timeout=self._limit)
         if not task.done():
             self._hanging[name] = task
-            return ProbeResult(ComponentState.UNHEALTHY, f"no answer within {self._limit:g} s")
+            return ProbeResult(ComponentState.UNHEALTHY, f"no answer within {self._limit:g} s", "no_answer")
         try:
-            return task.result()
+            result = task.result()
+        except RagkeeperError as error:
+            result = ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}", error.code)
         except Exception as error:  # noqa: BLE001 - a health check: whatever a probe raises means unhealthy
-            return ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}")
+            result = ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}", "probe_failed")
+        return replace(result, reason=without_passwords(result.reason))
+
+
+def _states(health: Health) -> dict[str, str]:
+    """The state of each part and each capability; none while no part was looked at."""
+    parts = {name: part.state.value for name, part in health.components.items()}
+    able = {name: capability.state.value for name, capability in health.capabilities.items()}
+    return {**parts, **able} if parts else {}

@@ -7,7 +7,14 @@ from ragkeeper.cli.errors import ServerNotRunning
 from ragkeeper.operations.health.commands import add_health_commands
 from tests.unit.cli.server import FakeServer, runner
 
-WELL = {"status": "healthy", "version": "1", "components": {"database": {"state": "healthy", "reason": ""}}}
+MACHINE = {"memory_total": 8_000_000_000, "memory_used": 2_000_000_000, "limited": False}
+MACHINE |= {"load_1": 0.5, "load_5": 0.25, "load_15": 0.125}
+WELL = {
+    "status": "healthy",
+    "version": "1",
+    "components": {"database": {"state": "healthy", "reason": ""}},
+    "machine": MACHINE,
+}
 STATUS = {"version": "1", "documents": {"ready": 2}, "answer_models": []}
 
 
@@ -28,6 +35,7 @@ def test_each_part_is_shown(run):
     assert done.code == 0
     assert done.out.splitlines()[0] == "healthy (version 1)"
     assert "database  healthy" in done.out
+    assert "memory of the machine: 2.0 GB of 8.0 GB; load: 0.50 0.25 0.12" in done.out
     assert run("health", "--json").json == WELL
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
-from ragkeeper.operations.health.rules import capabilities, overall
+from ragkeeper.operations.health.rules import capabilities, overall, without_passwords
 
 H, D, U, N = (ProbeResult(state) for state in ComponentState)
 
@@ -24,7 +24,7 @@ def test_capabilities_follow_the_parts_they_need() -> None:
     unwell = ProbeResult(ComponentState.UNHEALTHY)
 
     def able(**changed: ProbeResult) -> list[str]:
-        return [state.value for state in capabilities({**fine, **changed}).values()]
+        return [able.state.value for able in capabilities({**fine, **changed}).values()]
 
     assert list(capabilities(fine)) == ["retrieve", "generate", "ingest", "admin"]
     assert able() == ["ok"] * 4
@@ -32,4 +32,20 @@ def test_capabilities_follow_the_parts_they_need() -> None:
     assert able(vector_db=unwell) == ["down", "down", "degraded", "ok"]
     assert able(llm_service=unwell) == ["ok", "degraded", "ok", "ok"]
     assert able(llm_service=ProbeResult(ComponentState.NOT_CONFIGURED)) == ["ok"] * 4
-    assert set(capabilities({}).values()) == {"down"}
+    assert {able.state.value for able in capabilities({}).values()} == {"down"}
+    assert capabilities({**fine, "vector_db": unwell, "embedder": unwell})["retrieve"].because == (
+        "embedder",
+        "vector_db",
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("postgresql://rag:s3cret@db.local:5432/rag refused", "postgresql://rag:***@db.local:5432/rag refused"),
+        ("redis://:s3cret@cache:6379/0", "redis://:***@cache:6379/0"),
+        ("http://model.local:11434/v1 is away", "http://model.local:11434/v1 is away"),
+    ],
+)
+def test_passwords_are_blotted_out_of_reasons(told: str, shown: str) -> None:
+    assert without_passwords(told) == shown

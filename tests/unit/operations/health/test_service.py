@@ -1,4 +1,7 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
+
+from structlog.testing import capture_logs
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
@@ -30,6 +33,8 @@ async def test_a_probe_that_raises_is_unhealthy_with_its_reason() -> None:
     found = health.health()
     assert found.status is ComponentState.DEGRADED
     assert "ConnectionError" in found.components["vector_db"].reason
+    assert "secret" not in found.components["vector_db"].reason
+    assert found.components["vector_db"].code == "probe_failed"
 
 
 async def test_a_probe_that_hangs_is_unhealthy_at_the_limit_and_not_asked_again_until_it_ends() -> None:
@@ -53,3 +58,42 @@ async def test_a_probe_that_hangs_is_unhealthy_at_the_limit_and_not_asked_again_
     await health.look()
     assert health.health().status is ComponentState.HEALTHY
     assert len(asked) == 1
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def test_each_state_says_since_when() -> None:
+    clock, broken = Clock(), set[str]()
+
+    async def index() -> ProbeResult:
+        return await crash() if broken else FINE
+
+    health = HealthService({"database": fine, "vector_db": index}, clock)
+    await health.look()
+    began, clock.now = clock.now, clock.now + timedelta(seconds=5)
+    broken.add("vector_db")
+    await health.look()
+    changed, clock.now = clock.now, clock.now + timedelta(seconds=5)
+    await health.look()
+    since = health.health().since
+    assert (since["database"], since["admin"]) == (began, began)
+    assert (since["vector_db"], since["retrieve"]) == (changed, changed)
+
+
+async def test_an_unreachable_database_is_cried_out_once_a_minute() -> None:
+    clock = Clock()
+    health = HealthService({"database": crash, "vector_db": crash}, clock)
+    with capture_logs() as records:
+        for _ in range(25):
+            await health.look()
+            clock.now += timedelta(seconds=5)
+    cries = [record for record in records if record["event"] == "Database connection failed"]
+    assert len(cries) == 3
+    assert cries[0]["log_level"] == "error"
+    assert "secret" not in str(cries)
