@@ -19,6 +19,8 @@ from ragkeeper.http.errors import InternalError, problem, request_id
 from ragkeeper.http.paging import Cursor, Limit, Page, decode_cursor, page_of
 from ragkeeper.http.sse import event, event_stream
 
+CHAT_PATHS = frozenset({"/chat", "/chat/stream", "/api/chat", "/api/chat/stream"})
+
 _log = structlog.get_logger()
 
 

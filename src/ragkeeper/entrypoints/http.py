@@ -8,12 +8,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ragkeeper import __version__
 from ragkeeper.answers.routes import openai_routes
 from ragkeeper.console.routes import console_routes
-from ragkeeper.conversations.routes import chat_routes
+from ragkeeper.conversations.routes import CHAT_PATHS, chat_routes
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import utc_now
 from ragkeeper.documents.routes import document_routes
 from ragkeeper.entrypoints.build import Application
-from ragkeeper.http.body import BodyLimit, BodyLimits, KeyBeforeBody
+from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
@@ -39,6 +39,7 @@ def create_app(application: Application) -> FastAPI:
     app.state.authenticator = application.authenticator
     install_error_handlers(app)
     settings = application.settings
+    app.add_middleware(JsonUnsaid, paths=CHAT_PATHS)
     # The last one added is the first to see a request: its id, then its key, then its size.
     app.add_middleware(BodyLimit, limits=body_limits(settings.max_upload_mb))
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)

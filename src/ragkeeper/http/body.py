@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragkeeper.core.errors import RagkeeperError
@@ -12,6 +12,8 @@ from ragkeeper.http.ports import Authenticator
 
 _MEGABYTE = 1_000_000
 _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
+# What curl says of any data.
+_UNSAID = "application/x-www-form-urlencoded"
 # The rest of a refused body is not waited for.
 _CLOSE = {"connection": "close"}
 
@@ -38,6 +40,24 @@ class KeyBeforeBody:
             return True
         headers = Headers(scope=scope)
         return not _has_body(headers) or await authenticate(self._authenticator, headers) is not None
+
+
+class JsonUnsaid:
+    """Takes a body on these paths as JSON where the client does not say what it is, as `curl -d` does not.
+
+    Only a key in a header lets anybody in, so no page of another site can make use of it.
+    """
+
+    def __init__(self, app: ASGIApp, paths: frozenset[str]) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in self._paths:
+            headers = MutableHeaders(scope=scope)
+            if headers.get("content-type", _UNSAID) == _UNSAID:
+                headers["content-type"] = "application/json"
+        await self._app(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """Switches of the answer pipeline, and streams that end in time, proven against a stand-in for a model server."""
 
+import itertools
 import json
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.guides.texts import lighthouse
-from tests.acceptance.server import Server, add_text, events, run, serving, wait_until_ready
+from tests.acceptance.server import Server, add_text, events, run, serving, wait_for, wait_until_ready
 from tests.contract.chat.standin import Behaviour, StandIn
 
 QUESTION = "What was rung on foggy nights at the lighthouse?"
@@ -81,6 +84,35 @@ def test_g3_024_a_stream_at_its_limit_sends_one_timeout(tmp_path: Path, model: S
         messages = server.http.get(f"/api/v1/conversations/{talk}/messages").json()["items"]
         assert [message["details"].get("unfinished", False) for message in messages] == [False, True]
         assert messages[-1]["content"] == model.pieces[0]
+
+
+@pytest.mark.timeout(120)
+def test_a_key_as_bearer_token_opens_the_stream_of_named_events(
+    tmp_path: Path, model: StandIn, require_binary: Callable[[str], Path]
+):
+    """As typed: curl with a token and data, and nothing said of the data's type."""
+    with serving(tmp_path, provider(model)) as server:
+        fill(server)
+        address = f"{str(server.http.base_url).rstrip('/')}/api/chat/stream"
+        body = json.dumps({"message": QUESTION, "stream_timeout": 60})
+        token = f"Authorization: Bearer {server.http.headers['X-API-Key']}"
+        asked = [require_binary("curl"), "-sS", "-N", "-X", "POST", address, "-d", body]
+        sent = subprocess.run([*asked, "-H", token], capture_output=True, text=True, check=True, timeout=60)
+        names = [name for name, _ in itertools.groupby(name for name, _ in events(sent.stdout))]
+        assert names == ["status", "sources", "status", "token", "citations", "done"]
+        unsaid = subprocess.run(
+            [*asked, "-H", token, "-H", "Content-Type:"], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert events(unsaid.stdout)[-1][0] == "done"
+        refused = subprocess.run([*asked, "-f"], capture_output=True, check=False, timeout=60)
+        assert (refused.returncode, refused.stdout) == (22, b"")
+        model.behave(Behaviour.ENDLESS)
+        model.hung_up.clear()
+        with subprocess.Popen([*asked, "-H", token], stdout=subprocess.PIPE, text=True) as client:
+            assert client.stdout is not None
+            next(line for line in client.stdout if line == "event: token\n")
+            client.kill()
+        wait_for(model.hung_up.is_set, 2)
 
 
 @pytest.mark.timeout(120)

@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from ragkeeper.core.access import Caller, local_administrator
-from ragkeeper.http.body import BodyLimit, BodyLimits, KeyBeforeBody
+from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.http.errors import install_error_handlers
 from ragkeeper.http.middleware import RequestEnvelope
@@ -29,6 +29,7 @@ def client() -> httpx.AsyncClient:
     app = FastAPI()
     app.state.authenticator = OneKey()
     install_error_handlers(app)
+    app.add_middleware(JsonUnsaid, paths=frozenset({"/told"}))
     app.add_middleware(BodyLimit, limits=LIMITS)
     app.add_middleware(KeyBeforeBody, authenticator=OneKey())
     app.add_middleware(RequestEnvelope)
@@ -111,3 +112,18 @@ async def test_an_answer_before_the_end_of_the_body_closes_the_connection() -> N
         whole = await http.post("/size", content=Blocks(1), headers=KEY)
     assert (early.status_code, early.headers["connection"]) == (404, "close")
     assert "connection" not in whole.headers
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({}, 200),
+        ({"content-type": "application/x-www-form-urlencoded"}, 200),
+        ({"content-type": "application/json"}, 200),
+        ({"content-type": "text/html"}, 422),
+    ],
+)
+async def test_json_need_not_be_announced_where_nothing_else_is_expected(said: dict[str, str], status: int) -> None:
+    async with client() as http:
+        answer = await http.post("/told", content=b'{"text": "four"}', headers={**KEY, **said})
+    assert answer.status_code == status
