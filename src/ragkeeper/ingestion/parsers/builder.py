@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from ragkeeper.ingestion.parsers.port import HeadingSpan, PageSpan, ParsedDocument, ParseWarning
 
@@ -60,6 +61,15 @@ class DocumentBuilder:
         self._page: tuple[int, int] | None = None
         self._headings: list[HeadingSpan] = []
         self._tables: list[tuple[int, int]] = []
+
+    @classmethod
+    def continuing(cls, document: ParsedDocument) -> Self:
+        """Return a builder that holds a document without pages already."""
+        builder = cls(document.media_type)
+        builder.title, builder.metadata = document.title, dict(document.metadata)
+        builder.warnings = list(document.warnings)
+        builder.include(document, levels=0)
+        return builder
 
     def add(self, text: str, gap: str = "\n\n") -> tuple[int, int]:
         """Append a block after `gap`; return its span (empty when the cleaned block is empty)."""

@@ -1,24 +1,30 @@
 """One file's bytes to one document: told by content, measured, read by its format's reader, checked for emptiness."""
 
+import re
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from ragkeeper.ingestion.errors import (
     ArchiveRefused,
     FileEmpty,
     FormatUnsupported,
+    IngestionError,
     NestedTooDeeply,
     NoText,
     OutputTooLarge,
 )
 from ragkeeper.ingestion.parsers import archives, charsets, sniff
-from ragkeeper.ingestion.parsers.formats import images, mail, markup, office, pdf, records, slides, xml_data
+from ragkeeper.ingestion.parsers.builder import DocumentBuilder
+from ragkeeper.ingestion.parsers.formats import charts, images, mail, markup, office, pdf, records, slides, xml_data
 from ragkeeper.ingestion.parsers.port import ParsedDocument, ParseOptions, ParseWarning
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # A message in a message in a message: enough for mail that people forward.
 _MOST_NESTED = 3
+_WORD_TEXT = "word/document.xml"
+_CHUNK_KIND = re.compile(r"/aFChunk$")
 _EMPTY_HINT = "Check that it has text in it; if its words are in pictures, save it as PDF and send that."
 
 
@@ -36,7 +42,7 @@ def read(data: bytes, filename: str, options: ParseOptions, nested: int = 0) -> 
 
 def _read(data: bytes, filename: str, options: ParseOptions, nested: int) -> ParsedDocument:
     if data.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08")):
-        return _read_zip(data, options)
+        return _read_zip(data, options, nested)
     media_type = sniff.identify_ole(data, filename) if data.startswith(_OLE) else sniff.identify(data, filename)
     if media_type == sniff.PDF:
         return pdf.read(data, options)
@@ -67,7 +73,7 @@ def _read_latex(data: bytes) -> ParsedDocument:
     return document if document.text.strip() else _read_text(data, sniff.PLAIN)
 
 
-def _read_zip(data: bytes, options: ParseOptions) -> ParsedDocument:
+def _read_zip(data: bytes, options: ParseOptions, nested: int) -> ParsedDocument:
     archive = archives.open_listed(data)
     media_type = sniff.identify_zip(archive.namelist(), _mimetype(archive))
     archives.measure(archive, len(data), options.expanded_bytes)
@@ -77,7 +83,25 @@ def _read_zip(data: bytes, options: ParseOptions) -> ParsedDocument:
         return slides.read_odp(archive)
     if media_type not in office.KINDS:
         raise ArchiveRefused(found=media_type)
-    return office.read(data, media_type)
+    document = office.read(data, media_type)
+    return _with_parts(document, archive, options, nested) if media_type == sniff.DOCX else document
+
+
+def _with_parts(
+    document: ParsedDocument, archive: zipfile.ZipFile, options: ParseOptions, nested: int
+) -> ParsedDocument:
+    """A text with what Word shows in it and kreuzberg leaves out: whole documents put into it, and charts."""
+    chunks = charts.related(archive, _WORD_TEXT, _CHUNK_KIND).values() if nested < _MOST_NESTED else ()
+    drawn = charts.of(archive, _WORD_TEXT)
+    if not chunks and not drawn:
+        return document
+    builder = DocumentBuilder.continuing(document)
+    for part in chunks:
+        with suppress(IngestionError, KeyError):
+            builder.include(read(archive.read(part), part, options, nested + 1), levels=0)
+    for part in drawn:
+        charts.add(builder, archive, part)
+    return builder.build()
 
 
 def _mimetype(archive: zipfile.ZipFile) -> bytes:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from ragkeeper.ingestion.errors import FileDamaged
 from ragkeeper.ingestion.parsers import sniff
 from ragkeeper.ingestion.parsers.builder import DocumentBuilder
-from ragkeeper.ingestion.parsers.formats import engine, office, xml_data
+from ragkeeper.ingestion.parsers.formats import charts, engine, office, xml_data
 from ragkeeper.ingestion.parsers.formats.nodes import NodeRenderer
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 
@@ -30,9 +30,13 @@ def read_pptx(data: bytes, archive: zipfile.ZipFile) -> ParsedDocument:
         return _salvage(archive)
     notes = _notes(data)
     builder = DocumentBuilder(sniff.PPTX)
-    for number, nodes in _split((result.document or {}).get("nodes") or []):
+    shown = dict(_split((result.document or {}).get("nodes") or []))
+    drawn = {number: charts.of(archive, part) for number, part in enumerate(charts.slides(archive), 1)}
+    for number in sorted({*shown, *(number for number, found in drawn.items() if found)}):
         builder.start_page(number)
-        NodeRenderer(builder).render(nodes)
+        NodeRenderer(builder).render(shown.get(number, []))
+        for part in drawn.get(number, ()):
+            charts.add(builder, archive, part)
         builder.add(notes.get(number, ""))
     return office.describe(builder, result.metadata)
 
