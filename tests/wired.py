@@ -8,6 +8,7 @@ from pathlib import Path
 from ragkeeper.core.access import Caller, Role, local_administrator
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.settings import FusionMethod
+from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.chunkers.structure import StructureChunker
 from ragkeeper.ingestion.jobs import IngestionJobs
@@ -48,6 +49,7 @@ class Wired:
     index: VectorIndex
     embedder: FakeEmbedder
     documents: DocumentService
+    deletions: DeletionService
     pipeline: Pipeline
     outbox: OutboxWriter
     drain: OutboxDrain
@@ -105,6 +107,7 @@ async def wired(
             index=used_index,
             embedder=embedder,
             documents=documents,
+            deletions=DeletionService(database, files, outbox, documents, utc_now),
             pipeline=pipeline,
             outbox=outbox,
             drain=drain,

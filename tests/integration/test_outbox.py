@@ -79,7 +79,7 @@ async def apply(product: Wired, step: tuple[str, str, int], truth: dict[str, tup
         accepted = await product.add(f"{name}.md", text_of(name, number))
         truth[name] = (accepted.id, number)
     elif kind == "delete" and name in truth:
-        await product.documents.delete(ADMIN, truth.pop(name)[0])
+        await product.deletions.delete(ADMIN, truth.pop(name)[0])
     elif kind == "parse":
         await product.parse()
     elif kind in {"embed", "drain"}:

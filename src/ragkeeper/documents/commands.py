@@ -1,17 +1,20 @@
 """`ragkeeper documents …`: what is there, how far it is, and how it goes away."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from ragkeeper.cli.app import command_group, example
 from ragkeeper.cli.confirm import confirm
-from ragkeeper.cli.options import Collection, DryRun, Json, Yes
+from ragkeeper.cli.options import Collection, DryRun, Json, Metadata, Yes
+from ragkeeper.cli.options import metadata as values
 from ragkeeper.cli.output import note, one_line, print_fields, print_json, print_table, print_text, size
 from ragkeeper.cli.ports import Connect
 from ragkeeper.documents.models import VersionStatus
 
 _PAGE = 500
+_DELETE = "/api/v1/documents/delete"
 
 DocumentId = Annotated[str, typer.Argument(metavar="ID", help="As `ragkeeper documents list` shows it.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
@@ -76,21 +79,62 @@ def _add_reading(app: typer.Typer, connect: Connect) -> None:
 
 
 def _add_changing(app: typer.Typer, connect: Connect) -> None:
-    @app.command("delete", epilog=example("ragkeeper documents delete ID --dry-run", "ragkeeper documents delete ID"))
-    def delete_document(document: DocumentId, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> None:
-        """Delete a document with all its versions; no search or answer uses it any more. Prints a receipt."""
+    @app.command(
+        "delete",
+        epilog=example("ragkeeper documents delete ID", "ragkeeper documents delete --name-prefix 2019/ --dry-run"),
+    )
+    def delete_documents(  # noqa: PLR0917 - typer passes each option by name
+        documents: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
+        collection: Annotated[str | None, typer.Option("--collection", "-c", help="All of this collection.")] = None,
+        status: Annotated[
+            VersionStatus | None, typer.Option("--status", help="All whose newest version is so.")
+        ] = None,
+        name_prefix: Annotated[str | None, typer.Option("--name-prefix", help="All whose name begins so.")] = None,
+        added_before: Annotated[
+            datetime | None, typer.Option("--added-before", help="All that were there by this time (UTC).")
+        ] = None,
+        metadata: Metadata = None,
+        dry_run: DryRun = False,
+        yes: Yes = False,
+        json: Json = False,
+    ) -> None:
+        """Delete documents with all their versions: no search or answer uses them any more. Prints a receipt.
+
+        Give ids, or conditions that must all apply.
+        """
+        given = {
+            "collection": collection,
+            "status": status.value if status else None,
+            "name_prefix": name_prefix,
+            "added_before": added_before.isoformat() if added_before else None,
+            "metadata": values(metadata),
+        }
+        conditions = {name: value for name, value in given.items() if value}
+        body = {"ids": documents or [], **({"filter": conditions} if conditions else {})}
         with connect() as client:
-            found = client.get(f"/api/v1/documents/{document}")
-            named = f"“{one_line(found['title'], 80)}” ({found['name']}, {size(found['version']['size'])})"
-            if dry_run:
-                _show_plan(found, named, json)
+            plan = client.post(_DELETE, {**body, "dry_run": True})
+            if dry_run or not plan["documents"]:
+                _show_plan(plan, json)
                 return
-            confirm(f"This deletes {named} and cannot be undone", yes=yes)
-            receipt = client.delete(f"/api/v1/documents/{document}")
-        if json:
-            print_json(receipt)
-        else:
-            print_text(f"Deleted {named}: {receipt['versions']} versions, {receipt['chunks']} chunks.")
+            confirm(f"This deletes {_named(plan)} and cannot be undone", yes=yes)
+            done = client.post(_DELETE, body)
+        print_json(done) if json else print_text(_deleted(done["receipt"]))
+
+    @app.command("receipts", epilog=example("ragkeeper documents receipts --document ID"))
+    def list_receipts(
+        document: Annotated[str | None, typer.Option("--document", help="Only the deletion of this one.")] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        json: Json = False,
+    ) -> None:
+        """List deletions, newest first: what was deleted, when and by whom."""
+        with connect() as client:
+            page = _pages(
+                lambda after, count: client.get("/api/v1/deletions", document_id=document, limit=count, cursor=after),
+                limit,
+                cursor,
+            )
+        _show_page(page, json, _show_receipts)
 
     @app.command("retry", epilog=example("ragkeeper documents retry ID"))
     def retry_document(document: DocumentId, json: Json = False) -> None:
@@ -163,11 +207,49 @@ def _show_chunks(items: list[dict[str, Any]]) -> None:
     print_table(("number", "page", "tokens", "text"), rows)
 
 
-def _show_plan(found: dict[str, Any], named: str, json: bool) -> None:
+def _show_plan(plan: dict[str, Any], json: bool) -> None:
     if json:
-        print_json({"would_delete": found})
-    else:
-        print_text(f"Would delete {named}. Nothing was changed.")
+        print_json(plan)
+        return
+    print_text(f"Would delete {_named(plan)}. Nothing was changed.")
+    if plan["documents"]:
+        print_table(
+            ("id", "collection", "name"), [(one["id"], one["collection"], one["name"]) for one in plan["sample"]]
+        )
+    if plan["unknown"]:
+        note(f"There is no such document: {', '.join(plan['unknown'])}")
+
+
+def _named(plan: dict[str, Any]) -> str:
+    """What a plan is about, in words: the one document by its title, many by their number."""
+    if plan["documents"] == 1:
+        [one] = plan["sample"]
+        return f"“{one_line(one['title'], 80)}” ({one['name']})"
+    return f"{plan['documents']:,} documents"
+
+
+def _deleted(receipt: dict[str, Any]) -> str:
+    documents = receipt["documents"]
+    what = documents[0]["name"] if len(documents) == 1 else f"{len(documents):,} documents"
+    kept = "" if receipt["originals_removed"] else " Their originals are shared with other documents and stay."
+    return (
+        f"Deleted {what}: {receipt['versions']:,} versions, {receipt['chunks']:,} chunks, "
+        f"{receipt['originals_removed']:,} originals.{kept} Receipt {receipt['id']}."
+    )
+
+
+def _show_receipts(items: list[dict[str, Any]]) -> None:
+    rows = [
+        (
+            item["id"],
+            item["deleted_at"][:19],
+            item["deleted_by"],
+            len(item["documents"]),
+            one_line(", ".join(one["name"] for one in item["documents"]), 80),
+        )
+        for item in items
+    ]
+    print_table(("id", "time", "by", "documents", "names"), rows)
 
 
 def _collection_row(item: dict[str, Any]) -> tuple[str, str, str]:

@@ -43,6 +43,22 @@ class NothingToRetry(RagkeeperError):
     fix = "Only failed versions are retried."
 
 
+class NothingSelected(RagkeeperError):
+    """A deletion names either documents or conditions, and at least one of them."""
+
+    code = "nothing_selected"
+    status = 422
+    fix = "Send `ids`, or `filter` with at least one condition; to empty a collection name it in `filter.collection`."
+
+
+class DeletionUnknown(RagkeeperError):
+    """There is no deletion {id} whose receipt you may see."""
+
+    code = "deletion_unknown"
+    status = 404
+    fix = "`ragkeeper documents receipts` lists yours."
+
+
 class DescriptionInvalid(RagkeeperError):
     """The {field} cannot be kept: {reason}."""
 

@@ -1,7 +1,7 @@
 """What a document is, as plain data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -97,13 +97,76 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Documents to delete: those with the ids, or else those to which every condition applies.
+
+    name_prefix: how the name begins, a folder for instance. metadata: fields that must be equal.
+    """
+
+    ids: tuple[str, ...] = ()
+    collection: str | None = None
+    status: VersionStatus | None = None
+    name_prefix: str | None = None
+    added_before: datetime | None = None
+    metadata: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def has_conditions(self) -> bool:
+        given = (self.collection, self.status, self.name_prefix, self.added_before)
+        return bool(self.metadata) or any(one not in (None, "") for one in given)
+
+    @property
+    def names_something(self) -> bool:
+        """Either ids or conditions: neither would mean everything, both leave open what is meant."""
+        return bool(self.ids) is not self.has_conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Deletable:
+    """A document that a selection names."""
+
+    id: str
+    collection_id: str
+    collection: str
+    name: str
+    title: str
+    metadata: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionPlan:
+    """unknown: ids that name no document which the caller may see."""
+
+    documents: tuple[Deletable, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedDocument:
+    """contents: hashes of its originals."""
+
+    document_id: str
+    collection: str
+    name: str
+    versions: int
+    chunks: int
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeletionReceipt:
     """What a deletion removed, when and by whom. An original that another document shares is not removed."""
 
-    document_id: str
-    title: str
-    versions: int
-    chunks: int
-    originals_removed: int
+    id: str
     deleted_at: datetime
     deleted_by: str
+    originals_removed: int
+    documents: tuple[DeletedDocument, ...]
+
+    @property
+    def versions(self) -> int:
+        return sum(document.versions for document in self.documents)
+
+    @property
+    def chunks(self) -> int:
+        return sum(document.chunks for document in self.documents)

@@ -183,22 +183,6 @@ async def add_versions(sql: AsyncConnection, added: Sequence[Version]) -> None:
     )
 
 
-async def remove_document(sql: AsyncConnection, document_id: str) -> tuple[int, int, list[str]]:
-    """Delete the document's rows; returns versions, chunks and the originals that nobody else uses now."""
-    hashes = list(
-        (await sql.execute(select(versions.c.sha256).distinct().where(versions.c.document_id == document_id))).scalars()
-    )
-    n_versions = await _count(sql, versions, document_id)
-    n_chunks = await _count(sql, chunks, document_id)
-    await sql.execute(delete(documents).where(documents.c.id == document_id))
-    still_used = set((await sql.execute(select(versions.c.sha256).where(versions.c.sha256.in_(hashes)))).scalars())
-    return n_versions, n_chunks, [sha256 for sha256 in hashes if sha256 not in still_used]
-
-
-async def content_used(sql: AsyncConnection, sha256: str) -> bool:
-    return (await sql.execute(select(versions.c.id).where(versions.c.sha256 == sha256).limit(1))).first() is not None
-
-
 async def contents_used(sql: AsyncConnection, hashes: Many[str]) -> set[str]:
     """Those of the contents that some version has."""
     found = select(versions.c.sha256).distinct()
@@ -251,11 +235,6 @@ async def count_chunks(sql: AsyncConnection, collection_ids: Many[str]) -> int:
         .where(documents.c.collection_id.in_(collection_ids))
     )
     return (await sql.execute(query)).scalar_one()
-
-
-async def _count(sql: AsyncConnection, table: Any, document_id: str) -> int:
-    query = select(func.count()).select_from(table).where(table.c.document_id == document_id)
-    return int((await sql.execute(query)).scalar_one())
 
 
 # --- states --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 
+from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.errors import OriginalMissing
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.documents.schemas import (
@@ -13,7 +14,9 @@ from ragkeeper.documents.schemas import (
     CollectionBody,
     CollectionView,
     ContentView,
+    DeletionBody,
     DeletionReceiptView,
+    DeletionView,
     DocumentView,
 )
 from ragkeeper.documents.service import DocumentService
@@ -88,8 +91,33 @@ def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
         rows = await documents.chunks(caller, document_id, after=after, limit=limit + 1)
         return page_of(rows, limit, ChunkView.of, lambda chunk: str(chunk.ordinal))
 
+    return router
+
+
+def deletion_routes(deletions: DeletionService) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["documents"])
+
     @router.delete("/documents/{document_id}")
     async def delete_document(caller: CurrentCaller, document_id: str) -> DeletionReceiptView:
-        return DeletionReceiptView.of(await documents.delete(caller, document_id))
+        return DeletionReceiptView.of(await deletions.delete(caller, document_id))
+
+    @router.post("/documents/delete")
+    async def delete_documents(caller: CurrentCaller, body: DeletionBody) -> DeletionView:
+        """Delete many at once, by ids or by a filter."""
+        plan = await deletions.plan(caller, body.selection())
+        receipt = None if body.dry_run else await deletions.carry_out(caller, plan)
+        return DeletionView.of(plan, receipt)
+
+    @router.get("/deletions")
+    async def list_deletions(
+        caller: CurrentCaller, document_id: str | None = None, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[DeletionReceiptView]:
+        """Receipts, newest first: your own, or all of them for an administrator."""
+        rows = await deletions.receipts(caller, document_id=document_id, after=decode_cursor(cursor), limit=limit + 1)
+        return page_of(rows, limit, DeletionReceiptView.of, lambda receipt: receipt.id)
+
+    @router.get("/deletions/{deletion_id}")
+    async def get_deletion(caller: CurrentCaller, deletion_id: str) -> DeletionReceiptView:
+        return DeletionReceiptView.of(await deletions.receipt(caller, deletion_id))
 
     return router

@@ -47,6 +47,14 @@ def require_metadata(metadata: Mapping[str, Scalar]) -> None:
             raise DescriptionInvalid(field="metadata", reason=f"the number of {name[:50]} cannot be stored")
 
 
+def has_metadata(metadata: Mapping[str, Scalar], wanted: Mapping[str, Scalar]) -> bool:
+    """Whether every wanted field is there with an equal value of the same kind: True is not 1, and 1 is 1.0."""
+    return all(
+        name in metadata and metadata[name] == value and isinstance(metadata[name], bool) is isinstance(value, bool)
+        for name, value in wanted.items()
+    )
+
+
 def _require_text(field: str, text: str, longest: int) -> None:
     if len(text) > longest:
         raise DescriptionInvalid(field=field, reason=f"a text has {len(text)} characters, and {longest} fit")

@@ -1,11 +1,21 @@
 """What crosses HTTP about documents."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from ragkeeper.documents.models import Chunk, Collection, DeletionReceipt, Document, Problem, Scalar
+from ragkeeper.documents.models import (
+    Chunk,
+    Collection,
+    DeletionPlan,
+    DeletionReceipt,
+    Document,
+    Problem,
+    Scalar,
+    Selection,
+    VersionStatus,
+)
 from ragkeeper.documents.rules import require_metadata, require_title
 
 
@@ -19,6 +29,7 @@ def _checked_metadata(metadata: dict[str, Scalar]) -> dict[str, Scalar]:
     return metadata
 
 
+_SAMPLE = 100
 TITLE_LIMITS = "At most 1,000 characters."
 METADATA_LIMITS = (
     "Plain values: at most 64 fields, names of 100 characters, texts of 1,000, finite numbers, whole ones of 64 bits."
@@ -161,23 +172,108 @@ class ChunkView(BaseModel):
         )
 
 
-class DeletionReceiptView(BaseModel):
+class FilterBody(BaseModel):
+    """Every condition that is given must apply."""
+
+    collection: str | None = None
+    status: VersionStatus | None = Field(default=None, description="Of the newest version.")
+    name_prefix: str | None = Field(default=None, min_length=1, max_length=1000, description="How the name begins.")
+    added_before: datetime | None = Field(default=None, description="With a time zone, or UTC.")
+    metadata: Metadata = Field(default={}, description="Fields that must be equal.")
+
+
+class DeletionBody(BaseModel):
+    """Either ids or a filter."""
+
+    ids: list[Annotated[str, Field(max_length=100)]] = Field([], max_length=10_000)
+    filter: FilterBody | None = None
+    dry_run: bool = Field(False, description="Say what would be deleted, and change nothing.")
+
+    def selection(self) -> Selection:
+        given = self.filter or FilterBody()
+        before = given.added_before
+        return Selection(
+            ids=tuple(self.ids),
+            collection=given.collection,
+            status=given.status,
+            name_prefix=given.name_prefix,
+            added_before=before if before is None or before.tzinfo else before.replace(tzinfo=UTC),
+            metadata=given.metadata,
+        )
+
+
+class DeletedDocumentView(BaseModel):
+    """`contents`: SHA-256 of each original that it had."""
+
     document_id: str
-    title: str
+    collection: str
+    name: str
+    versions: int
+    chunks: int
+    contents: list[str]
+
+
+class DeletionReceiptView(BaseModel):
+    """What was removed, when and by whom; the index follows within a moment, and shows none of it meanwhile."""
+
+    id: str
+    deleted_at: datetime
+    deleted_by: str
     versions: int
     chunks: int
     originals_removed: int
-    deleted_at: datetime
-    deleted_by: str
+    documents: list[DeletedDocumentView]
 
     @classmethod
     def of(cls, receipt: DeletionReceipt) -> Self:
         return cls(
-            document_id=receipt.document_id,
-            title=receipt.title,
+            id=receipt.id,
+            deleted_at=receipt.deleted_at,
+            deleted_by=receipt.deleted_by,
             versions=receipt.versions,
             chunks=receipt.chunks,
             originals_removed=receipt.originals_removed,
-            deleted_at=receipt.deleted_at,
-            deleted_by=receipt.deleted_by,
+            documents=[
+                DeletedDocumentView(
+                    document_id=one.document_id,
+                    collection=one.collection,
+                    name=one.name,
+                    versions=one.versions,
+                    chunks=one.chunks,
+                    contents=list(one.contents),
+                )
+                for one in receipt.documents
+            ],
+        )
+
+
+class DeletableView(BaseModel):
+    id: str
+    collection: str
+    name: str
+    title: str
+
+
+class DeletionView(BaseModel):
+    """`documents`: how many; `sample`: the first hundred of them; `unknown`: ids that name none which you may see.
+
+    `receipt` is null after a dry run.
+    """
+
+    documents: int
+    sample: list[DeletableView]
+    unknown: list[str]
+    receipt: DeletionReceiptView | None
+
+    @classmethod
+    def of(cls, plan: DeletionPlan, receipt: DeletionReceipt | None) -> Self:
+        sample = [
+            DeletableView(id=one.id, collection=one.collection, name=one.name, title=one.title)
+            for one in plan.documents[:_SAMPLE]
+        ]
+        return cls(
+            documents=len(plan.documents),
+            sample=sample,
+            unknown=list(plan.unknown),
+            receipt=DeletionReceiptView.of(receipt) if receipt else None,
         )

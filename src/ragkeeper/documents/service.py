@@ -19,7 +19,6 @@ from ragkeeper.documents.errors import (
 from ragkeeper.documents.models import (
     Chunk,
     Collection,
-    DeletionReceipt,
     Document,
     Scalar,
     Version,
@@ -154,24 +153,6 @@ class DocumentService:
         async with self._database.read() as sql:
             return await repository.list_chunks(sql, document.current_version_id or "", after=after, limit=limit)
 
-    async def delete(self, caller: Caller, document_id: str) -> DeletionReceipt:
-        """Gone from every search and citation when this returns; its index entries follow."""
-        document = await self.get(caller, document_id, Right.WRITE)
-        async with self._database.write() as sql:
-            n_versions, n_chunks, unused = await repository.remove_document(sql, document_id)
-            await self._index.document_removed(sql, document_id)
-        self._index.wake()
-        removed = [sha256 for sha256 in unused if await self._remove_original(sha256)]
-        return DeletionReceipt(
-            document_id=document_id,
-            title=document.title,
-            versions=n_versions,
-            chunks=n_chunks,
-            originals_removed=len(removed),
-            deleted_at=self._clock(),
-            deleted_by=caller.id,
-        )
-
     async def retry(self, caller: Caller, document_id: str) -> Document:
         """Put a failed version back in the queue. Raises NothingToRetry."""
         document = await self.get(caller, document_id, Right.WRITE)
@@ -194,16 +175,6 @@ class DocumentService:
         collection_id: from `writable_collection`. The file is an original when this returns.
         """
         return await self._registrations.submit(Registration(caller, collection_id, received, new))
-
-    async def remove_unused_originals(self) -> int:
-        """Delete originals that no version names: left by a crash between two steps. Returns how many."""
-        n_removed = 0
-        async for names in self._files.stored():
-            async with self._database.read() as sql:
-                unused = set(names) - await repository.contents_used(sql, names)
-            for sha256 in sorted(unused):
-                n_removed += await self._remove_original(sha256)
-        return n_removed
 
     async def close(self) -> None:
         """Return when uploads that are being registered are; call it before the database closes."""
@@ -267,13 +238,6 @@ class DocumentService:
         if document is None:
             raise DocumentUnknown(id=document_id)
         return document
-
-    async def _remove_original(self, sha256: str) -> bool:
-        # A new upload of the same content may have come in since the transaction.
-        async with self._database.write() as sql:
-            if await repository.content_used(sql, sha256):
-                return False
-            return await self._files.remove(sha256)
 
     def _new_document(self, item: Registration) -> Document:
         now = self._clock()

@@ -14,6 +14,7 @@ from ragkeeper.core.access import local_administrator
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.settings import Settings
+from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.writers import writers
@@ -53,6 +54,7 @@ class Application:
     chat_models: list[ChatModel]
     authenticator: Authenticator
     documents: DocumentService
+    deletions: DeletionService
     ingestion: IngestionService
     jobs: IngestionJobs
     pipeline: Pipeline
@@ -127,7 +129,7 @@ class Application:
         self._background.append(asyncio.create_task(logged(), name=name))
 
     async def _remove_unused_originals(self) -> None:
-        if n_removed := await self.documents.remove_unused_originals():
+        if n_removed := await self.deletions.remove_unused_originals():
             _log.info("unused_originals_removed", files=n_removed)
 
     async def _close_gaps(self) -> None:
@@ -190,6 +192,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         chat_models=chat_models,
         authenticator=ApiKeyAuthenticator(api_key(settings, folder)),
         documents=documents,
+        deletions=DeletionService(database, files, writer, documents, utc_now),
         ingestion=IngestionService(documents, files, jobs.wake),
         jobs=jobs,
         pipeline=pipeline,

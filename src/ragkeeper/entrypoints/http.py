@@ -11,7 +11,7 @@ from ragkeeper.console.routes import console_routes
 from ragkeeper.conversations.routes import CHAT_PATHS, chat_routes
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import utc_now
-from ragkeeper.documents.routes import document_routes
+from ragkeeper.documents.routes import deletion_routes, document_routes
 from ragkeeper.entrypoints.build import Application
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
@@ -47,6 +47,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(health_routes(application.health, application.status, __version__))
     app.include_router(upload_routes(application.ingestion, application.files))
     app.include_router(document_routes(application.documents, application.files))
+    app.include_router(deletion_routes(application.deletions))
     app.include_router(search_routes(application.retrieval))
     app.include_router(chat_routes(application.conversations))
     app.include_router(openai_routes(application.answers, application.embedder))

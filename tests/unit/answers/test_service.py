@@ -151,7 +151,7 @@ async def test_a_document_deleted_while_the_answer_is_written_is_not_cited(tmp_p
         class Deleting(ExtractiveAnswerer):
             async def answer(self, question: str, passages: Sequence[Passage]) -> Answer:
                 found = await super().answer(question, passages)
-                await product.documents.delete(ADMIN, added.id)
+                await product.deletions.delete(ADMIN, added.id)
                 return found
 
         extractor = Deleting(product.embedder, threshold=0)

@@ -115,7 +115,7 @@ async def test_a_deleted_source_is_not_shown_in_old_messages(tmp_path: Path) -> 
         document = await filled(product)
         chats = service(product)
         chat = await chats.ask(ADMIN, ASKED)
-        await product.documents.delete(ADMIN, document)
+        await product.deletions.delete(ADMIN, document)
         answered = (await chats.messages(ADMIN, chat.conversation_id, after="", limit=10))[1]
         assert answered.citations
         assert "twelve weeks" not in answered.content

@@ -4,6 +4,15 @@ import pytest
 from ragkeeper.documents.commands import document_commands
 from tests.unit.cli.server import FakeServer, document, problem, runner
 
+RECEIPT = {
+    "id": "r1",
+    "deleted_at": "2026-01-02T03:04:05Z",
+    "deleted_by": "local",
+    "versions": 2,
+    "chunks": 7,
+    "originals_removed": 2,
+    "documents": [{"document_id": "d1", "collection": "default", "name": "d1.md", "versions": 2, "chunks": 7}],
+}
 CHUNK = {"ordinal": 0, "page": 2, "tokens": 9, "text": "Some  text.", "id": 1}
 
 
@@ -16,7 +25,13 @@ def server():
             "GET /api/v1/documents/gone": problem(404, "document_unknown"),
             "GET /api/v1/documents/d1/content": {"title": "T", "text": "All of it."},
             "GET /api/v1/documents/d1/chunks": {"items": [CHUNK], "next_cursor": None},
-            "DELETE /api/v1/documents/d1": {"document_id": "d1", "versions": 2, "chunks": 7},
+            "POST /api/v1/documents/delete": {
+                "documents": 1,
+                "sample": [{"id": "d1", "collection": "default", "name": "d1.md", "title": "Title of d1"}],
+                "unknown": [],
+                "receipt": RECEIPT,
+            },
+            "GET /api/v1/deletions": {"items": [RECEIPT], "next_cursor": None},
             "POST /api/v1/documents/d1/retry": {"id": "d1", "status": "accepted"},
             "GET /api/v1/collections": [{"name": "default", "created_at": "2026-01-02T03:04:05", "description": ""}],
             "POST /api/v1/collections": {"name": "contracts"},
@@ -63,7 +78,7 @@ def test_a_list_says_how_to_go_on(server, run):
 
 
 def test_misuse_is_refused_before_the_server_is_asked(server, run):
-    for arguments in (["list", "--status", "nope"], ["list", "--limit", "0"], ["show"], ["delete"]):
+    for arguments in (["list", "--status", "nope"], ["list", "--limit", "0"], ["show"]):
         assert run(*arguments).code == 2
     assert server.requests == []
 
@@ -75,7 +90,7 @@ def test_json_is_the_servers_own_object(server, run):
         "content d1": "GET /api/v1/documents/d1/content",
         "chunks d1": "GET /api/v1/documents/d1/chunks",
         "retry d1": "POST /api/v1/documents/d1/retry",
-        "delete d1 --yes": "DELETE /api/v1/documents/d1",
+        "delete d1 --yes": "POST /api/v1/documents/delete",
         "collections": "GET /api/v1/collections",
         "create-collection contracts": "POST /api/v1/collections",
     }.items():
@@ -101,21 +116,40 @@ def test_deleting_needs_a_yes(server, run):
     done = run("delete", "d1")
     assert done.code == 2
     assert "[confirmation_needed]" in done.err
-    assert not any(request.method == "DELETE" for request in server.requests)
+    assert server.sent() == {"ids": ["d1"], "dry_run": True}
 
 
 def test_a_dry_run_says_what_would_go_and_changes_nothing(server, run):
     done = run("delete", "d1", "--dry-run")
     assert done.code == 0
     assert "Would delete “Title of d1”" in done.out
-    assert run("delete", "d1", "--dry-run", "--json").json["would_delete"]["id"] == "d1"
-    assert not any(request.method == "DELETE" for request in server.requests)
+    assert run("delete", "d1", "--dry-run", "--json").json["sample"][0]["id"] == "d1"
+    assert server.sent() == {"ids": ["d1"], "dry_run": True}
+
+
+def test_conditions_are_sent_as_a_filter(server, run):
+    run("delete", "-c", "old", "--name-prefix", "2019/", "--added-before", "2026-01-01", "-m", "n=1", "--yes")
+    assert server.sent() == {
+        "ids": [],
+        "filter": {
+            "collection": "old",
+            "name_prefix": "2019/",
+            "added_before": "2026-01-01T00:00:00",
+            "metadata": {"n": 1},
+        },
+    }
+
+
+def test_receipts_are_listed(server, run):
+    done = run("receipts", "--document", "d1")
+    assert server.asked() == "GET /api/v1/deletions?document_id=d1&limit=100"
+    assert done.out.splitlines()[1].split() == ["r1", "2026-01-02T03:04:05", "local", "1", "d1.md"]
 
 
 def test_a_deletion_ends_with_its_receipt(run):
     done = run("delete", "d1", "--yes")
     assert done.code == 0
-    assert "2 versions, 7 chunks" in done.out
+    assert "2 versions, 7 chunks, 2 originals" in done.out
 
 
 def test_a_collection_gets_its_description(server, run):

@@ -67,7 +67,7 @@ async def test_deletion_is_true_at_once_and_says_what_it_removed(tmp_path: Path)
     async with wired(tmp_path) as product:
         added = await product.add("a.md", "The office is in Hamburg.")
         await product.settle()
-        receipt = await product.documents.delete(ADMIN, added.id)
+        receipt = await product.deletions.delete(ADMIN, added.id)
         assert (receipt.versions, receipt.chunks, receipt.originals_removed, receipt.deleted_by) == (1, 1, 1, "local")
         assert await product.found("office") == []
         assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
@@ -82,11 +82,11 @@ async def test_an_original_that_another_document_uses_stays(tmp_path: Path) -> N
         await product.documents.create_collection(ADMIN, "second")
         first = await product.add("a.md", "Shared words.")
         other = await product.add("a.md", "Shared words.", "second")
-        receipt = await product.documents.delete(ADMIN, first.id)
+        receipt = await product.deletions.delete(ADMIN, first.id)
         assert receipt.originals_removed == 0
         await product.settle()
         assert await product.found("shared words") == ["a.md"]
-        assert (await product.documents.delete(ADMIN, other.id)).originals_removed == 1
+        assert (await product.deletions.delete(ADMIN, other.id)).originals_removed == 1
 
 
 async def test_reading_is_not_writing(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ async def test_reading_is_not_writing(tmp_path: Path) -> None:
         reader = user("reader")
         assert (await product.documents.get(reader, added.id)).name == "a.md"
         with pytest.raises(Forbidden):
-            await product.documents.delete(reader, added.id)
+            await product.deletions.delete(reader, added.id)
         with pytest.raises(CollectionUnknown):
             await product.add("b.md", "More.", caller=reader)
         with pytest.raises(DocumentUnknown):
@@ -162,7 +162,7 @@ async def test_content_whose_last_document_is_deleted_while_it_comes_in_again_is
         first = await product.add("a.md", "Same words.")
         async with product.files.receive(once(b"Same words.")) as received:
             await product.files.keep([received])
-            await product.documents.delete(ADMIN, first.id)
+            await product.deletions.delete(ADMIN, first.id)
             assert not product.files.path(received.sha256).exists()
             collection = await product.documents.writable_collection(ADMIN, "default")
             new = NewContent("b.md", "default", None, {})
@@ -178,8 +178,8 @@ async def test_originals_that_nothing_names_are_removed(tmp_path: Path) -> None:
         await product.add("a.md", "Named.")
         async with product.files.receive(once(b"Left by a crash.")) as received:
             await product.files.keep([received])
-        assert await product.documents.remove_unused_originals() == 1
-        assert await product.documents.remove_unused_originals() == 0
+        assert await product.deletions.remove_unused_originals() == 1
+        assert await product.deletions.remove_unused_originals() == 0
         await product.settle()
         assert await product.found("named") == ["a.md"]
 

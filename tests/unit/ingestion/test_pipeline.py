@@ -79,7 +79,7 @@ async def test_a_document_deleted_while_it_is_parsed_leaves_nothing(tmp_path: Pa
         added = await product.add("a.md", "Words to find.")
         [claimed] = await product.pipeline.claim(1)
         parsed = await product.pipeline.parse(claimed)
-        await product.documents.delete(ADMIN, added.id)
+        await product.deletions.delete(ADMIN, added.id)
         await product.pipeline.save([(claimed, parsed)])
         await product.settle()
         assert (await product.index.count()).points == 0

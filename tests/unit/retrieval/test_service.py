@@ -39,7 +39,7 @@ async def test_a_hit_that_the_truth_does_not_confirm_is_not_shown(tmp_path: Path
         gone = await product.add("a.md", "The quarterly figures are final.")
         await product.add("b.md", "The quarterly figures are preliminary.")
         await product.settle()
-        await product.documents.delete(ADMIN, gone.id)
+        await product.deletions.delete(ADMIN, gone.id)
         assert (await product.index.count()).points == 2  # the index has not heard of it yet
         assert await product.found("quarterly figures") == ["b.md"]
 

@@ -70,15 +70,9 @@ class FileStore:
     def path(self, sha256: str) -> Path:
         return self._root / sha256[:_PREFIX] / sha256
 
-    async def remove(self, sha256: str) -> bool:
-        """Delete an original; False when it was not there."""
-        path = self.path(sha256)
-        try:
-            await asyncio.to_thread(path.unlink)
-        except FileNotFoundError:
-            return False
-        await asyncio.to_thread(sync_folder, path.parent)
-        return True
+    async def remove(self, hashes: Sequence[str]) -> int:
+        """Delete originals; returns how many of them were there."""
+        return await asyncio.to_thread(self._remove_all, hashes)
 
     def require_space(self) -> None:
         """Raises DiskSpaceLow when less than the reserve is free."""
@@ -106,6 +100,12 @@ class FileStore:
         await asyncio.to_thread(_append, target, waiting, durable=True)
         return digest.hexdigest(), size
 
+    def _remove_all(self, hashes: Sequence[str]) -> int:
+        removed = [path for path in map(self.path, hashes) if _unlinked(path)]
+        for folder in {path.parent for path in removed}:
+            sync_folder(folder)
+        return len(removed)
+
     def _keep_all(self, received: Sequence[ReceivedFile]) -> None:
         changed = {self.path(one.sha256).parent for one in received if self._keep(one)}
         for folder in changed:
@@ -126,6 +126,14 @@ class FileStore:
                 raise
             received.path.rename(target)
         return True
+
+
+def _unlinked(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _hash_folders(root: Path) -> list[Path]:

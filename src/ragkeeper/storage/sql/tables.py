@@ -101,6 +101,27 @@ versions = Table(
     UniqueConstraint("document_id", "number"),
 )
 
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("deleted_at", _TIME, nullable=False),
+    Column("deleted_by", String(200), nullable=False, index=True),
+    Column("originals_removed", Integer, nullable=False, default=0),
+)
+
+deleted_documents = Table(
+    "deleted_documents",
+    metadata,
+    Column("document_id", _ID, primary_key=True),
+    Column("deletion_id", _ID, ForeignKey("deletions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("collection", String(200), nullable=False),
+    Column("name", String(1000), nullable=False),
+    Column("versions", Integer, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("contents", JSON, nullable=False),  # hashes of the originals: proof of what it was, not its text
+)
+
 version_texts = Table(
     "version_texts",
     metadata,

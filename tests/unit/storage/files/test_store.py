@@ -40,7 +40,7 @@ async def test_an_original_removed_before_its_copy_was_registered_is_made_again(
     stored = await put(files, b"abc")
     async with files.receive(blocks(b"abc")) as received:
         await files.keep([received])
-        await files.remove(stored.sha256)
+        await files.remove([stored.sha256])
         await files.keep([received])
     assert files.path(stored.sha256).read_bytes() == b"abc"
 
@@ -74,5 +74,5 @@ async def test_half_received_files_of_an_earlier_process_are_dropped(tmp_path: P
 async def test_removing_twice_is_no_error(tmp_path: Path) -> None:
     files = store(tmp_path)
     stored = await put(files, b"abc")
-    assert await files.remove(stored.sha256)
-    assert not await files.remove(stored.sha256)
+    assert await files.remove([stored.sha256]) == 1
+    assert await files.remove([stored.sha256]) == 0
