@@ -37,7 +37,7 @@ def sleep() -> str:
 def hog() -> str:
     held = []
     while True:
-        held.append(b"x" * (16 << 20))  # zeros would not be given memory until somebody writes
+        held.append(b"x" * (64 << 20))  # zeros would not be given memory until somebody writes
         time.sleep(0.01)
 
 

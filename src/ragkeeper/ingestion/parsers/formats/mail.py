@@ -71,19 +71,19 @@ def _add_attached(builder: DocumentBuilder, data: bytes, read_attached: Read) ->
 
 def _attached(message: Message) -> Iterator[tuple[str, bytes]]:
     """Name and content of each attached file and message; a message's own attachments are its own affair."""
-    parts = message.get_payload() if message.is_multipart() else ()
-    for part in parts:
-        if not isinstance(part, Message):
-            continue
+    for part in _parts(message):
         if part.get_content_type() == "message/rfc822":
-            for inner in part.get_payload():
-                if isinstance(inner, Message):
-                    yield f"{_header(inner, 'Subject') or 'message'}.eml", inner.as_bytes()
+            yield from ((f"{_header(inner, 'Subject') or 'message'}.eml", inner.as_bytes()) for inner in _parts(part))
         elif part.is_multipart():
             yield from _attached(part)
         elif (name := _filename(part)) and _may_have_words(part):
             content = part.get_payload(decode=True)
             yield name, content if isinstance(content, bytes) else b""
+
+
+def _parts(message: Message) -> list[Message]:
+    payload = message.get_payload()
+    return [part for part in payload if isinstance(part, Message)] if isinstance(payload, list) else []
 
 
 def _may_have_words(part: Message) -> bool:
