@@ -38,8 +38,11 @@ def without_frame(page: str) -> str:
     if len(page) > _LONGEST:
         return page
     reader = _Reader(page)
-    reader.feed(page)
-    reader.close()
+    try:
+        reader.feed(page)
+        reader.close()
+    except AssertionError:  # what Python's reader says to "<![" followed by nothing it knows
+        return page
     cut = [span for span in reader.menus if reader.words_kept(span)]
     return _removed(page, sorted([*cut, *reader.around_main()]))
 

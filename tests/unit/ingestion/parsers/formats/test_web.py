@@ -46,6 +46,7 @@ def test_menus_are_left_out(menu: str):
         f"<body><nav><p>{WORDS}</p><p>an element that is never closed</p></body>",
         f"<body><ul><li>{WORDS}</li></ul></body>",
         "<p>x</p></nav></main></ul>",
+        f"<body><nav>{LINKS}</nav><![ odd <p>{WORDS}</p></body>",
         "",
     ],
 )
