@@ -17,6 +17,7 @@ class VersionStatus(StrEnum):
     SEARCHABLE = "searchable"  # found by its words; vectors follow
     READY = "ready"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # broken off by somebody
     REPLACED = "replaced"  # a newer version of the document is current
 
 

@@ -195,17 +195,14 @@ async def contents_used(sql: AsyncConnection, hashes: Many[str]) -> set[str]:
 
 
 async def retry_version(sql: AsyncConnection, version_id: str) -> None:
+    """From the beginning, or from the vectors on when it has been read already."""
+    is_read = (await sql.execute(select(chunks.c.id).where(chunks.c.version_id == version_id).limit(1))).first()
+    status = VersionStatus.SEARCHABLE if is_read else VersionStatus.ACCEPTED
+    changed: dict[str, object] = {"error_code": None, "error_message": None, "error_fix": None}
+    if not is_read:
+        changed["warnings"] = []
     await sql.execute(
-        update(versions)
-        .where(versions.c.id == version_id)
-        .values(
-            status=VersionStatus.ACCEPTED.value,
-            attempts=0,
-            error_code=None,
-            error_message=None,
-            error_fix=None,
-            warnings=[],
-        )
+        update(versions).where(versions.c.id == version_id).values(status=status.value, attempts=0, **changed)
     )
 
 

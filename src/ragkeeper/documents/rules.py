@@ -62,6 +62,10 @@ def _require_text(field: str, text: str, longest: int) -> None:
         raise DescriptionInvalid(field=field, reason="a text holds NUL or half a character")
 
 
+BROKEN_OFF = frozenset({VersionStatus.FAILED, VersionStatus.CANCELLED})
+"""Where a version stays until somebody tries it again."""
+
+
 class Shelf:
     """The documents that a group of uploads may meet, and what the group adds to them."""
 
@@ -85,7 +89,7 @@ class Shelf:
             return None
         for document in [named] if named else self._by_name.values():
             same = document.collection_id == collection_id and document.version.sha256 == sha256
-            if same and document.version.status is not VersionStatus.FAILED:
+            if same and document.version.status not in BROKEN_OFF:
                 return document
         return None
 

@@ -25,7 +25,7 @@ from ragkeeper.documents.models import (
     VersionStatus,
 )
 from ragkeeper.documents.ports import IndexChanges
-from ragkeeper.documents.rules import Shelf, title_from_name
+from ragkeeper.documents.rules import BROKEN_OFF, Shelf, title_from_name
 from ragkeeper.storage.files.store import FileStore, ReceivedFile
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.group import GroupCommit
@@ -156,7 +156,7 @@ class DocumentService:
     async def retry(self, caller: Caller, document_id: str) -> Document:
         """Put a failed version back in the queue. Raises NothingToRetry."""
         document = await self.get(caller, document_id, Right.WRITE)
-        if document.version.status is not VersionStatus.FAILED:
+        if document.version.status not in BROKEN_OFF:
             raise NothingToRetry(id=document_id, status=document.version.status)
         async with self._database.write() as sql:
             await repository.retry_version(sql, document.version.id)

@@ -23,6 +23,7 @@ from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
 from ragkeeper.ingestion.jobs import IngestionJobs
 from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.ingestion.pipeline import Pipeline
+from ragkeeper.ingestion.progress.service import ProgressService
 from ragkeeper.ingestion.service import IngestionService
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
@@ -57,6 +58,7 @@ class Application:
     deletions: DeletionService
     ingestion: IngestionService
     jobs: IngestionJobs
+    progress: ProgressService
     pipeline: Pipeline
     retrieval: RetrievalService
     reconciler: Reconciler
@@ -195,6 +197,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         deletions=DeletionService(database, files, writer, documents, utc_now),
         ingestion=IngestionService(documents, files, jobs.wake),
         jobs=jobs,
+        progress=ProgressService(database, documents, jobs, embedder.name),
         pipeline=pipeline,
         retrieval=retrieval,
         reconciler=Reconciler(database, index, writer, drain, embedder.name),

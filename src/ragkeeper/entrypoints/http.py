@@ -16,6 +16,7 @@ from ragkeeper.entrypoints.build import Application
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.middleware import RequestEnvelope
+from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
@@ -47,6 +48,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(health_routes(application.health, application.status, __version__))
     app.include_router(upload_routes(application.ingestion, application.files))
     app.include_router(document_routes(application.documents, application.files))
+    app.include_router(job_routes(application.progress))
     app.include_router(deletion_routes(application.deletions))
     app.include_router(search_routes(application.retrieval))
     app.include_router(chat_routes(application.conversations))

@@ -15,7 +15,7 @@ from ragkeeper.ingestion.errors import FileMissing
 from ragkeeper.ingestion.folders import FoundFile, NotFound
 
 _DOCUMENTS = "/api/v1/documents"
-_FINAL = frozenset({"ready", "failed"})
+_FINAL = frozenset({"ready", "failed", "cancelled"})
 # So many uploads are under way at once: while one waits for the disk, the next is received.
 _SENDERS = 4
 # Up to so many documents are asked for one by one; more are read from the list, a page at a time.
@@ -146,6 +146,9 @@ class Batch:
         version = document["version"]
         if document["status"] == "failed":
             self.failed.append({"name": name, **version["error"]})
+        elif document["status"] == "cancelled":
+            fix = f"`ragkeeper jobs retry {version['id']}` reads it after all."
+            self.failed.append({"name": name, "code": "cancelled", "message": "Somebody cancelled it.", "fix": fix})
         else:
             self.ready += 1
         self.warnings.extend({"name": name, **warning} for warning in version["warnings"])

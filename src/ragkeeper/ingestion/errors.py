@@ -98,7 +98,6 @@ class ParserTimedOut(IngestionError):
     """Reading the file took longer than {limit} seconds and was stopped."""
 
     code = "parser_timed_out"
-    retryable = True
     fix = "Retry when the machine is less busy, split the file, or raise the time limit for parsing in the settings."
 
 
@@ -115,6 +114,13 @@ class ParserCrashed(IngestionError):
     code = "parser_crashed"
     retryable = True
     fix = "Save the file anew in its own program and send that copy; other files are not affected."
+
+
+class ReadingAbandoned(IngestionError):
+    """The server stopped each of the {times} times that this file was being read."""
+
+    code = "reading_abandoned"
+    fix = "The server's log says why it stopped. Then retry the document, or save the file anew and send that copy."
 
 
 class ParserUnavailable(IngestionError):

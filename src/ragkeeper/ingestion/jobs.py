@@ -3,13 +3,17 @@
 import asyncio
 import time
 from collections import Counter, deque
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
+from ragkeeper.core.clock import utc_now
 from ragkeeper.documents.models import Problem
 from ragkeeper.ingestion import rules
-from ragkeeper.ingestion.models import ParsedVersion, PendingVersion
+from ragkeeper.ingestion.models import Attempt, ParsedVersion, PendingVersion
 from ragkeeper.ingestion.pipeline import Pipeline
+from ragkeeper.ingestion.progress.models import Activity
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.storage.vectors.port import VectorIndex
@@ -53,6 +57,10 @@ class IngestionJobs:
         self._unsaved: list[Result] = []
         self._claimed: deque[PendingVersion] = deque()
         self._reading: dict[str, PendingVersion] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._attempts: dict[str, list[Attempt]] = {}
+        self._postponed: dict[str, tuple[datetime, Problem]] = {}
+        self._paused = False
         self._retried: Counter[str] = Counter()
         self._held = 0
         self._claimed_at = 0.0
@@ -66,6 +74,7 @@ class IngestionJobs:
 
     async def start(self) -> None:
         await self._pipeline.recover()
+        self._paused = await self._pipeline.is_paused()
         for loop in self._loops:
             loop.start()
 
@@ -86,6 +95,27 @@ class IngestionJobs:
         while any((await self._pipeline.backlog()).values()) or self._index_loop.busy:  # noqa: ASYNC110 - SQL has no events
             await asyncio.sleep(0.05)
 
+    def activity(self) -> Activity:
+        return Activity(frozenset(self._tasks), self._workers, dict(self._postponed), self._paused)
+
+    async def abandon(self, version_id: str) -> None:
+        """Stop reading this version, if it is being read or waits to be; its parser process is gone on return."""
+        self._claimed = deque(version for version in self._claimed if version.id != version_id)
+        if task := self._tasks.get(version_id):
+            task.cancel()
+            await asyncio.wait([task])
+        self._forget(version_id)
+
+    async def set_paused(self, *, paused: bool) -> None:
+        """Begin no more files, or go on; survives a restart. What is being read is finished."""
+        await self._pipeline.set_paused(paused=paused)
+        self._paused = paused
+        self._parse.wake()
+
+    def _forget(self, version_id: str) -> None:
+        for known in (self._reading, self._retried, self._attempts, self._postponed):
+            known.pop(version_id, None)
+
     def state(self) -> dict[str, str | None]:
         """The last error of each loop, None when its last run went well."""
         return {loop.name: loop.last_error for loop in self._loops}
@@ -99,8 +129,8 @@ class IngestionJobs:
         self._embed.wake()
 
     async def _parse_some(self) -> bool:
-        if self._held > _UNSAVED_CHARACTERS:
-            return False  # saving wakes this loop
+        if self._paused or self._held > _UNSAVED_CHARACTERS:
+            return False  # going on, or saving, wakes this loop
         if len(self._parsing) >= self._workers:
             await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
         if not self._claimed and not await self._claim():
@@ -109,8 +139,13 @@ class IngestionJobs:
         self._reading[version.id] = version
         task = asyncio.create_task(self._parse_one(version))
         self._parsing.add(task)
-        task.add_done_callback(self._parsing.discard)
+        self._tasks[version.id] = task
+        task.add_done_callback(partial(self._parsed, version.id))
         return True
+
+    def _parsed(self, version_id: str, task: asyncio.Task[None]) -> None:
+        self._parsing.discard(task)
+        self._tasks.pop(version_id, None)
 
     async def _claim(self) -> bool:
         rest = self._claimed_at + _GATHER - time.monotonic()
@@ -121,7 +156,10 @@ class IngestionJobs:
         return bool(self._claimed)
 
     async def _parse_one(self, version: PendingVersion) -> None:
+        began = utc_now()
         result = await self._pipeline.parse(version)
+        failure = (result.code, result.message) if isinstance(result, Problem) else (None, None)
+        self._attempts.setdefault(version.id, []).append(Attempt(began, utc_now(), *failure))
         if isinstance(result, Problem) and self._will_retry(version, result):
             return
         self._retried.pop(version.id, None)
@@ -134,11 +172,14 @@ class IngestionJobs:
         if not rules.may_pass(problem) or tried >= len(_RETRIES):
             return False
         self._retried[version.id] += 1
+        self._postponed[version.id] = (utc_now() + timedelta(seconds=_RETRIES[tried]), problem)
         _log.warning("parsing_postponed", version=version.id, code=problem.code, seconds=_RETRIES[tried])
         asyncio.get_running_loop().call_later(_RETRIES[tried], self._parse_again, version)
         return True
 
     def _parse_again(self, version: PendingVersion) -> None:
+        if self._postponed.pop(version.id, None) is None:
+            return  # cancelled meanwhile
         self._claimed.append(version)
         self._parse.wake()
 
@@ -149,9 +190,10 @@ class IngestionJobs:
         if not self._unsaved:
             return False
         # They stay here when saving fails (a full disk, say), and are saved with the next try.
-        await self._pipeline.save(self._unsaved)
+        attempts = {version.id: self._attempts.get(version.id, []) for version, _ in self._unsaved}
+        await self._pipeline.save(self._unsaved, attempts)
         for version, result in self._unsaved:
-            self._reading.pop(version.id, None)
+            self._forget(version.id)
             self._held -= _size(result)
         self._unsaved.clear()
         self._parse.wake()

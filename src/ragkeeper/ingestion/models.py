@@ -1,6 +1,7 @@
 """What travels between the steps of ingestion."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ragkeeper.ingestion.chunkers.port import ChunkSpan
 
@@ -17,6 +18,16 @@ class PendingVersion:
     attempts: int
     title: str | None
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One reading of a file; code and message say why it failed, and are None when it did not."""
+
+    began_at: datetime
+    ended_at: datetime
+    code: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

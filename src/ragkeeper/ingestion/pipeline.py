@@ -15,8 +15,8 @@ from ragkeeper.documents.models import Problem
 from ragkeeper.documents.rules import title_from_name
 from ragkeeper.ingestion import repository, rules
 from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
-from ragkeeper.ingestion.errors import IngestionError, ParserCrashed
-from ragkeeper.ingestion.models import NewChunk, ParsedVersion, PendingChunk, PendingVersion
+from ragkeeper.ingestion.errors import IngestionError, ParserCrashed, ReadingAbandoned
+from ragkeeper.ingestion.models import Attempt, NewChunk, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.ingestion.parsers.port import ParsedDocument, Parser
 from ragkeeper.providers.embedding.errors import TextRefused, TextTooLong
 from ragkeeper.providers.embedding.port import Embedder
@@ -76,7 +76,7 @@ class Pipeline:
     async def parse(self, version: PendingVersion) -> ParsedVersion | Problem:
         """Read and cut one version; what is wrong with a file is a result, not an exception."""
         if version.attempts > _MOST_ATTEMPTS:
-            return _problem(ParserCrashed(reason="the server stopped each time it was read"))
+            return _problem(ReadingAbandoned(times=_MOST_ATTEMPTS))
         try:
             document = await self._parser.parse(self._files.path(version.sha256), version.filename)
             return await asyncio.to_thread(self._cut, version, document)
@@ -86,13 +86,20 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - the edge of one file: whatever it brings about, its neighbours go on
             return _unexpected(version, error)
 
-    async def save(self, results: Sequence[tuple[PendingVersion, ParsedVersion | Problem]]) -> None:
-        """One transaction: chunks, outbox rows, and the new current versions of all of them.
+    async def save(
+        self,
+        results: Sequence[tuple[PendingVersion, ParsedVersion | Problem]],
+        attempts: Mapping[str, Sequence[Attempt]] | None = None,
+    ) -> None:
+        """One transaction: chunks, outbox rows, attempts, and the new current versions of all of them.
 
-        A version whose document was deleted, or overtaken by a newer version, is dropped.
+        A version that was cancelled, whose document was deleted, or that a newer version overtook, is dropped.
         """
-        parsed = [result for _, result in results if isinstance(result, ParsedVersion)]
         async with self._database.write() as sql:
+            await repository.add_attempts(sql, attempts or {})
+            cancelled = await repository.cancelled(sql, [version.id for version, _ in results])
+            results = [(version, result) for version, result in results if version.id not in cancelled]
+            parsed = [result for _, result in results if isinstance(result, ParsedVersion)]
             for version, result in results:
                 if isinstance(result, Problem):
                     await repository.fail(sql, version.id, result)
@@ -118,6 +125,14 @@ class Pipeline:
             await repository.retire(sql, replaced)
         for version_id, document_id in replaced.items():
             await self._outbox.version_removed(sql, document_id, version_id)
+
+    async def is_paused(self) -> bool:
+        async with self._database.read() as sql:
+            return await repository.is_paused(sql)
+
+    async def set_paused(self, *, paused: bool) -> None:
+        async with self._database.write() as sql:
+            await repository.set_paused(sql, paused=paused)
 
     async def unembedded(self, after: int, limit: int) -> list[PendingChunk]:
         async with self._database.read() as sql:

@@ -1,6 +1,6 @@
 """Every query of ingestion: what waits, what was parsed, what has no vector yet."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.documents.models import Problem, VersionStatus
-from ragkeeper.ingestion.models import ParsedVersion, PendingChunk, PendingVersion
+from ragkeeper.ingestion.models import Attempt, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.retrieval.vectors import NO_VECTOR, encode_vector
-from ragkeeper.storage.sql.tables import chunk_vectors, chunks, documents, settings, version_texts, versions
+from ragkeeper.storage.sql.tables import (
+    attempts,
+    chunk_vectors,
+    chunks,
+    documents,
+    settings,
+    version_texts,
+    versions,
+)
 
 # The row of `settings` that names the model whose vectors every finished version has.
 _EMBEDDED_BY = "embedding_model"
+_PAUSED = "reading_paused"
 _UNEMBEDDED = (VersionStatus.INDEXING.value, VersionStatus.SEARCHABLE.value)
 
 
@@ -54,8 +63,7 @@ async def reopen_for_model(sql: AsyncConnection, model: str) -> int:
         .where(versions.c.status == VersionStatus.READY.value, versions.c.id.in_(lacking))
         .values(status=VersionStatus.SEARCHABLE.value, ready_at=None)
     )
-    await sql.execute(delete(settings).where(settings.c.name == _EMBEDDED_BY))
-    await sql.execute(insert(settings).values(name=_EMBEDDED_BY, value=model, updated_at=utc_now()))
+    await _set(sql, _EMBEDDED_BY, model)
     return found.rowcount
 
 
@@ -184,6 +192,45 @@ def _chunk_rows(parsed: ParsedVersion) -> list[dict[str, object]]:
         }
         for chunk in parsed.chunks
     ]
+
+
+async def cancelled(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
+    """Those of the versions that somebody has cancelled."""
+    status = versions.c.status == VersionStatus.CANCELLED.value
+    return set((await sql.execute(select(versions.c.id).where(versions.c.id.in_(version_ids), status))).scalars())
+
+
+async def add_attempts(sql: AsyncConnection, made: Mapping[str, Sequence[Attempt]]) -> None:
+    """Note attempts by version; those of versions that are gone are dropped."""
+    known = set((await sql.execute(select(versions.c.id).where(versions.c.id.in_(list(made))))).scalars())
+    rows = [
+        {
+            "version_id": version_id,
+            "began_at": attempt.began_at,
+            "ended_at": attempt.ended_at,
+            "code": attempt.code,
+            "message": attempt.message,
+        }
+        for version_id, attempts_made in made.items()
+        if version_id in known
+        for attempt in attempts_made
+    ]
+    if rows:
+        await sql.execute(insert(attempts), rows)
+
+
+async def is_paused(sql: AsyncConnection) -> bool:
+    query = select(settings.c.value).where(settings.c.name == _PAUSED)
+    return (await sql.execute(query)).scalar_one_or_none() is True
+
+
+async def set_paused(sql: AsyncConnection, *, paused: bool) -> None:
+    await _set(sql, _PAUSED, paused)
+
+
+async def _set(sql: AsyncConnection, name: str, value: object) -> None:
+    await sql.execute(delete(settings).where(settings.c.name == name))
+    await sql.execute(insert(settings).values(name=name, value=value, updated_at=utc_now()))
 
 
 async def fail(sql: AsyncConnection, version_id: str, problem: Problem) -> None:

@@ -45,7 +45,7 @@ async def test_a_file_that_kills_the_server_each_time_is_given_up(tmp_path: Path
         await product.settle()
         document = await product.documents.get(ADMIN, added.id)
         assert document.version.problem is not None
-        assert document.version.problem.code == "parser_crashed"
+        assert document.version.problem.code == "reading_abandoned"
         assert await status(product, other.id) is VersionStatus.READY
 
 

@@ -122,6 +122,18 @@ deleted_documents = Table(
     Column("contents", JSON, nullable=False),  # hashes of the originals: proof of what it was, not its text
 )
 
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),
+    Column("version_id", _ID, ForeignKey("versions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("began_at", _TIME, nullable=False),
+    Column("ended_at", _TIME, nullable=False),
+    Column("code", String(60)),  # null: it went well
+    Column("message", Text),
+    sqlite_autoincrement=True,
+)
+
 version_texts = Table(
     "version_texts",
     metadata,

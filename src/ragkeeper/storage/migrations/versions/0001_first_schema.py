@@ -189,6 +189,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_chunks_document_id"), ["document_id"], unique=False)
 
     op.create_table(
+        "attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("version_id", sa.String(length=32), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["versions.id"], name=op.f("fk_attempts_version_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempts_version_id"), ["version_id"], unique=False)
+
+    op.create_table(
         "version_texts",
         sa.Column("version_id", sa.String(length=32), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
@@ -217,6 +234,7 @@ def downgrade() -> None:
     op.drop_table("chunk_vectors")
     op.drop_table("deleted_documents")
     op.drop_table("deletions")
+    op.drop_table("attempts")
     op.drop_table("version_texts")
     with op.batch_alter_table("chunks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_chunks_document_id"))

@@ -1,0 +1,84 @@
+"""What a job says of itself. A job is the way of one version from stored bytes to vectors in the index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ragkeeper.documents.models import Problem, VersionStatus
+from ragkeeper.ingestion.models import Attempt
+
+
+class JobState(StrEnum):
+    QUEUED = "queued"  # not begun: others are before it, or work is paused
+    RUNNING = "running"
+    WAITING = "waiting"  # begun, and to be tried again at a time that is known
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {JobState.DONE, JobState.FAILED, JobState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """What SQL knows. ahead: versions that are read before it; vectors: of how many of its chunks there are some."""
+
+    id: str
+    document_id: str
+    name: str
+    collection: str
+    status: VersionStatus
+    attempts: int
+    problem: Problem | None
+    created_at: datetime
+    searchable_at: datetime | None
+    ready_at: datetime | None
+    ahead: int = 0
+    chunks: int = 0
+    vectors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What the process knows: files being read of how many at once, and those to be read again at a later time."""
+
+    reading: frozenset[str]
+    workers: int
+    postponed: Mapping[str, tuple[datetime, Problem]]
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """percent: 0 to 100; message: what the last step was; reason: why it is not further, empty when nothing holds it.
+
+    position: its place in the queue from 1, while it is queued; until: when a waiting one goes on.
+    """
+
+    id: str
+    document_id: str
+    name: str
+    collection: str
+    state: JobState
+    percent: int
+    message: str
+    reason: str
+    position: int | None
+    until: datetime | None
+    attempts: int
+    problem: Problem | None
+    created_at: datetime
+    searchable_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """attempts: oldest first; interrupted: attempts that a stop of the server cut off."""
+
+    job: Job
+    attempts: tuple[Attempt, ...]
+    interrupted: int

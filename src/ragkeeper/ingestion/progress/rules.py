@@ -1,0 +1,99 @@
+"""From what is known of a version to what its job says: no I/O."""
+
+from dataclasses import replace
+
+from ragkeeper.documents.models import VersionStatus
+from ragkeeper.ingestion.progress.models import Activity, Job, JobState, VersionFacts
+
+STARTING, CHUNKED, EMBEDDED, COMPLETE = (
+    "Starting processing...",
+    "Document chunked",
+    "Embeddings generated",
+    "Processing complete",
+)
+_CHUNKED, _EMBEDDED, _COMPLETE = 30, 70, 100
+_MILESTONES = ((0, STARTING), (_CHUNKED, CHUNKED), (_EMBEDDED, EMBEDDED))
+
+STATUSES = {
+    JobState.QUEUED: (VersionStatus.ACCEPTED,),
+    JobState.RUNNING: (VersionStatus.PARSING, VersionStatus.INDEXING, VersionStatus.SEARCHABLE),
+    JobState.WAITING: (VersionStatus.PARSING,),
+    JobState.DONE: (VersionStatus.READY, VersionStatus.REPLACED),
+    JobState.FAILED: (VersionStatus.FAILED,),
+    JobState.CANCELLED: (VersionStatus.CANCELLED,),
+}
+"""In which statuses versions of a job in this state may be."""
+
+
+def job_of(version: VersionFacts, activity: Activity) -> Job:
+    state = _state(version, activity)
+    postponed = activity.postponed.get(version.id)
+    percent, message = _progress(version)
+    return Job(
+        id=version.id,
+        document_id=version.document_id,
+        name=version.name,
+        collection=version.collection,
+        state=state,
+        percent=percent,
+        message=message,
+        reason=_reason(version, state, activity),
+        position=version.ahead + 1 if state is JobState.QUEUED else None,
+        until=postponed[0] if postponed and state is JobState.WAITING else None,
+        attempts=version.attempts,
+        problem=version.problem,
+        created_at=version.created_at,
+        searchable_at=version.searchable_at,
+        finished_at=version.ready_at,
+    )
+
+
+def passed(since: Job | None, job: Job) -> list[Job]:
+    """The milestones that a job has passed unseen since it was last looked at, as it was then: running."""
+    if job.state in {JobState.FAILED, JobState.CANCELLED}:
+        return []
+    before = -1 if since is None else since.percent
+    running = replace(job, state=JobState.RUNNING, reason="", position=None, until=None, finished_at=None)
+    return [
+        replace(running, percent=percent, message=message)
+        for percent, message in _MILESTONES
+        if before < percent < job.percent
+    ]
+
+
+def _state(version: VersionFacts, activity: Activity) -> JobState:
+    if version.status is VersionStatus.PARSING:
+        if version.id in activity.postponed:
+            return JobState.WAITING
+        # Claimed together with others, whose turn comes first.
+        return JobState.RUNNING if version.id in activity.reading else JobState.QUEUED
+    return next(state for state, statuses in STATUSES.items() if version.status in statuses)
+
+
+def _progress(version: VersionFacts) -> tuple[int, str]:
+    match version.status:
+        case VersionStatus.READY | VersionStatus.REPLACED:
+            return _COMPLETE, COMPLETE
+        case VersionStatus.INDEXING | VersionStatus.SEARCHABLE if version.chunks:
+            share = version.vectors / version.chunks
+            percent = _CHUNKED + int((_EMBEDDED - _CHUNKED) * share)
+            return percent, EMBEDDED if version.vectors == version.chunks else CHUNKED
+        case VersionStatus.INDEXING | VersionStatus.SEARCHABLE:
+            return _CHUNKED, CHUNKED
+        case _:
+            return 0, STARTING
+
+
+def _reason(version: VersionFacts, state: JobState, activity: Activity) -> str:
+    if state is JobState.WAITING:
+        return activity.postponed[version.id][1].message
+    if state is JobState.FAILED and version.problem:
+        return version.problem.message
+    if state is JobState.QUEUED:
+        if activity.paused:
+            return "Reading is paused: `ragkeeper jobs resume` goes on."
+        busy = len(activity.reading)
+        return f"{busy} of {activity.workers} files are being read, {version.ahead} come first."
+    if version.status is VersionStatus.REPLACED:
+        return "A newer version has taken its place."
+    return ""

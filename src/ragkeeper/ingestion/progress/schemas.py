@@ -1,0 +1,102 @@
+"""What crosses HTTP about jobs."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel
+
+from ragkeeper.documents.schemas import ProblemView
+from ragkeeper.ingestion.models import Attempt
+from ragkeeper.ingestion.progress.models import History, Job, JobState
+
+
+class JobView(BaseModel):
+    """`current` of `total` is the percentage; `message` the last step; `reason` why it is not further."""
+
+    id: str
+    document_id: str
+    name: str
+    collection: str
+    state: JobState
+    current: int
+    total: int
+    message: str
+    reason: str
+    position: int | None
+    until: datetime | None
+    attempts: int
+    error: ProblemView | None
+    created_at: datetime
+    searchable_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls(
+            id=job.id,
+            document_id=job.document_id,
+            name=job.name,
+            collection=job.collection,
+            state=job.state,
+            current=job.percent,
+            total=100,
+            message=job.message,
+            reason=job.reason,
+            position=job.position,
+            until=job.until,
+            attempts=job.attempts,
+            error=ProblemView.of(job.problem) if job.problem else None,
+            created_at=job.created_at,
+            searchable_at=job.searchable_at,
+            finished_at=job.finished_at,
+        )
+
+
+class AttemptView(BaseModel):
+    """`error` and `message` are null for an attempt that went well."""
+
+    began_at: datetime
+    ended_at: datetime
+    seconds: float
+    error: str | None
+    message: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        return cls(
+            began_at=attempt.began_at,
+            ended_at=attempt.ended_at,
+            seconds=round((attempt.ended_at - attempt.began_at).total_seconds(), 3),
+            error=attempt.code,
+            message=attempt.message,
+        )
+
+
+class HistoryView(BaseModel):
+    """`interrupted`: attempts that a stop of the server cut off; they left no other trace."""
+
+    job: JobView
+    attempts: list[AttemptView]
+    interrupted: int
+
+    @classmethod
+    def of(cls, history: History) -> Self:
+        return cls(
+            job=JobView.of(history.job),
+            attempts=[AttemptView.of(attempt) for attempt in history.attempts],
+            interrupted=history.interrupted,
+        )
+
+
+class RetryBody(BaseModel):
+    """`code`: only jobs that failed with it; null: all that failed."""
+
+    code: str | None = None
+
+
+class RetriedView(BaseModel):
+    retried: int
+
+
+class PausedView(BaseModel):
+    paused: bool

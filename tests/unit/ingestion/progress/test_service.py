@@ -1,0 +1,176 @@
+import asyncio
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.core.access import Forbidden, Right
+from ragkeeper.documents import repository
+from ragkeeper.documents.models import VersionStatus
+from ragkeeper.ingestion.errors import ParserUnavailable
+from ragkeeper.ingestion.parsers.fake import FakeParser
+from ragkeeper.ingestion.parsers.port import ParsedDocument
+from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
+from ragkeeper.ingestion.progress.models import JobState
+from ragkeeper.ingestion.progress.service import ProgressService
+from tests.wired import ADMIN, Wired, jobs, user, wired
+
+
+class GatedParser(FakeParser):
+    """Reads a file named `slow…` only once `gate` is set; notes whose reading was cancelled."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.failing = 0
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+
+    async def parse(self, path: Path, filename: str) -> ParsedDocument:
+        self.begun.append(filename)
+        if self.failing:
+            self.failing -= 1
+            raise ParserUnavailable(reason="too many processes")
+        try:
+            if filename.startswith("slow"):
+                await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled.append(filename)
+            raise
+        return await super().parse(path, filename)
+
+
+@asynccontextmanager
+async def running(folder: Path):
+    parser = GatedParser()
+    async with wired(folder, parser=parser) as product:
+        background = jobs(product)
+        await background.start()
+        try:
+            progress = ProgressService(product.database, product.documents, background, product.embedder.name)
+            yield product, progress, parser, background
+        finally:
+            await background.stop()
+
+
+async def until(progress: ProgressService, job_id: str, state: JobState):
+    async with asyncio.timeout(10):
+        while (job := await progress.job(ADMIN, job_id)).state is not state:  # noqa: ASYNC110 - SQL has no events
+            await asyncio.sleep(0.01)
+    return job
+
+
+async def add(product: Wired, background, name: str, text: str = "Words.") -> str:
+    accepted = await product.add(name, text)
+    background.wake()
+    return accepted.version
+
+
+async def test_a_job_runs_to_its_end_and_its_history_tells_the_attempt(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, _, background):
+        job_id = await add(product, background, "a.md")
+        async with asyncio.timeout(10), aclosing(progress.follow(ADMIN, job_id)) as seen:
+            jobs_seen = [job async for job in seen]
+        assert jobs_seen[-1].state is JobState.DONE
+        assert [job.percent for job in jobs_seen if job.percent in {0, 30, 70, 100}] == [0, 30, 70, 100]
+        history = await progress.history(ADMIN, job_id)
+        assert [attempt.code for attempt in history.attempts] == [None]
+        assert (history.job.percent, history.interrupted) == (100, 0)
+
+
+async def test_reading_is_cancelled_and_can_be_taken_up_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, parser, background):
+        job_id = await add(product, background, "slow.md", "Slow words.")
+        await until(progress, job_id, JobState.RUNNING)
+        assert (await progress.cancel(ADMIN, job_id)).state is JobState.CANCELLED
+        assert parser.cancelled == ["slow.md"]
+        with pytest.raises(NothingToCancel):
+            await progress.cancel(ADMIN, job_id)
+        parser.gate.set()
+        assert (await progress.retry(ADMIN, job_id)).state is not JobState.CANCELLED
+        await until(progress, job_id, JobState.DONE)
+        assert await product.found("slow") == ["slow.md"]
+        with pytest.raises(NotRetryable):
+            await progress.retry(ADMIN, job_id)
+
+
+async def test_what_is_found_by_words_already_stays_so_when_cancelled(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        background = jobs(product)
+        progress = ProgressService(product.database, product.documents, background, product.embedder.name)
+        added = await product.add("a.md", "Words to find.")
+        await product.parse()
+        await product.drain.drain_all()
+        await progress.cancel(ADMIN, added.version)
+        await product.settle()
+        assert (await product.index.count()).with_vectors == 0
+        assert await product.found("words") == ["a.md"]
+        await progress.retry(ADMIN, added.version)
+        await product.settle()
+        assert (await progress.job(ADMIN, added.version)).state is JobState.DONE
+
+
+async def test_a_failure_that_may_pass_is_waited_for(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, parser, background):
+        parser.failing = 1
+        job_id = await add(product, background, "a.md")
+        waiting = await until(progress, job_id, JobState.WAITING)
+        assert waiting.until is not None
+        assert "too many processes" in waiting.reason
+        await until(progress, job_id, JobState.DONE)
+        history = await progress.history(ADMIN, job_id)
+        assert [attempt.code for attempt in history.attempts] == ["parser_unavailable", None]
+
+
+async def test_paused_means_queued_and_says_so_also_after_a_restart(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, parser, background):
+        assert await progress.set_paused(ADMIN, paused=True)
+        job_id = await add(product, background, "a.md")
+        await asyncio.sleep(0.3)
+    async with running(tmp_path) as (product, progress, parser, background):
+        job = await progress.job(ADMIN, job_id)
+        assert (job.state, job.position, "paused" in job.reason) == (JobState.QUEUED, 1, True)
+        assert parser.begun == []
+        assert not await progress.set_paused(ADMIN, paused=False)
+        await until(progress, job_id, JobState.DONE)
+
+
+async def test_jobs_are_listed_by_state_and_retried_by_code(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, _, background):
+        good = await add(product, background, "good.md")
+        empty = await add(product, background, "empty.md", " ")
+        await until(progress, good, JobState.DONE)
+        failed = await until(progress, empty, JobState.FAILED)
+        assert failed.problem is not None
+
+        async def listed(state: JobState | None) -> list[str]:
+            found = await progress.jobs(ADMIN, state=state, collection=None, after=None, limit=10)
+            return [job.id for job in found]
+
+        assert await listed(None) == [empty, good]
+        assert (await listed(JobState.FAILED), await listed(JobState.DONE)) == ([empty], [good])
+        assert await listed(JobState.QUEUED) == []
+        assert await progress.retry_failed(ADMIN, "no_such_code") == 0
+        assert await progress.retry_failed(ADMIN, failed.problem.code) == 1
+        await until(progress, empty, JobState.FAILED)
+        assert len((await progress.history(ADMIN, empty)).attempts) == 2
+
+
+async def test_access_lists_hold_for_jobs(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, _, background):
+        job_id = await add(product, background, "a.md", " ")
+        await until(progress, job_id, JobState.FAILED)
+        reader = user("reader")
+        with pytest.raises(JobUnknown):
+            await progress.job(reader, job_id)
+        [default] = await product.documents.collections(ADMIN)
+        async with product.database.write() as sql:
+            await repository.grant(sql, default.id, "reader", Right.READ)
+        assert (await progress.job(reader, job_id)).id == job_id
+        for act in (progress.cancel, progress.retry):
+            with pytest.raises(Forbidden):
+                await act(reader, job_id)
+        assert await progress.retry_failed(reader, None) == 0
+        with pytest.raises(Forbidden):
+            await progress.set_paused(reader, paused=True)
+        document = (await product.documents.find_all(ADMIN, collection=None, after=None, limit=1, status=None))[0]
+        assert document.version.status is VersionStatus.FAILED
