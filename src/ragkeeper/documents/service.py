@@ -159,7 +159,7 @@ class DocumentService:
         if document.version.status not in BROKEN_OFF:
             raise NothingToRetry(id=document_id, status=document.version.status)
         async with self._database.write() as sql:
-            await repository.retry_version(sql, document.version.id)
+            await self.take_up_again(sql, [document.version.id])
         return await self.get(caller, document_id)
 
     # --- what ingestion does with them
@@ -179,6 +179,11 @@ class DocumentService:
     async def close(self) -> None:
         """Return when uploads that are being registered are; call it before the database closes."""
         await self._registrations.close()
+
+    async def take_up_again(self, transaction: AsyncConnection, version_ids: Sequence[str]) -> None:
+        """Failed or cancelled versions go on: from the beginning, or from the vectors on when they were read."""
+        for version_id in version_ids:
+            await repository.retry_version(transaction, version_id)
 
     async def mark_indexed(
         self, transaction: AsyncConnection, words: list[str], vectors: list[str], model: str

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from ragkeeper.core.access import Caller, Forbidden, Right
-from ragkeeper.documents import repository as document_repository
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.progress import repository, rules
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
@@ -87,7 +86,7 @@ class ProgressService:
             broken = job.state in {JobState.FAILED, JobState.CANCELLED}
             if not broken or not await repository.is_newest(sql, job_id):
                 raise NotRetryable(id=job_id, state=job.state)
-            await document_repository.retry_version(sql, job_id)
+            await self._documents.take_up_again(sql, [job_id])
         self._background.wake()
         return await self.job(caller, job_id)
 
@@ -96,8 +95,7 @@ class ProgressService:
         allowed = await self._documents.collection_ids(caller, None, Right.WRITE)
         async with self._database.write() as sql:
             ids = await repository.broken_off(sql, allowed, code)
-            for version_id in ids:
-                await document_repository.retry_version(sql, version_id)
+            await self._documents.take_up_again(sql, ids)
         self._background.wake()
         return len(ids)
 
