@@ -5,8 +5,9 @@
 
 Runs `ragkeeper eval retrieval` against a server of its own with default settings. `--data` keeps the loaded corpora in
 FOLDER for the next run (a change in parsing, chunking or embedding needs a fresh one). A set where hybrid is more than
-0.01 nDCG@10 below the better engine is flagged, and the program exits 1. Target: scifact at least 0.735. All sets lie
-in one index, whose BM25 counts words over all of them: a set that is asked alone prints slightly other figures.
+0.01 nDCG@10 below the better engine is flagged, and the program exits 1. Target: scifact at least 0.735. The sets are
+loaded and asked one after another in one index, whose BM25 counts words over all that it holds: SciFact, asked first,
+prints .01 more than when it is asked again beside the others (`--data`). Judge a target by a fresh folder.
 
 `--weight` prints instead what hybrid reaches with each weight of the vectors, over all queries and over each half of
 them (every second one), so that a weight chosen on one half is judged by the other.
