@@ -16,6 +16,7 @@ from ragkeeper.ingestion.progress.models import JobState
 
 _JOBS = "/api/v1/jobs"
 _ENDED = frozenset(state.value for state in JobState if state.is_final)
+_BROKEN_OFF = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 _LOOK_EVERY = 0.5  # seconds
 _COLUMNS = ("id", "state", "percent", "name", "attempts", "why")
 
@@ -137,8 +138,8 @@ def story(history: dict[str, Any]) -> str:
         lines.append(f"{job['searchable_at'][:19]}  found by its words")
     if job["finished_at"]:
         lines.append(f"{job['finished_at'][:19]}  found by its meaning")
-    now = f"Now {job['state']}, {job['current']} %: {job['message']}"
-    lines.append(f"{now} {job['reason']}".rstrip())
+    how_far = "" if job["state"] in _BROKEN_OFF else f", {job['current']} %: {job['message']}"
+    lines.append(f"Now {job['state']}{how_far}. {job['reason']}".replace("....", "...").rstrip())
     if job["until"]:
         lines.append(f"It goes on at {job['until'][:19]}.")
     if job["error"]:
