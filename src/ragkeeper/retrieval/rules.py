@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from ragkeeper.retrieval.fusion import TOGETHER, Fused, by_document, ranked
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 
 Ranked = tuple[ConfirmedChunk, float]
@@ -86,13 +87,13 @@ def best_first(group: Sequence[Ranked]) -> tuple[int, ...]:
     return tuple(chunk.chunk_id for chunk, _ in sorted(group, key=lambda item: -item[1]))
 
 
-def combine(rounds: Sequence[Mapping[int, float]]) -> dict[int, float]:
-    """Scores of several queries for one question: a chunk counts as much as its best query says."""
-    combined: dict[int, float] = {}
-    for scores in rounds:
-        for chunk_id, score in scores.items():
-            combined[chunk_id] = max(score, combined.get(chunk_id, score))
-    return combined
+def ranked_together(chunks: Sequence[ConfirmedChunk], fused: Fused) -> list[Ranked]:
+    """Chunks in the order of their own scores → best first, the first ones judged by document."""
+    first, rest = chunks[:TOGETHER], chunks[TOGETHER:]
+    scores = by_document(fused, {chunk.chunk_id: chunk.document_id for chunk in first})
+    chunk_of = {chunk.chunk_id: chunk for chunk in first}
+    judged = [(chunk_of[chunk_id], scores[chunk_id]) for chunk_id in ranked(scores)]
+    return judged + [(chunk, fused.scores[chunk.chunk_id]) for chunk in rest]
 
 
 def chunks_of(row: OutboxRow, sizes: Mapping[str, int]) -> int:

@@ -17,7 +17,7 @@ from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.reranking.port import Reranker
 from ragkeeper.retrieval import fusion, repository, rules
 from ragkeeper.retrieval.errors import QueryEmpty, QueryTooLong
-from ragkeeper.retrieval.models import Hit, Scores, SearchMode, SearchRequest, SearchResult
+from ragkeeper.retrieval.models import ConfirmedChunk, Hit, Scores, SearchMode, SearchRequest, SearchResult
 from ragkeeper.retrieval.transforms.port import Plan, QueryTransform
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.vectors.port import Candidate, IndexFilter, IndexQuery, VectorIndex
@@ -73,9 +73,9 @@ class RetrievalService:
         where = IndexFilter(collection_ids, metadata=request.metadata)
         top_k = request.top_k or self._options.top_k
         limit = max(self._options.candidates, top_k)
-        candidates, scores = await self._candidates(plan, request.mode, where, limit, watch, notes)
+        candidates, fused = await self._candidates(plan, request.mode, where, limit, watch, notes)
         with watch.stage("confirm"):
-            hits = await self._confirmed(candidates, scores, collection_ids, top_k)
+            hits = await self._confirmed(candidates, fused, collection_ids, top_k)
         hits = await self._rerank(plan.queries[0], hits, watch, notes)
         return SearchResult(tuple(hits[:top_k]), plan.queries, watch.timings(), tuple(notes))
 
@@ -101,7 +101,7 @@ class RetrievalService:
 
     async def _candidates(
         self, plan: Plan, mode: SearchMode, where: IndexFilter, limit: int, watch: Stopwatch, notes: list[str]
-    ) -> tuple[dict[int, Candidate], dict[int, float]]:
+    ) -> tuple[dict[int, Candidate], fusion.Fused]:
         found: dict[int, Candidate] = {}
         rounds = []
         for number, query in enumerate(plan.queries):
@@ -112,7 +112,7 @@ class RetrievalService:
             with watch.stage("fuse"):
                 rounds.append(self._fuse(candidates, text, vector))
             found |= {candidate.chunk_id: candidate for candidate in candidates if candidate.chunk_id not in found}
-        return found, rules.combine(rounds)
+        return found, fusion.combined(rounds)
 
     async def _vector(
         self, query: str, passages: Sequence[str], mode: SearchMode, watch: Stopwatch, notes: list[str]
@@ -130,7 +130,7 @@ class RetrievalService:
 
     def _fuse(
         self, candidates: Sequence[Candidate], text: str | None, vector: NDArray[np.float32] | None
-    ) -> dict[int, float]:
+    ) -> fusion.Fused:
         if text is None or vector is None:
             return fusion.single(candidates, dense=text is None)
         if self._options.fusion is FusionMethod.RRF:
@@ -140,21 +140,23 @@ class RetrievalService:
     async def _confirmed(
         self,
         candidates: Mapping[int, Candidate],
-        scores: Mapping[int, float],
+        fused: fusion.Fused,
         collection_ids: frozenset[str],
         top_k: int,
     ) -> list[Hit]:
         """Enough confirmed chunks for `top_k` results, merged and without copies."""
-        waiting = fusion.ranked(scores)
+        waiting = fusion.ranked(fused.scores)
         wanted = max(top_k, _RERANKED if self._reranker else 0)
-        confirmed: list[rules.Ranked] = []
+        size = max(wanted + _SPARE, fusion.TOGETHER)
+        confirmed: list[ConfirmedChunk] = []
         groups: list[list[rules.Ranked]] = []
         async with self._database.read() as sql:
             while waiting and len(groups) < wanted:
-                batch, waiting = waiting[: wanted + _SPARE], waiting[wanted + _SPARE :]
+                batch, waiting = waiting[:size], waiting[size:]
                 rows = await repository.confirm(sql, batch, collection_ids)
-                confirmed += [(rows[chunk_id], scores[chunk_id]) for chunk_id in batch if chunk_id in rows]
-                groups = rules.merge_neighbours(rules.without_near_duplicates(confirmed))
+                confirmed += [rows[chunk_id] for chunk_id in batch if chunk_id in rows]
+                ranked = rules.ranked_together(confirmed, fused)
+                groups = rules.merge_neighbours(rules.without_near_duplicates(ranked))
         return [_hit(group, candidates) for group in groups[:wanted]]
 
     async def _rerank(self, query: str, hits: list[Hit], watch: Stopwatch, notes: list[str]) -> list[Hit]:

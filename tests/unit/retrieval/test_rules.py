@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkeeper.retrieval import rules
+from ragkeeper.retrieval.fusion import TOGETHER, Fused
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 
 LONG = " ".join(f"word{number}" for number in range(30))
@@ -80,8 +81,19 @@ def test_merging_loses_and_doubles_nothing(places: list[tuple[str, int]]) -> Non
         assert len({item.version_id for item, _ in group}) == 1
 
 
-def test_several_queries_count_by_the_best() -> None:
-    assert rules.combine([{1: 0.2, 2: 0.5}, {1: 0.7}]) == {1: 0.7, 2: 0.5}
+def test_a_document_with_the_best_meaning_and_the_best_words_in_two_chunks_comes_first() -> None:
+    chunks = [chunk(1, "both"), chunk(2, "boilerplate"), chunk(3, "a"), chunk(4, "a", 5)]
+    fused = Fused({1: 0.7, 2: 0.68, 3: 0.65, 4: 0.6}, {1: 0.5, 2: 0.35, 3: 0.6, 4: 0.3})
+    ranked = rules.ranked_together(chunks, fused)
+    assert [(item.chunk_id, round(score, 2)) for item, score in ranked] == [(3, 0.9), (1, 0.7), (2, 0.68), (4, 0.6)]
+
+
+def test_only_the_first_chunks_are_judged_by_document() -> None:
+    chunks = [chunk(number, f"d{number}") for number in range(TOGETHER)] + [chunk(99, "d0", 5)]
+    scores = {item.chunk_id: 0.9 - place / 100 for place, item in enumerate(chunks)}
+    fused = Fused(scores, scores | {99: 0.0})
+    assert [item.chunk_id for item, _ in rules.ranked_together(chunks, fused)] == [*range(TOGETHER), 99]
+    assert rules.ranked_together(chunks, fused)[0][1] == 0.9
 
 
 def row(operation: IndexOperation, first: int | None = None, last: int | None = None, version: str = "v") -> OutboxRow:

@@ -36,10 +36,11 @@ class StructureChunker:
         reader = AtomReader(document, self._words)
         atoms = reader.atoms()
         pages = _Pages(document)
+        title_end = _title_end(document)
         chunks: list[ChunkSpan] = []
         first = 0
         while first < len(atoms):
-            beyond, tokens = _fitting(atoms, first, self._end(atoms, first), reader.index)
+            beyond, tokens = _fitting(atoms, first, self._end(atoms, first, title_end), reader.index)
             start, end = atoms[first].start, atoms[beyond - 1].end
             chunks.append(
                 ChunkSpan(len(chunks), start, end, pages.at(start), pages.at(end - 1), atoms[first].headings, tokens)
@@ -47,10 +48,10 @@ class StructureChunker:
             first = self._next_start(atoms, first, beyond, reader.index)
         return chunks
 
-    def _end(self, atoms: list[Atom], first: int) -> int:
+    def _end(self, atoms: list[Atom], first: int, title_end: int) -> int:
         """The atom before which the chunk that begins with `first` ends."""
         limit, least = self._limits(atoms[first])
-        total = atoms[first].tokens
+        total = 0 if atoms[first].end <= title_end else atoms[first].tokens
         best, best_cut = 0, Cut.NEVER
         for at in range(first + 1, len(atoms)):
             atom = atoms[at]
@@ -61,7 +62,7 @@ class StructureChunker:
             most = atoms[first].room if atom.cut == Cut.NEVER else limit
             if total + atom.tokens > most or atom.end - atoms[first].start > LONGEST_CHUNK:
                 return self._tail(atoms, first, at, total) or best or at
-            total += atom.tokens
+            total += 0 if atom.end <= title_end else atom.tokens
         return len(atoms)
 
     def _tail(self, atoms: list[Atom], first: int, at: int, total: int) -> int:
@@ -107,6 +108,16 @@ def _tokens(atoms: list[Atom], index: TokenIndex) -> int:
     if all(index.is_safe(atom.start) for atom in atoms) and index.is_safe(atoms[-1].end):
         return sum(atom.tokens for atom in atoms)
     return index.again(atoms[0].start, atoms[-1].end)
+
+
+def _title_end(document: ParsedDocument) -> int:
+    """Where the title that the text begins with ends, else 0.
+
+    Every other chunk has the title put in front, for which its size is not charged; neither is the first one's.
+    """
+    begin = len(document.text) - len(document.text.lstrip())
+    title = document.title or ""
+    return begin + len(title) if document.text.startswith(title, begin) else 0
 
 
 class _Pages:

@@ -54,6 +54,15 @@ def test_short_paragraphs_share_a_chunk_and_long_ones_end_at_a_sentence():
     assert all(piece.endswith("ten.") for piece in pieces)
 
 
+def test_a_title_at_the_beginning_takes_no_room_from_the_first_chunk():
+    title = "A title of twelve words that would push two sentences out"
+    bare, titled = SENTENCE * 7, f"\n{title}\n\n{SENTENCE * 7}"
+    pieces = texts(parsed(titled, title=title))
+    assert pieces[0].startswith(title)
+    assert [piece.removeprefix(title).strip() for piece in pieces] == texts(parsed(bare, title=title))
+    assert texts(parsed(titled, title="Another")) != pieces
+
+
 def test_a_paragraph_end_is_a_better_place_than_a_later_sentence_end():
     document = parsed(SENTENCE * 2 + "\n\n" + SENTENCE * 4)
     assert texts(document)[0] == (SENTENCE * 2).strip()
