@@ -2,9 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from ragkeeper.entrypoints.cli import command_tree
+from ragkeeper.entrypoints.local import Place
 from scripts.docs import PAGES, REFERENCE, page_text
 from tests.machine import ROOT
 
@@ -26,6 +30,38 @@ def test_a_broken_link_is_found(tmp_path: Path):
     (tmp_path / "there.md").touch()
     text = "[a](there.md#part) [b](missing.md) [c](https://example.org) [d](#here)"
     assert _broken_links(text, tmp_path) == ["missing.md"]
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_and_their_options_exist(page: Path):
+    assert _unknown_commands(page.read_text(encoding="utf-8")) == []
+
+
+def test_an_unknown_command_is_found():
+    text = "`ragkeeper jobs why ID`, `ragkeeper jobs dance`, `ragkeeper dance`, `ragkeeper ask --loud x`"
+    assert _unknown_commands(text) == ["jobs dance", "dance", "ask --loud"]
+
+
+def _unknown_commands(text: str) -> list[str]:
+    """Of each `ragkeeper …` in code: the command, or its option, that the command line does not know."""
+    code = [*re.findall(r"^```.*?^```", text, re.MULTILINE | re.DOTALL), *re.findall(r"`[^`\n]+`", text)]
+    typed = [line for part in code for line in re.findall(r"(?:^|`|/)ragkeeper ([^`\n]+)", part, re.MULTILINE)]
+    return [unknown for line in typed if (unknown := _unknown(line.split()))]
+
+
+def _unknown(words: list[str]) -> str:
+    command: Any = typer.main.get_command(command_tree(Place()))
+    path: list[str] = []
+    if words[0] == "--data-dir":
+        words = words[2:]
+    while (below := getattr(command, "commands", None)) and words and words[0] not in {"…", "--version"}:
+        path.append(words.pop(0))
+        if path[-1] not in below:
+            return " ".join(path)
+        command = below[path[-1]]
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    given = [word.split("=")[0] for word in words if re.fullmatch(r"--?[a-z][a-z-]*(=.*)?", word)]
+    return next((" ".join([*path, option]) for option in given if option not in known), "")
 
 
 def _broken_links(text: str, folder: Path) -> list[str]:
