@@ -202,6 +202,7 @@ def _version_row(document: str, version: str, text: str, now: datetime) -> dict[
         "media_type": "text/plain",
         "status": "ready",
         "attempts": 1,
+        "interruptions": 0,
         "warnings": [],
         "properties": {},
         "characters": len(text),

@@ -107,16 +107,19 @@ def _add_changing(app: typer.Typer, connect: Connect) -> None:
             "status": status.value if status else None,
             "name_prefix": name_prefix,
             "added_before": added_before.isoformat() if added_before else None,
-            "metadata": values(metadata),
+            "metadata": values(metadata) if metadata else None,
         }
-        conditions = {name: value for name, value in given.items() if value}
-        body = {"ids": documents or [], **({"filter": conditions} if conditions else {})}
+        # What is empty is sent too: the server refuses it, and a variable that was not set does not widen a deletion.
+        conditions = {name: value for name, value in given.items() if value is not None}
+        body: dict[str, Any] = {"ids": documents or [], **({"filter": conditions} if conditions else {})}
         with connect() as client:
             plan = client.post(_DELETE, {**body, "dry_run": True})
             if dry_run or not plan["documents"]:
                 _show_plan(plan, json)
                 return
             confirm(f"This deletes {_named(plan)} and cannot be undone", yes=yes)
+            if conditions and added_before is None:
+                body["filter"]["added_before"] = plan["planned_at"]
             done = client.post(_DELETE, body)
         print_json(done) if json else print_text(_deleted(done["receipt"]))
 
@@ -229,8 +232,8 @@ def _named(plan: dict[str, Any]) -> str:
 
 
 def _deleted(receipt: dict[str, Any]) -> str:
-    documents = receipt["documents"]
-    what = documents[0]["name"] if len(documents) == 1 else f"{len(documents):,} documents"
+    n_documents = receipt["documents"]
+    what = receipt["sample"][0]["name"] if n_documents == 1 else f"{n_documents:,} documents"
     kept = "" if receipt["originals_removed"] else " Their originals are shared with other documents and stay."
     return (
         f"Deleted {what}: {receipt['versions']:,} versions, {receipt['chunks']:,} chunks, "
@@ -244,8 +247,8 @@ def _show_receipts(items: list[dict[str, Any]]) -> None:
             item["id"],
             item["deleted_at"][:19],
             item["deleted_by"],
-            len(item["documents"]),
-            one_line(", ".join(one["name"] for one in item["documents"]), 80),
+            item["documents"],
+            one_line(", ".join(one["name"] for one in item["sample"]), 80),
         )
         for item in items
     ]

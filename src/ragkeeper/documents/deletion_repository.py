@@ -19,6 +19,9 @@ from ragkeeper.storage.sql.tables import (
     versions,
 )
 
+SAMPLE = 100
+"""Documents that a receipt names at once."""
+
 _DELETABLE = select(
     documents.c.id,
     documents.c.collection_id,
@@ -43,7 +46,9 @@ async def page(
         newest = (versions.c.document_id == documents.c.id) & (versions.c.id == documents.c.newest_version_id)
         query = query.join(versions, newest).where(versions.c.status == selection.status.value)
     if selection.name_prefix is not None:
-        query = query.where(documents.c.name.startswith(selection.name_prefix, autoescape=True))
+        # Not LIKE: SQLite's takes capitals and small letters for the same.
+        prefix = selection.name_prefix
+        query = query.where(func.substr(documents.c.name, 1, len(prefix)) == prefix)
     if selection.added_before is not None:
         query = query.where(documents.c.created_at < selection.added_before)
     return await _deletables(sql, query.order_by(documents.c.id).limit(limit))
@@ -112,17 +117,36 @@ async def list_receipts(
     return await _receipts(sql, query)
 
 
+async def members(sql: AsyncConnection, deletion_id: str, *, after: str, limit: int) -> list[DeletedDocument]:
+    """The documents of one deletion above `after`, by id."""
+    query = select(deleted_documents).where(
+        deleted_documents.c.deletion_id == deletion_id, deleted_documents.c.document_id > after
+    )
+    rows = await sql.execute(query.order_by(deleted_documents.c.document_id).limit(limit))
+    return [
+        DeletedDocument(row.document_id, row.collection, row.name, row.versions, row.chunks, tuple(row.contents))
+        for row in rows
+    ]
+
+
 async def _receipts(sql: AsyncConnection, query: Select[Any]) -> list[DeletionReceipt]:
     rows = (await sql.execute(query)).all()
-    members: dict[str, list[DeletedDocument]] = defaultdict(list)
-    ids = [row.id for row in rows]
-    of = select(deleted_documents).where(deleted_documents.c.deletion_id.in_(ids))
-    for row in await sql.execute(of.order_by(deleted_documents.c.document_id)):
-        members[row.deletion_id].append(
-            DeletedDocument(row.document_id, row.collection, row.name, row.versions, row.chunks, tuple(row.contents))
-        )
+    sums = (
+        select(deleted_documents.c.deletion_id, func.count(), func.sum(deleted_documents.c.versions))
+        .add_columns(func.sum(deleted_documents.c.chunks))
+        .where(deleted_documents.c.deletion_id.in_([row.id for row in rows]))
+        .group_by(deleted_documents.c.deletion_id)
+    )
+    totals = {row[0]: (row[1], row[2], row[3]) for row in await sql.execute(sums)}
     return [
-        DeletionReceipt(row.id, row.deleted_at, row.deleted_by, row.originals_removed, tuple(members[row.id]))
+        DeletionReceipt(
+            row.id,
+            row.deleted_at,
+            row.deleted_by,
+            *totals.get(row.id, (0, 0, 0)),
+            row.originals_removed,
+            tuple(await members(sql, row.id, after="", limit=SAMPLE)),
+        )
         for row in rows
     ]
 

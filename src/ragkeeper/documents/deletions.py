@@ -6,8 +6,8 @@ from ragkeeper.core.access import Caller, Forbidden, Right
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.ids import new_id
 from ragkeeper.documents import deletion_repository, repository, rules
-from ragkeeper.documents.errors import DeletionUnknown, DocumentUnknown, NothingSelected
-from ragkeeper.documents.models import Deletable, DeletionPlan, DeletionReceipt, Selection
+from ragkeeper.documents.errors import DeletionUnknown, DocumentUnknown, NothingSelected, OriginalsForeign
+from ragkeeper.documents.models import Deletable, DeletedDocument, DeletionPlan, DeletionReceipt, Selection
 from ragkeeper.documents.ports import IndexChanges
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.storage.files.store import FileStore
@@ -34,7 +34,10 @@ class DeletionService:
         plan = await self.plan(caller, Selection(ids=(document_id,)))
         if plan.unknown:
             raise DocumentUnknown(id=document_id)
-        return await self.carry_out(caller, plan)
+        receipt = await self.carry_out(caller, plan)
+        if not receipt.documents:
+            raise DocumentUnknown(id=document_id)  # somebody else was quicker
+        return receipt
 
     async def plan(self, caller: Caller, selection: Selection) -> DeletionPlan:
         """What the selection names; changes nothing. Raises NothingSelected, CollectionUnknown, Forbidden."""
@@ -48,7 +51,8 @@ class DeletionService:
             if not readable & allowed:
                 raise Forbidden(action=f"delete documents of the collection {selection.collection}")
             allowed &= readable
-        return DeletionPlan(await self._matching(selection, allowed), ())
+        planned_at = self._clock()
+        return DeletionPlan(await self._matching(selection, allowed), (), planned_at)
 
     async def receipts(
         self, caller: Caller, *, document_id: str | None, after: str | None, limit: int
@@ -68,14 +72,29 @@ class DeletionService:
             raise DeletionUnknown(id=deletion_id)
         return found
 
+    async def members(
+        self, caller: Caller, deletion_id: str, *, after: str | None, limit: int
+    ) -> list[DeletedDocument]:
+        """The documents of one deletion, by id. Raises DeletionUnknown."""
+        await self.receipt(caller, deletion_id)
+        async with self._database.read() as sql:
+            return await deletion_repository.members(sql, deletion_id, after=after or "", limit=limit)
+
     async def remove_unused_originals(self) -> int:
-        """Delete originals that no version names: left by a crash between two steps. Returns how many."""
-        n_removed = 0
+        """Delete originals that no version names, left by a crash between two steps; returns how many.
+
+        Raises OriginalsForeign, and deletes nothing, when there are too many for that: the database is another one.
+        """
+        unused: list[str] = []
+        n_used = 0
         async for names in self._files.stored():
             async with self._database.read() as sql:
-                unused = set(names) - await repository.contents_used(sql, names)
-            n_removed += await self._remove_originals(sorted(unused))
-        return n_removed
+                used = await repository.contents_used(sql, names)
+            n_used += len(used)
+            unused += sorted(set(names) - used)
+        if unused and not rules.are_leftovers(len(unused), n_used):
+            raise OriginalsForeign(unused=len(unused), used=n_used)
+        return await self._remove_originals(unused)
 
     async def _plan_ids(self, caller: Caller, ids: Sequence[str], allowed: frozenset[str]) -> DeletionPlan:
         readable = await self._documents.collection_ids(caller, None)
@@ -87,7 +106,8 @@ class DeletionService:
             if document.collection_id not in allowed:
                 raise Forbidden(action=f"change documents of the collection {document.collection}")
         known = {document.id for document in found}
-        return DeletionPlan(tuple(found), tuple(one for one in dict.fromkeys(ids) if one not in known))
+        unknown = tuple(one for one in dict.fromkeys(ids) if one not in known)
+        return DeletionPlan(tuple(found), unknown, self._clock())
 
     async def _matching(self, selection: Selection, allowed: frozenset[str]) -> tuple[Deletable, ...]:
         found: list[Deletable] = []

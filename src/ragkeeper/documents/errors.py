@@ -51,6 +51,14 @@ class NothingSelected(RagkeeperError):
     fix = "Send `ids`, or `filter` with at least one condition; to empty a collection name it in `filter.collection`."
 
 
+class OriginalsForeign(RagkeeperError):
+    """The database names {used} of the original files and knows nothing of {unused} others; nothing was deleted."""
+
+    code = "originals_foreign"
+    status = 500
+    fix = "Is it the right database (RAG_DATA_DIR, DATABASE_URL), all of it? If so, move the other files away yourself."
+
+
 class DeletionUnknown(RagkeeperError):
     """There is no deletion {id} whose receipt you may see."""
 

@@ -136,10 +136,11 @@ class Deletable:
 
 @dataclass(frozen=True, slots=True)
 class DeletionPlan:
-    """unknown: ids that name no document which the caller may see."""
+    """unknown: ids that name no document which the caller may see; planned_at: when this was looked up."""
 
     documents: tuple[Deletable, ...]
     unknown: tuple[str, ...]
+    planned_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +157,16 @@ class DeletedDocument:
 
 @dataclass(frozen=True, slots=True)
 class DeletionReceipt:
-    """What a deletion removed, when and by whom. An original that another document shares is not removed."""
+    """What a deletion removed, when and by whom. An original that another document shares is not removed.
+
+    documents, versions, chunks: how many; sample: the first of the documents.
+    """
 
     id: str
     deleted_at: datetime
     deleted_by: str
+    documents: int
+    versions: int
+    chunks: int
     originals_removed: int
-    documents: tuple[DeletedDocument, ...]
-
-    @property
-    def versions(self) -> int:
-        return sum(document.versions for document in self.documents)
-
-    @property
-    def chunks(self) -> int:
-        return sum(document.chunks for document in self.documents)
+    sample: tuple[DeletedDocument, ...]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
 from ragkeeper.documents.models import Chunk, Collection, Document, Problem, Version, VersionStatus
+from ragkeeper.documents.rules import BROKEN_OFF
 from ragkeeper.storage.sql.tables import (
     chunk_vectors,
     chunks,
@@ -21,6 +22,7 @@ from ragkeeper.storage.sql.tables import (
 )
 
 _ASKED_AT_ONCE = 1000
+_BROKEN_OFF = [status.value for status in BROKEN_OFF]
 # By document as well: a query that begins with versions (of some status, say) finds their documents by key then.
 _NEWEST = (documents.c.id == versions.c.document_id) & (documents.c.newest_version_id == versions.c.id)
 
@@ -174,6 +176,7 @@ async def add_versions(sql: AsyncConnection, added: Sequence[Version]) -> None:
                 "media_type": version.media_type,
                 "status": version.status.value,
                 "attempts": 0,
+                "interruptions": 0,
                 "warnings": version.warnings,
                 "properties": version.properties,
                 "created_at": version.created_at,
@@ -194,16 +197,42 @@ async def contents_used(sql: AsyncConnection, hashes: Many[str]) -> set[str]:
     return used
 
 
-async def retry_version(sql: AsyncConnection, version_id: str) -> None:
-    """From the beginning, or from the vectors on when it has been read already."""
-    is_read = (await sql.execute(select(chunks.c.id).where(chunks.c.version_id == version_id).limit(1))).first()
-    status = VersionStatus.SEARCHABLE if is_read else VersionStatus.ACCEPTED
-    changed: dict[str, object] = {"error_code": None, "error_message": None, "error_fix": None}
-    if not is_read:
-        changed["warnings"] = []
+_AFRESH = {"error_code": None, "error_message": None, "error_fix": None, "interruptions": 0}
+
+
+async def reread(sql: AsyncConnection, version_ids: Many[str]) -> None:
+    """Failed or cancelled versions that were never read wait to be read."""
+    read = select(chunks.c.version_id)
     await sql.execute(
-        update(versions).where(versions.c.id == version_id).values(status=status.value, attempts=0, **changed)
+        update(versions)
+        .where(versions.c.id.in_(version_ids), versions.c.status.in_(_BROKEN_OFF), versions.c.id.not_in(read))
+        .values(status=VersionStatus.ACCEPTED.value, warnings=[], **_AFRESH)
     )
+
+
+async def resume(sql: AsyncConnection, version_ids: Many[str]) -> list[tuple[str, str]]:
+    """Cancelled versions that were read go on towards the index; returns (document id, version id) of each."""
+    read = select(chunks.c.version_id)
+    query = select(versions.c.document_id, versions.c.id).where(
+        versions.c.id.in_(version_ids), versions.c.status.in_(_BROKEN_OFF), versions.c.id.in_(read)
+    )
+    found = [(row[0], row[1]) for row in await sql.execute(query)]
+    await sql.execute(
+        update(versions)
+        .where(versions.c.id.in_([version for _, version in found]))
+        .values(status=VersionStatus.INDEXING.value, **_AFRESH)
+    )
+    return found
+
+
+async def reread_failed(sql: AsyncConnection, collection_ids: Many[str], code: str | None) -> int:
+    """Every document's newest version that failed, with this code if one is given, waits to be read; how many."""
+    newest = select(documents.c.newest_version_id).where(documents.c.collection_id.in_(collection_ids))
+    condition = (versions.c.status == VersionStatus.FAILED.value) & versions.c.id.in_(newest)
+    if code is not None:
+        condition &= versions.c.error_code == code
+    changed = update(versions).where(condition)
+    return (await sql.execute(changed.values(status=VersionStatus.ACCEPTED.value, warnings=[], **_AFRESH))).rowcount
 
 
 # --- text and chunks -----------------------------------------------------------------------------------------------

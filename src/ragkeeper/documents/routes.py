@@ -14,6 +14,7 @@ from ragkeeper.documents.schemas import (
     CollectionBody,
     CollectionView,
     ContentView,
+    DeletedDocumentView,
     DeletionBody,
     DeletionReceiptView,
     DeletionView,
@@ -119,5 +120,12 @@ def deletion_routes(deletions: DeletionService) -> APIRouter:
     @router.get("/deletions/{deletion_id}")
     async def get_deletion(caller: CurrentCaller, deletion_id: str) -> DeletionReceiptView:
         return DeletionReceiptView.of(await deletions.receipt(caller, deletion_id))
+
+    @router.get("/deletions/{deletion_id}/documents")
+    async def list_deleted(
+        caller: CurrentCaller, deletion_id: str, limit: Limit = 100, cursor: Cursor = None
+    ) -> Page[DeletedDocumentView]:
+        rows = await deletions.members(caller, deletion_id, after=decode_cursor(cursor), limit=limit + 1)
+        return page_of(rows, limit, DeletedDocumentView.of, lambda document: document.document_id)
 
     return router

@@ -9,6 +9,8 @@ from ragkeeper.documents.errors import DescriptionInvalid
 from ragkeeper.documents.models import Document, Scalar, Version, VersionStatus
 
 _LONGEST_NAME = 1000
+# Uploads are few at any one moment, so a crash leaves few originals behind.
+_MOST_LEFT = 10
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _LONGEST_TITLE = 1000
 _MOST_FIELDS = 64
@@ -45,6 +47,11 @@ def require_metadata(metadata: Mapping[str, Scalar]) -> None:
             _require_text("metadata", value, _LONGEST_VALUE)
         elif not (abs(value) < _LARGEST_WHOLE if isinstance(value, int) else math.isfinite(value)):
             raise DescriptionInvalid(field="metadata", reason=f"the number of {name[:50]} cannot be stored")
+
+
+def are_leftovers(n_unused: int, n_used: int) -> bool:
+    """Whether originals that no version names are few enough to come from crashes, and not from a lost database."""
+    return n_unused <= max(_MOST_LEFT, n_used // 10) and n_used > 0
 
 
 def has_metadata(metadata: Mapping[str, Scalar], wanted: Mapping[str, Scalar]) -> bool:

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ragkeeper.documents.models import (
     Chunk,
     Collection,
+    DeletedDocument,
     DeletionPlan,
     DeletionReceipt,
     Document,
@@ -175,7 +176,9 @@ class ChunkView(BaseModel):
 class FilterBody(BaseModel):
     """Every condition that is given must apply."""
 
-    collection: str | None = None
+    model_config = ConfigDict(extra="forbid")
+
+    collection: str | None = Field(default=None, min_length=1)
     status: VersionStatus | None = Field(default=None, description="Of the newest version.")
     name_prefix: str | None = Field(default=None, min_length=1, max_length=1000, description="How the name begins.")
     added_before: datetime | None = Field(default=None, description="With a time zone, or UTC.")
@@ -184,6 +187,8 @@ class FilterBody(BaseModel):
 
 class DeletionBody(BaseModel):
     """Either ids or a filter."""
+
+    model_config = ConfigDict(extra="forbid")
 
     ids: list[Annotated[str, Field(max_length=100)]] = Field([], max_length=10_000)
     filter: FilterBody | None = None
@@ -212,17 +217,32 @@ class DeletedDocumentView(BaseModel):
     chunks: int
     contents: list[str]
 
+    @classmethod
+    def of(cls, document: DeletedDocument) -> Self:
+        return cls(
+            document_id=document.document_id,
+            collection=document.collection,
+            name=document.name,
+            versions=document.versions,
+            chunks=document.chunks,
+            contents=list(document.contents),
+        )
+
 
 class DeletionReceiptView(BaseModel):
-    """What was removed, when and by whom; the index follows within a moment, and shows none of it meanwhile."""
+    """What was removed, when and by whom; the index follows within a moment, and shows none of it meanwhile.
+
+    `documents`: how many; `sample`: the first hundred; `GET /api/v1/deletions/{id}/documents` lists all.
+    """
 
     id: str
     deleted_at: datetime
     deleted_by: str
+    documents: int
     versions: int
     chunks: int
     originals_removed: int
-    documents: list[DeletedDocumentView]
+    sample: list[DeletedDocumentView]
 
     @classmethod
     def of(cls, receipt: DeletionReceipt) -> Self:
@@ -233,17 +253,8 @@ class DeletionReceiptView(BaseModel):
             versions=receipt.versions,
             chunks=receipt.chunks,
             originals_removed=receipt.originals_removed,
-            documents=[
-                DeletedDocumentView(
-                    document_id=one.document_id,
-                    collection=one.collection,
-                    name=one.name,
-                    versions=one.versions,
-                    chunks=one.chunks,
-                    contents=list(one.contents),
-                )
-                for one in receipt.documents
-            ],
+            documents=receipt.documents,
+            sample=[DeletedDocumentView.of(one) for one in receipt.sample],
         )
 
 
@@ -257,10 +268,11 @@ class DeletableView(BaseModel):
 class DeletionView(BaseModel):
     """`documents`: how many; `sample`: the first hundred of them; `unknown`: ids that name none which you may see.
 
-    `receipt` is null after a dry run.
+    `planned_at`: send it as `added_before`, and what is added after a dry run stays. `receipt` is null after a dry run.
     """
 
     documents: int
+    planned_at: datetime
     sample: list[DeletableView]
     unknown: list[str]
     receipt: DeletionReceiptView | None
@@ -273,6 +285,7 @@ class DeletionView(BaseModel):
         ]
         return cls(
             documents=len(plan.documents),
+            planned_at=plan.planned_at,
             sample=sample,
             unknown=list(plan.unknown),
             receipt=DeletionReceiptView.of(receipt) if receipt else None,

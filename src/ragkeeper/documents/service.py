@@ -181,9 +181,15 @@ class DocumentService:
         await self._registrations.close()
 
     async def take_up_again(self, transaction: AsyncConnection, version_ids: Sequence[str]) -> None:
-        """Failed or cancelled versions go on: from the beginning, or from the vectors on when they were read."""
-        for version_id in version_ids:
-            await repository.retry_version(transaction, version_id)
+        """Failed or cancelled versions go on: from the beginning, or towards the index when they were read."""
+        await repository.reread(transaction, version_ids)
+        await self._index.words_added(transaction, await repository.resume(transaction, version_ids))
+
+    async def take_up_failed(
+        self, transaction: AsyncConnection, collection_ids: frozenset[str], code: str | None
+    ) -> int:
+        """The newest versions that failed, with this code if one is given, are read again; returns how many."""
+        return await repository.reread_failed(transaction, collection_ids, code)
 
     async def mark_indexed(
         self, transaction: AsyncConnection, words: list[str], vectors: list[str], model: str

@@ -32,10 +32,14 @@ def serve(settings: Settings) -> None:
     """Serve until a signal says stop. Raises RagkeeperError when the server cannot start."""
     listener = _listen(settings.host, settings.port)
     with asyncio.Runner(loop_factory=uvicorn_loop()) as runner:
-        runner.run(_serve(settings, listener))
+        try:
+            runner.run(_serve(settings, listener))
+        except asyncio.CancelledError:
+            _log.info("start_ended")
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
+    _end_on_signals()
     front = Front()
     server = _server(front)
     answering = asyncio.create_task(server.serve(sockets=[listener]), name="http")
@@ -79,6 +83,14 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _end_on_signals() -> None:
+    """While the server starts, a signal ends it: the first process of a container has no handlers of its own."""
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+    if starting is not None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, starting.cancel)
+
+
 def _stop_on_signals(server: _Server, application: Application) -> None:
     """The first signal lets requests end, the second does not."""
 
@@ -88,6 +100,7 @@ def _stop_on_signals(server: _Server, application: Application) -> None:
             server.handle_exit(number, None)
         else:
             application.health.draining = True
+            application.progress.end_following()
             server.draining = asyncio.create_task(_drain(server, number), name="drain")
 
     loop = asyncio.get_running_loop()

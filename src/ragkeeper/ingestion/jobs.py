@@ -87,8 +87,9 @@ class IngestionJobs:
         await self._pipeline.release([*self._claimed, *self._reading.values()])
 
     def wake(self) -> None:
-        """There are accepted versions."""
+        """There are versions to be read, or to be taken further."""
         self._parse.wake()
+        self._on_change()
 
     async def settled(self) -> None:
         """Return when nothing is left to do (used by programs that ingest and end)."""
@@ -96,11 +97,18 @@ class IngestionJobs:
             await asyncio.sleep(0.05)
 
     def activity(self) -> Activity:
-        return Activity(frozenset(self._tasks), self._workers, dict(self._postponed), self._paused)
+        waiting = {version.id for version in self._claimed}
+        reading = self._reading.keys() - waiting - self._postponed.keys()
+        return Activity(frozenset(reading), len(self._tasks), self._workers, dict(self._postponed), self._paused)
 
     async def abandon(self, version_id: str) -> None:
-        """Stop reading this version, if it is being read or waits to be; its parser process is gone on return."""
-        self._claimed = deque(version for version in self._claimed if version.id != version_id)
+        """Stop reading this version, if it is being read or waits to be; its parser process is gone on return.
+
+        SQL must say already that it is not to be read: a result that is on its way is dropped then.
+        """
+        kept = [version for version in self._claimed if version.id != version_id]
+        self._claimed.clear()
+        self._claimed.extend(kept)
         if task := self._tasks.get(version_id):
             task.cancel()
             await asyncio.wait([task])
@@ -129,11 +137,13 @@ class IngestionJobs:
         self._embed.wake()
 
     async def _parse_some(self) -> bool:
-        if self._paused or self._held > _UNSAVED_CHARACTERS:
-            return False  # going on, or saving, wakes this loop
+        if self._must_rest():
+            return False
         if len(self._parsing) >= self._workers:
             await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
         if not self._claimed and not await self._claim():
+            return False
+        if self._must_rest() or not self._claimed:
             return False
         version = self._claimed.popleft()
         self._reading[version.id] = version
@@ -152,8 +162,14 @@ class IngestionJobs:
         if rest > 0:
             await asyncio.sleep(rest)
         self._claimed_at = time.monotonic()
-        self._claimed.extend(await self._pipeline.claim(_CLAIMED))
+        # Not in one statement: what is extended must be looked up after the wait, not before.
+        claimed = await self._pipeline.claim(_CLAIMED)
+        self._claimed.extend(claimed)
         return bool(self._claimed)
+
+    def _must_rest(self) -> bool:
+        """Going on, or saving, wakes the loop again."""
+        return self._paused or self._held > _UNSAVED_CHARACTERS
 
     async def _parse_one(self, version: PendingVersion) -> None:
         began = utc_now()
@@ -163,8 +179,8 @@ class IngestionJobs:
         if isinstance(result, Problem) and self._will_retry(version, result):
             return
         self._retried.pop(version.id, None)
-        self._held += _size(result)
         await self._results.put((version, result))
+        self._held += _size(result)
         self._save.wake()
 
     def _will_retry(self, version: PendingVersion, problem: Problem) -> bool:

@@ -8,7 +8,10 @@ from ragkeeper.ingestion.chunkers.port import ChunkSpan
 
 @dataclass(frozen=True, slots=True)
 class PendingVersion:
-    """A claimed version. `attempts` counts this one; `title` is what its uploader called it, if anything."""
+    """A claimed version. `title` is what its uploader called it, if anything.
+
+    attempts: its readings, this one included; interruptions: how many of them a stop of the server cut off.
+    """
 
     id: str
     document_id: str
@@ -16,6 +19,7 @@ class PendingVersion:
     sha256: str
     filename: str
     attempts: int
+    interruptions: int
     title: str | None
     name: str
 

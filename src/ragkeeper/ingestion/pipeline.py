@@ -29,7 +29,7 @@ _log = structlog.get_logger()
 Vector = NDArray[np.float32]
 
 # A version that was being parsed when the server died this often is to blame for it.
-_MOST_ATTEMPTS = 3
+_MOST_INTERRUPTIONS = 3
 
 
 class Pipeline:
@@ -75,8 +75,8 @@ class Pipeline:
 
     async def parse(self, version: PendingVersion) -> ParsedVersion | Problem:
         """Read and cut one version; what is wrong with a file is a result, not an exception."""
-        if version.attempts > _MOST_ATTEMPTS:
-            return _problem(ReadingAbandoned(times=_MOST_ATTEMPTS))
+        if version.interruptions >= _MOST_INTERRUPTIONS:
+            return _problem(ReadingAbandoned(times=version.interruptions))
         try:
             document = await self._parser.parse(self._files.path(version.sha256), version.filename)
             return await asyncio.to_thread(self._cut, version, document)
@@ -93,12 +93,13 @@ class Pipeline:
     ) -> None:
         """One transaction: chunks, outbox rows, attempts, and the new current versions of all of them.
 
-        A version that was cancelled, whose document was deleted, or that a newer version overtook, is dropped.
+        Dropped are results of a reading that was cancelled, even if another has begun since, versions whose document
+        was deleted, and those that a newer version overtook.
         """
         async with self._database.write() as sql:
             await repository.add_attempts(sql, attempts or {})
-            cancelled = await repository.cancelled(sql, [version.id for version, _ in results])
-            results = [(version, result) for version, result in results if version.id not in cancelled]
+            reading = await repository.being_read(sql, [version.id for version, _ in results])
+            results = [(version, result) for version, result in results if reading.get(version.id) == version.attempts]
             parsed = [result for _, result in results if isinstance(result, ParsedVersion)]
             for version, result in results:
                 if isinstance(result, Problem):

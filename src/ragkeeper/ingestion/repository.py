@@ -32,7 +32,7 @@ async def release_interrupted(sql: AsyncConnection) -> int:
     found = await sql.execute(
         update(versions)
         .where(versions.c.status == VersionStatus.PARSING.value)
-        .values(status=VersionStatus.ACCEPTED.value)
+        .values(status=VersionStatus.ACCEPTED.value, interruptions=versions.c.interruptions + 1)
     )
     return found.rowcount
 
@@ -78,8 +78,8 @@ async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
     A version whose parsing was interrupted before is taken alone and after all others, so that a file that brings the
     server down is told from those that were only beside it.
     """
-    fresh = await _waiting(sql, versions.c.attempts == 0, limit)
-    claimed = fresh or await _waiting(sql, versions.c.attempts > 0, 1)
+    fresh = await _waiting(sql, versions.c.interruptions == 0, limit)
+    claimed = fresh or await _waiting(sql, versions.c.interruptions > 0, 1)
     if claimed:
         await sql.execute(
             update(versions)
@@ -105,6 +105,7 @@ async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: 
             sha256=row.sha256,
             filename=row.filename,
             attempts=row.attempts + 1,
+            interruptions=row.interruptions,
             title=row.title,
             name=row.name,
         )
@@ -194,10 +195,12 @@ def _chunk_rows(parsed: ParsedVersion) -> list[dict[str, object]]:
     ]
 
 
-async def cancelled(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
-    """Those of the versions that somebody has cancelled."""
-    status = versions.c.status == VersionStatus.CANCELLED.value
-    return set((await sql.execute(select(versions.c.id).where(versions.c.id.in_(version_ids), status))).scalars())
+async def being_read(sql: AsyncConnection, version_ids: Collection[str]) -> dict[str, int]:
+    """Those of the versions that are being read → which reading that is; others were cancelled or are gone."""
+    query = select(versions.c.id, versions.c.attempts).where(
+        versions.c.id.in_(version_ids), versions.c.status == VersionStatus.PARSING.value
+    )
+    return {row[0]: row[1] for row in await sql.execute(query)}
 
 
 async def add_attempts(sql: AsyncConnection, made: Mapping[str, Sequence[Attempt]]) -> None:

@@ -111,7 +111,7 @@ def test_a_deleted_document_is_gone(server, tmp_path):
     server.run("documents", "delete", hit["document_id"], "--dry-run")
     assert as_json(server, "search", "walrus", "--mode", "lexical")["results"]
     receipt = as_json(server, "documents", "delete", hit["document_id"], "--yes")
-    assert [one["document_id"] for one in receipt["receipt"]["documents"]] == [hit["document_id"]]
+    assert [one["document_id"] for one in receipt["receipt"]["sample"]] == [hit["document_id"]]
     assert not as_json(server, "search", "walrus", "--mode", "lexical")["results"]
     gone = server.run("documents", "show", hit["document_id"], "--json", check=False)
     assert gone.returncode == 2

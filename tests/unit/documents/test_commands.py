@@ -11,7 +11,8 @@ RECEIPT = {
     "versions": 2,
     "chunks": 7,
     "originals_removed": 2,
-    "documents": [{"document_id": "d1", "collection": "default", "name": "d1.md", "versions": 2, "chunks": 7}],
+    "documents": 1,
+    "sample": [{"document_id": "d1", "collection": "default", "name": "d1.md", "versions": 2, "chunks": 7}],
 }
 CHUNK = {"ordinal": 0, "page": 2, "tokens": 9, "text": "Some  text.", "id": 1}
 
@@ -27,6 +28,7 @@ def server():
             "GET /api/v1/documents/d1/chunks": {"items": [CHUNK], "next_cursor": None},
             "POST /api/v1/documents/delete": {
                 "documents": 1,
+                "planned_at": "2026-01-02T03:04:05Z",
                 "sample": [{"id": "d1", "collection": "default", "name": "d1.md", "title": "Title of d1"}],
                 "unknown": [],
                 "receipt": RECEIPT,
@@ -138,6 +140,16 @@ def test_conditions_are_sent_as_a_filter(server, run):
             "metadata": {"n": 1},
         },
     }
+
+
+def test_what_is_added_after_the_question_is_not_deleted(server, run):
+    run("delete", "-c", "old", "--yes")
+    assert server.sent() == {"ids": [], "filter": {"collection": "old", "added_before": "2026-01-02T03:04:05Z"}}
+
+
+def test_an_empty_condition_is_sent_and_not_dropped(server, run):
+    run("delete", "-c", "old", "--name-prefix", "", "--dry-run")
+    assert server.sent()["filter"] == {"collection": "old", "name_prefix": ""}
 
 
 def test_receipts_are_listed(server, run):

@@ -11,6 +11,7 @@ from ragkeeper.documents.errors import (
     DocumentNotReadable,
     DocumentUnknown,
     NothingToRetry,
+    OriginalsForeign,
 )
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.documents.service import NewContent
@@ -216,3 +217,14 @@ async def test_metadata_sent_again_replaces_what_searches_filter_by(tmp_path: Pa
             result = await product.retrieval.search(ADMIN, SearchRequest("words", metadata={"team": team}))
             assert [hit.name for hit in result.hits] == found
         assert (await product.index.count()).with_vectors == 1
+
+
+async def test_originals_are_not_removed_because_the_database_is_another_one(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        for number in range(3):
+            await product.add(f"{number}.md", f"Text {number}.")
+    (tmp_path / "ragkeeper.db").rename(tmp_path / "aside.db")
+    async with wired(tmp_path) as product:
+        with pytest.raises(OriginalsForeign):
+            await product.deletions.remove_unused_originals()
+        assert len([name async for names in product.files.stored() for name in names]) == 3

@@ -5,7 +5,7 @@ from ragkeeper.ingestion.rules import newest, readable_title
 
 
 def parsed(document: str, number: int) -> ParsedVersion:
-    version = PendingVersion(f"{document}{number}", document, number, "0" * 64, "f", 1, "t", "n")
+    version = PendingVersion(f"{document}{number}", document, number, "0" * 64, "f", 1, 0, "t", "n")
     return ParsedVersion(version, "t", "text", "text/plain", None, {}, [], ())
 
 

@@ -70,10 +70,14 @@ class SandboxedParser:
 
     async def parse(self, path: Path, filename: str) -> ParsedDocument:
         """Read one file in a child; cancelling kills that child. Raises subclasses of IngestionError."""
+        opening = asyncio.ensure_future(asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC))
         try:
-            handle = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+            handle = await asyncio.shield(opening)
         except OSError as error:
             raise opening_error(error) from error
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)  # a thread cannot be called back
+            raise
         try:
             async with self._slots:
                 return await self._parse(handle, filename)
@@ -140,3 +144,8 @@ def opening_error(error: OSError) -> IngestionError:
     """Return FileMissing for what is wrong with the path, FileNotOpened for a state of the machine that may pass."""
     cause = FileMissing if error.errno in _LASTING else FileNotOpened
     return cause(reason=error.strerror)
+
+
+def _close_opened(opening: asyncio.Future[int]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result())

@@ -32,6 +32,7 @@ class VersionFacts:
     collection: str
     status: VersionStatus
     attempts: int
+    interruptions: int
     problem: Problem | None
     created_at: datetime
     searchable_at: datetime | None
@@ -43,9 +44,14 @@ class VersionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What the process knows: files being read of how many at once, and those to be read again at a later time."""
+    """What the process knows.
+
+    reading: versions whose file is being read, or was and whose result is being stored; busy: how many of the `workers`
+    readers are at work; postponed: when and why a version is to be read again.
+    """
 
     reading: frozenset[str]
+    busy: int
     workers: int
     postponed: Mapping[str, tuple[datetime, Problem]]
     paused: bool
@@ -77,7 +83,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """attempts: oldest first; interrupted: attempts that a stop of the server cut off."""
+    """attempts: oldest first; interrupted: readings that a stop of the server cut off; they left no other trace."""
 
     job: Job
     attempts: tuple[Attempt, ...]

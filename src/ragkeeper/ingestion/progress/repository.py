@@ -19,6 +19,7 @@ _FACTS = (
         versions.c.document_id,
         versions.c.status,
         versions.c.attempts,
+        versions.c.interruptions,
         versions.c.error_code,
         versions.c.error_message,
         versions.c.error_fix,
@@ -32,6 +33,7 @@ _FACTS = (
     .join(collections, collections.c.id == documents.c.collection_id)
 )
 _EMBEDDING = frozenset({VersionStatus.INDEXING, VersionStatus.SEARCHABLE})
+_WAITING = frozenset({VersionStatus.ACCEPTED, VersionStatus.PARSING})
 _BROKEN_OFF = (VersionStatus.FAILED.value, VersionStatus.CANCELLED.value)
 
 
@@ -76,18 +78,12 @@ async def cancel(sql: AsyncConnection, version_id: str) -> bool:
     return bool(found.rowcount)
 
 
-async def broken_off(sql: AsyncConnection, collection_ids: Many[str], code: str | None) -> list[str]:
-    """Newest versions that failed, with this code if one is given."""
+async def may_be_retried(sql: AsyncConnection, version_id: str) -> bool:
+    """It is its document's newest version, and failed or was cancelled."""
     query = select(versions.c.id).join(documents, documents.c.newest_version_id == versions.c.id)
-    query = query.where(versions.c.status == VersionStatus.FAILED.value, documents.c.collection_id.in_(collection_ids))
-    if code is not None:
-        query = query.where(versions.c.error_code == code)
-    return list((await sql.execute(query)).scalars())
-
-
-async def is_newest(sql: AsyncConnection, version_id: str) -> bool:
-    query = select(documents.c.id).where(documents.c.newest_version_id == version_id)
-    return (await sql.execute(query)).first() is not None
+    return (
+        await sql.execute(query.where(versions.c.id == version_id, versions.c.status.in_(_BROKEN_OFF)))
+    ).first() is not None
 
 
 async def _counted(sql: AsyncConnection, facts: Sequence[VersionFacts], model: str) -> list[VersionFacts]:
@@ -98,17 +94,24 @@ async def _counted(sql: AsyncConnection, facts: Sequence[VersionFacts], model: s
         chunk_vectors, (chunk_vectors.c.chunk_id == chunks.c.id) & (chunk_vectors.c.model == model)
     )
     n_vectors = await _count(sql, with_vector, chunks.c.version_id.in_(embedding))
-    counted = []
-    for one in facts:
-        ahead = await _ahead(sql, one) if one.status in {VersionStatus.ACCEPTED, VersionStatus.PARSING} else 0
-        counted.append(replace(one, ahead=ahead, chunks=n_chunks.get(one.id, 0), vectors=n_vectors.get(one.id, 0)))
-    return counted
+    ahead = await _ahead(sql, [one.id for one in facts if one.status in _WAITING])
+    return [
+        replace(one, ahead=ahead.get(one.id, 0), chunks=n_chunks.get(one.id, 0), vectors=n_vectors.get(one.id, 0))
+        for one in facts
+    ]
 
 
-async def _ahead(sql: AsyncConnection, version: VersionFacts) -> int:
-    waiting = (VersionStatus.ACCEPTED.value, VersionStatus.PARSING.value)
-    query = select(func.count()).where(versions.c.status.in_(waiting), versions.c.id < version.id)
-    return (await sql.execute(query)).scalar_one()
+async def _ahead(sql: AsyncConnection, version_ids: Many[str]) -> dict[str, int]:
+    """Version id → how many are read before it; one walk through all that wait, however many are asked for."""
+    if not version_ids:
+        return {}
+    rank = func.row_number().over(order_by=versions.c.id) - 1
+    waiting = select(versions.c.id, rank.label("ahead")).where(
+        versions.c.status.in_([status.value for status in _WAITING])
+    )
+    ranked = waiting.subquery()
+    rows = await sql.execute(select(ranked.c.id, ranked.c.ahead).where(ranked.c.id.in_(version_ids)))
+    return {row[0]: row[1] for row in rows}
 
 
 async def _count(sql: AsyncConnection, counts: Any, condition: ColumnElement[bool]) -> dict[str, int]:
@@ -125,6 +128,7 @@ def _facts(row: Any) -> VersionFacts:
         collection=row.collection,
         status=VersionStatus(row.status),
         attempts=row.attempts,
+        interruptions=row.interruptions,
         problem=problem,
         created_at=row.created_at,
         searchable_at=row.searchable_at,

@@ -92,8 +92,7 @@ def _reason(version: VersionFacts, state: JobState, activity: Activity) -> str:
     if state is JobState.QUEUED:
         if activity.paused:
             return "Reading is paused: `ragkeeper jobs resume` goes on."
-        busy = len(activity.reading)
-        return f"{busy} of {activity.workers} files are being read, {version.ahead} come first."
+        return f"{activity.busy} of {activity.workers} readers are at work, {version.ahead} files come first."
     if version.status is VersionStatus.REPLACED:
         return "A newer version has taken its place."
     return ""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from ragkeeper.documents.schemas import ProblemView
 from ragkeeper.ingestion.models import Attempt
@@ -90,6 +90,8 @@ class HistoryView(BaseModel):
 
 class RetryBody(BaseModel):
     """`code`: only jobs that failed with it; null: all that failed."""
+
+    model_config = ConfigDict(extra="forbid")
 
     code: str | None = None
 

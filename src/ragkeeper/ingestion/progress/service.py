@@ -23,6 +23,7 @@ class ProgressService:
         self._documents = documents
         self._background = background
         self._model = model
+        self._ending = False
 
     async def jobs(
         self, caller: Caller, *, state: JobState | None, collection: str | None, after: str | None, limit: int
@@ -45,11 +46,10 @@ class ProgressService:
 
     async def history(self, caller: Caller, job_id: str) -> History:
         """Raises JobUnknown."""
-        job = await self.job(caller, job_id)
+        facts = await self._find(caller, job_id)
         async with self._database.read() as sql:
             attempts = await repository.attempts_of(sql, job_id)
-        under_way = job.state in {JobState.RUNNING, JobState.WAITING} and job.searchable_at is None
-        return History(job, tuple(attempts), max(0, job.attempts - len(attempts) - under_way))
+        return History(rules.job_of(facts, self._background.activity()), tuple(attempts), facts.interruptions)
 
     async def follow(self, caller: Caller, job_id: str) -> AsyncGenerator[Job]:
         """The job now and after each change, none of its milestones left out, until it has ended.
@@ -57,7 +57,7 @@ class ProgressService:
         Raises JobUnknown, also when its document goes.
         """
         shown = None
-        while shown is None or not shown.state.is_final:
+        while (shown is None or not shown.state.is_final) and not self._ending:
             job = await self.job(caller, job_id)
             if job != shown:
                 for milestone in rules.passed(shown, job):
@@ -70,9 +70,10 @@ class ProgressService:
     async def cancel(self, caller: Caller, job_id: str) -> Job:
         """What was indexed by then stays. Raises JobUnknown, Forbidden, NothingToCancel."""
         await self._changeable(caller, job_id)
-        await self._background.abandon(job_id)
         async with self._database.write() as sql:
             cancelled = await repository.cancel(sql, job_id)
+        # Only now: should the write fail, the reading goes on as if nobody had asked.
+        await self._background.abandon(job_id)
         job = await self.job(caller, job_id)
         if not cancelled:
             raise NothingToCancel(id=job_id, state=job.state)
@@ -81,29 +82,33 @@ class ProgressService:
     async def retry(self, caller: Caller, job_id: str) -> Job:
         """Raises JobUnknown, Forbidden, NotRetryable."""
         await self._changeable(caller, job_id)
-        job = await self.job(caller, job_id)
         async with self._database.write() as sql:
-            broken = job.state in {JobState.FAILED, JobState.CANCELLED}
-            if not broken or not await repository.is_newest(sql, job_id):
-                raise NotRetryable(id=job_id, state=job.state)
-            await self._documents.take_up_again(sql, [job_id])
+            broken_off = await repository.may_be_retried(sql, job_id)
+            if broken_off:
+                await self._documents.take_up_again(sql, [job_id])
         self._background.wake()
-        return await self.job(caller, job_id)
+        job = await self.job(caller, job_id)
+        if not broken_off:
+            raise NotRetryable(id=job_id, state=job.state)
+        return job
 
     async def retry_failed(self, caller: Caller, code: str | None) -> int:
         """Every failed job of collections that the caller may change, or those with this code; returns how many."""
         allowed = await self._documents.collection_ids(caller, None, Right.WRITE)
         async with self._database.write() as sql:
-            ids = await repository.broken_off(sql, allowed, code)
-            await self._documents.take_up_again(sql, ids)
+            n_retried = await self._documents.take_up_failed(sql, allowed, code)
         self._background.wake()
-        return len(ids)
+        return n_retried
 
     async def set_paused(self, caller: Caller, *, paused: bool) -> bool:
         """Begin no more files, or go on; returns how it is now. Raises Forbidden."""
         caller.require_admin("pause or resume reading")
         await self._background.set_paused(paused=paused)
         return self._background.activity().paused
+
+    def end_following(self) -> None:
+        """Whoever follows a job gets no more of it: the server stops."""
+        self._ending = True
 
     async def _find(self, caller: Caller, job_id: str) -> VersionFacts:
         ids = await self._documents.collection_ids(caller, None)

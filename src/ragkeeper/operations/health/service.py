@@ -106,10 +106,11 @@ class HealthService:
         Ending it would wait for what it hangs on, and asking anew would pile up more of the same.
         """
         task = self._hanging.pop(name, None) or asyncio.create_task(probe(), name=f"probe {name}")
+        self._hanging[name] = task  # until it is done: `stop` ends what is here
         await asyncio.wait({task}, timeout=self._limit)
         if not task.done():
-            self._hanging[name] = task
             return ProbeResult(ComponentState.UNHEALTHY, f"no answer within {self._limit:g} s", "no_answer")
+        self._hanging.pop(name, None)
         try:
             result = task.result()
         except RagkeeperError as error:

@@ -118,13 +118,30 @@ class FileStore:
             target.parent.mkdir(exist_ok=True)
             sync_folder(self._root)
         try:
-            target.hardlink_to(received.path)
+            self.link(received.path, target)
         except FileExistsError:
             return False
+        except FileNotFoundError:
+            if target.exists():
+                return False
+            raise
         except OSError as error:
-            if error.errno not in _NO_LINKS or target.exists():
+            if error.errno not in _NO_LINKS:
                 raise
-            received.path.rename(target)
+            return not target.exists() and self._copied(received.path, target)
+        return True
+
+    def link(self, source: Path, target: Path) -> None:
+        """One more name for the bytes. Raises what the file system says when it has no such links."""
+        target.hardlink_to(source)
+
+    def _copied(self, source: Path, target: Path) -> bool:
+        """For file systems without hard links. The source stays, so that it can be done again after a deletion."""
+        beside = self._incoming / new_id()
+        shutil.copyfile(source, beside)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.rename(target)
         return True
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
@@ -77,6 +78,9 @@ class Database:
 
         Raises DatabaseUnreadable.
         """
+        path = self.url.database
+        if path and not await asyncio.to_thread(Path(path).exists):
+            raise DatabaseUnreadable(reason=f"{path} is gone")  # connecting would make an empty one
         engine = create_async_engine(self.url, poolclass=NullPool)
         try:
             async with engine.connect() as connection:

@@ -87,7 +87,8 @@ versions = Table(
     Column("title", Text),  # what its uploader called it; null: what the file calls itself, or its name
     Column("media_type", String(200)),
     Column("status", String(20), nullable=False, index=True),  # documents.models.VersionStatus
-    Column("attempts", SmallInteger, nullable=False, default=0),
+    Column("attempts", SmallInteger, nullable=False, default=0),  # readings begun; tells a late result from a new one
+    Column("interruptions", SmallInteger, nullable=False, default=0),  # readings that a stop of the server cut off
     Column("error_code", String(60)),
     Column("error_message", Text),
     Column("error_fix", Text),

@@ -7,11 +7,18 @@ from ragkeeper.ingestion.progress import rules
 from ragkeeper.ingestion.progress.models import Activity, JobState, VersionFacts
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-IDLE = Activity(frozenset(), 2, {}, paused=False)
+IDLE = Activity(frozenset(), 0, 2, {}, paused=False)
 
 
 def version(status: VersionStatus, **facts) -> VersionFacts:
-    known = {"attempts": 0, "problem": None, "created_at": NOW, "searchable_at": None, "ready_at": None} | facts
+    known = {
+        "attempts": 0,
+        "interruptions": 0,
+        "problem": None,
+        "created_at": NOW,
+        "searchable_at": None,
+        "ready_at": None,
+    } | facts
     return VersionFacts(id="v", document_id="d", name="a.md", collection="default", status=status, **known)
 
 
@@ -35,21 +42,21 @@ def test_each_status_has_its_state_and_progress(facts, state, percent, message) 
 def test_a_claimed_version_whose_turn_has_not_come_is_queued() -> None:
     job = rules.job_of(version(VersionStatus.PARSING, ahead=3), IDLE)
     assert (job.state, job.position) == (JobState.QUEUED, 4)
-    reading = Activity(frozenset({"v"}), 2, {}, paused=False)
+    reading = Activity(frozenset({"v"}), 1, 2, {}, paused=False)
     assert rules.job_of(version(VersionStatus.PARSING), reading).state is JobState.RUNNING
 
 
 def test_the_queue_says_why() -> None:
-    busy = Activity(frozenset({"x", "y"}), 2, {}, paused=False)
-    assert "2 of 2 files are being read" in rules.job_of(version(VersionStatus.ACCEPTED), busy).reason
-    paused = Activity(frozenset(), 2, {}, paused=True)
+    busy = Activity(frozenset({"x", "y"}), 2, 2, {}, paused=False)
+    assert "2 of 2 readers are at work" in rules.job_of(version(VersionStatus.ACCEPTED), busy).reason
+    paused = Activity(frozenset(), 0, 2, {}, paused=True)
     assert "paused" in rules.job_of(version(VersionStatus.ACCEPTED), paused).reason
 
 
 def test_a_postponed_one_says_until_when_and_why() -> None:
     until = NOW + timedelta(seconds=10)
     waiting = Activity(
-        frozenset(), 2, {"v": (until, Problem("parser_unavailable", "No process.", "Wait."))}, paused=False
+        frozenset(), 0, 2, {"v": (until, Problem("parser_unavailable", "No process.", "Wait."))}, paused=False
     )
     job = rules.job_of(version(VersionStatus.PARSING), waiting)
     assert (job.state, job.until, job.reason, job.position) == (JobState.WAITING, until, "No process.", None)

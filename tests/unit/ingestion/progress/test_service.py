@@ -1,5 +1,5 @@
 import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -175,3 +175,79 @@ async def test_access_lists_hold_for_jobs(tmp_path: Path) -> None:
             await progress.set_paused(reader, paused=True)
         document = (await product.documents.find_all(ADMIN, collection=None, after=None, limit=1, status=None))[0]
         assert document.version.status is VersionStatus.FAILED
+
+
+async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_is_dropped(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
+        added = await product.add("a.md", "Words to find.")
+        [first] = await product.pipeline.claim(10)
+        early = await product.pipeline.parse(first)
+        await progress.cancel(ADMIN, added.version)
+        await progress.retry(ADMIN, added.version)
+        await product.pipeline.save([(first, early)])
+        assert await product.found("words") == []
+        [second] = await product.pipeline.claim(10)
+        await product.pipeline.save([(first, early)])
+        await product.pipeline.save([(second, await product.pipeline.parse(second))])
+        await product.settle()
+        assert await product.found("words") == ["a.md"]
+        assert (await progress.job(ADMIN, added.version)).state is JobState.DONE
+
+
+async def test_a_job_cancelled_while_its_last_vectors_are_made_ends_after_a_retry(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
+        added = await product.add("a.md", "Words to find.")
+        await product.parse()
+        await product.drain.drain_all()
+        pending = await product.pipeline.unembedded(0, 10)
+        await progress.cancel(ADMIN, added.version)
+        await product.pipeline.embed(pending)
+        await product.drain.drain_all()
+        await progress.retry(ADMIN, added.version)
+        await product.settle()
+        assert (await progress.job(ADMIN, added.version)).state is JobState.DONE
+
+
+async def test_cancelling_during_a_claim_strands_nobody(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, _, background):
+        added = [await product.add(f"{n}.md", f"Words number {n}.") for n in range(60)]
+        background.wake()
+        cancelled = added[40:]
+        for one in cancelled:
+            with suppress(NothingToCancel):
+                await progress.cancel(ADMIN, one.version)
+        async with asyncio.timeout(20):
+            await background.settled()
+        states = [(await progress.job(ADMIN, one.version)).state for one in added]
+        assert set(states[:40]) == {JobState.DONE}
+        assert set(states[40:]) <= {JobState.DONE, JobState.CANCELLED}
+
+
+async def test_nothing_is_begun_after_a_pause(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, parser, background):
+        for number in range(5):
+            await product.add(f"slow{number}.md", f"Words {number}.")
+        background.wake()
+        async with asyncio.timeout(10):
+            while len(parser.begun) < 2:  # noqa: ASYNC110 - the parser has no event
+                await asyncio.sleep(0.01)
+        await progress.set_paused(ADMIN, paused=True)
+        parser.gate.set()
+        await asyncio.sleep(0.5)
+        assert len(parser.begun) == 2
+        await progress.set_paused(ADMIN, paused=False)
+        async with asyncio.timeout(10):
+            await background.settled()
+        assert len(parser.begun) == 5
+
+
+async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
+        added = await product.add("a.md", "Words.")
+        await product.pipeline.claim(10)
+        assert (await progress.history(ADMIN, added.version)).interrupted == 0
+        await product.pipeline.recover()
+        assert (await progress.history(ADMIN, added.version)).interrupted == 1

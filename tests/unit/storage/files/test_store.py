@@ -1,3 +1,4 @@
+import errno
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -76,3 +77,21 @@ async def test_removing_twice_is_no_error(tmp_path: Path) -> None:
     stored = await put(files, b"abc")
     assert await files.remove([stored.sha256]) == 1
     assert await files.remove([stored.sha256]) == 0
+
+
+async def test_without_hard_links_a_copy_is_kept_and_the_source_stays(tmp_path: Path) -> None:
+    files = Linkless(tmp_path, 1, 0)
+    files.prepare()
+    async with files.receive(blocks(b"abc")) as received:
+        for _ in range(2):
+            await files.keep([received])
+        await files.remove([received.sha256])
+        await files.keep([received])
+    assert files.path(received.sha256).read_bytes() == b"abc"
+
+
+class Linkless(FileStore):
+    """On a file system without hard links."""
+
+    def link(self, source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, f"no links here: {source} {target}")

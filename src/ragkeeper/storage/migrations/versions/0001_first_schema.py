@@ -141,6 +141,7 @@ def upgrade() -> None:
         sa.Column("media_type", sa.String(length=200), nullable=True),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), nullable=False),
+        sa.Column("interruptions", sa.SmallInteger(), nullable=False),
         sa.Column("error_code", sa.String(length=60), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("error_fix", sa.Text(), nullable=True),
