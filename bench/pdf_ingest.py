@@ -4,7 +4,8 @@
 
 The raw parser is kreuzberg in child processes of its own, as many as the server's parsers, with the settings that the
 server uses: no sandbox, no chunks, no SQL, no index. The server embeds meanwhile, as it does for users. Both see the
-files from a warm page cache, and take turns; medians count. Target: 80 % of the raw parser.
+files from a warm page cache, with processes that have read a first file (which does not count), and take turns; medians
+count. Target: 80 % of the raw parser.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,7 @@ from ragkeeper.core.settings import load_settings
 SHARE_OF_RAW = 0.8
 _DOCUMENTS = "/api/v1/documents"
 _WORDS_FOUND = {"searchable", "ready"}
+_DONE = frozenset({"ready"})
 
 
 def main() -> int:
@@ -57,7 +59,7 @@ def raw_rate(files: Sequence[Path], workers: int) -> float:
     with ProcessPoolExecutor(workers) as pool:
         list(pool.map(_pages, [files[0]] * workers))  # the children have started and imported the parser
         began = time.perf_counter()
-        pages = sum(pool.map(_pages, files))
+        pages = sum(pool.map(_pages, files[1:] or files))
         return pages / (time.perf_counter() - began)
 
 
@@ -68,8 +70,11 @@ def product_rate(files: Sequence[Path]) -> float:
         server.client() as client,
         ThreadPoolExecutor(4) as pool,
     ):
-        list(pool.map(lambda file: _upload(client, file), files))
-        documents = _when_found(client)
+        _upload(client, files[0])
+        warming = {document["id"] for document in _when(client, _DONE)}
+        list(pool.map(lambda file: _upload(client, file), files[1:]))
+        found_all = _when(client, _WORDS_FOUND)
+        documents = [document for document in found_all if document["id"] not in warming] or found_all
     began = min(_time(document["version"]["created_at"]) for document in documents)
     found = max(_time(document["version"]["searchable_at"]) for document in documents)
     return float(sum(document["version"]["pages"] for document in documents) / (found - began))
@@ -89,13 +94,13 @@ def _upload(client: Client, file: Path) -> None:
         client.upload(_DOCUMENTS, file.name, content, {})
 
 
-def _when_found(client: Client) -> list[dict[str, Any]]:
-    """All documents once each is found by words; asked rarely, since the server's own clock is what counts."""
+def _when(client: Client, statuses: Collection[str]) -> list[dict[str, Any]]:
+    """All documents once each has one of the statuses; asked rarely, since the server's own clock is what counts."""
     while True:
         documents: list[dict[str, Any]] = client.get(_DOCUMENTS, limit=500)["items"]
         if failed := [document["name"] for document in documents if document["status"] == "failed"]:
             raise SystemExit(f"not read: {failed}")
-        if all(document["status"] in _WORDS_FOUND for document in documents):
+        if all(document["status"] in statuses for document in documents):
             return documents
         time.sleep(0.5)
 

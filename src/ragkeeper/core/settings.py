@@ -158,7 +158,7 @@ class Settings(BaseModel):
         FusionMethod.WEIGHTED, alias="RAG_FUSION_METHOD", description="`weighted` (completed scores) or `rrf`."
     )
     fusion_dense_weight: float = Field(
-        0.65,
+        0.68,
         alias="RAG_FUSION_DENSE_WEIGHT",
         ge=0,
         le=1,

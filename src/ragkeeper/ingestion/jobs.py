@@ -29,6 +29,9 @@ _RETRIES = (1.0, 10.0, 60.0)
 # words first.
 _GIVING_WAY_BATCH = 32
 _GIVING_WAY = 15
+# Seconds after which a reading counts as long, and for which the next ones are then taken to be long too.
+_LONG_READING = 0.25
+_LONG_READINGS_LAST = 5.0
 # A document takes up to three of these until its words are found, and many share one transaction and one fsync.
 _GATHER = 0.15
 # Parsed results held in memory before the parsers pause, by number and by size.
@@ -58,6 +61,8 @@ class IngestionJobs:
         self._claimed: deque[PendingVersion] = deque()
         self._reading: dict[str, PendingVersion] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._begun: dict[str, float] = {}
+        self._long_until = 0.0
         self._attempts: dict[str, list[Attempt]] = {}
         self._postponed: dict[str, tuple[datetime, Problem]] = {}
         self._paused = False
@@ -150,12 +155,14 @@ class IngestionJobs:
         task = asyncio.create_task(self._parse_one(version))
         self._parsing.add(task)
         self._tasks[version.id] = task
+        self._begun[version.id] = time.monotonic()
         task.add_done_callback(partial(self._parsed, version.id))
         return True
 
     def _parsed(self, version_id: str, task: asyncio.Task[None]) -> None:
         self._parsing.discard(task)
         self._tasks.pop(version_id, None)
+        self._begun.pop(version_id, None)
 
     async def _claim(self) -> bool:
         rest = self._claimed_at + _GATHER - time.monotonic()
@@ -231,7 +238,11 @@ class IngestionJobs:
 
     @property
     def _parsers_are_busy(self) -> bool:
-        return self._pipeline.reading >= self._workers
+        """All at work, with files that take their time: small ones leave the processor idle."""
+        now = time.monotonic()
+        if self._begun and min(self._begun.values()) < now - _LONG_READING:
+            self._long_until = now + _LONG_READINGS_LAST
+        return len(self._tasks) >= self._workers and now < self._long_until
 
     async def _give_way(self, seconds: float) -> None:
         until = time.monotonic() + seconds

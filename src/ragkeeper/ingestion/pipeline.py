@@ -171,11 +171,6 @@ class Pipeline:
         except TextRefused:
             return None
 
-    @property
-    def reading(self) -> int:
-        """How many parser processes are at work."""
-        return self._parser.busy
-
     async def backlog(self) -> dict[str, int]:
         """How many versions wait, are parsed, and are searchable but without all their vectors."""
         async with self._database.read() as sql:

@@ -115,9 +115,8 @@ class OnnxEmbedder:
         return mean_direction(np.stack([self._infer(window) for window in windows]))
 
     def _token_ids(self, text: str) -> TokenIds:
-        # The "fast" call leaves out the places of the tokens, which nobody asks for here.
-        [encoding] = self._tokenizer.encode_batch_fast([writable(text)], add_special_tokens=False)
-        return np.array(encoding.ids, np.int64)
+        # Not the batch call: it starts threads of its own, which fight over the cores with these.
+        return np.array(self._tokenizer.encode(writable(text), add_special_tokens=False).ids, np.int64)
 
     def _infer(self, ids: TokenIds) -> Vectors:
         start, end = self._frame
