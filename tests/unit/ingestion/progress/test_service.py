@@ -251,3 +251,13 @@ async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path:
         assert (await progress.history(ADMIN, added.version)).interrupted == 0
         await product.pipeline.recover()
         assert (await progress.history(ADMIN, added.version)).interrupted == 1
+
+
+async def test_who_follows_a_job_is_let_go_when_the_server_stops(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, _, background):
+        job_id = await add(product, background, "slow.md", "Slow words.")
+        await until(progress, job_id, JobState.RUNNING)
+        async with asyncio.timeout(5), aclosing(progress.follow(ADMIN, job_id)) as seen:
+            async for job in seen:
+                assert not job.state.is_final
+                progress.end_following()
