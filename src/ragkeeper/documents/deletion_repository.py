@@ -10,6 +10,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import Deletable, DeletedDocument, DeletionReceipt, Selection
+from ragkeeper.documents.repository import NEWEST
 from ragkeeper.storage.sql.tables import (
     chunks,
     collections,
@@ -43,8 +44,7 @@ async def page(
     """Documents above `after`, by id, that everything but the selection's metadata lets through."""
     query = _DELETABLE.where(documents.c.id > after, (documents.c.collection_id + "").in_(collection_ids))
     if selection.status is not None:
-        newest = (versions.c.document_id == documents.c.id) & (versions.c.id == documents.c.newest_version_id)
-        query = query.join(versions, newest).where(versions.c.status == selection.status.value)
+        query = query.join(versions, NEWEST).where(versions.c.status == selection.status.value)
     if selection.name_prefix is not None:
         # Not LIKE: SQLite's takes capitals and small letters for the same.
         prefix = selection.name_prefix
@@ -67,10 +67,14 @@ async def remove(sql: AsyncConnection, deletion_id: str, doomed: Sequence[Deleta
     present = set((await sql.execute(select(documents.c.id).where(documents.c.id.in_(ids)))).scalars())
     contents: dict[str, set[str]] = defaultdict(set)
     n_versions: dict[str, int] = defaultdict(int)
-    for row in await sql.execute(select(versions.c.document_id, versions.c.sha256).where(_of(versions, ids))):
+    for row in await sql.execute(
+        select(versions.c.document_id, versions.c.sha256).where(versions.c.document_id.in_(ids))
+    ):
         contents[row.document_id].add(row.sha256)
         n_versions[row.document_id] += 1
-    counted = select(chunks.c.document_id, func.count()).where(_of(chunks, ids)).group_by(chunks.c.document_id)
+    counted = (
+        select(chunks.c.document_id, func.count()).where(chunks.c.document_id.in_(ids)).group_by(chunks.c.document_id)
+    )
     n_chunks = {row[0]: row[1] for row in await sql.execute(counted)}
     noted = [
         {
@@ -156,7 +160,3 @@ async def _deletables(sql: AsyncConnection, query: Select[Any]) -> list[Deletabl
         Deletable(row.id, row.collection_id, row.collection, row.name, row.title, row.document_metadata)
         for row in await sql.execute(query)
     ]
-
-
-def _of(table: Any, ids: Many[str]) -> Any:
-    return table.c.document_id.in_(ids)

@@ -21,6 +21,10 @@ class VersionStatus(StrEnum):
     REPLACED = "replaced"  # a newer version of the document is current
 
 
+BROKEN_OFF = frozenset({VersionStatus.FAILED, VersionStatus.CANCELLED})
+"""Where a version stays until somebody tries it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     id: str

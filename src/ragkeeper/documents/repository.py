@@ -9,8 +9,7 @@ from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
-from ragkeeper.documents.models import Chunk, Collection, Document, Problem, Version, VersionStatus
-from ragkeeper.documents.rules import BROKEN_OFF
+from ragkeeper.documents.models import BROKEN_OFF, Chunk, Collection, Document, Problem, Version, VersionStatus
 from ragkeeper.storage.sql.tables import (
     chunk_vectors,
     chunks,
@@ -24,14 +23,14 @@ from ragkeeper.storage.sql.tables import (
 _ASKED_AT_ONCE = 1000
 _BROKEN_OFF = [status.value for status in BROKEN_OFF]
 # By document as well: a query that begins with versions (of some status, say) finds their documents by key then.
-_NEWEST = (documents.c.id == versions.c.document_id) & (documents.c.newest_version_id == versions.c.id)
+NEWEST = (documents.c.id == versions.c.document_id) & (documents.c.newest_version_id == versions.c.id)
 
 
 def _newest_version() -> Select[Any]:
     return (
         select(documents, collections.c.name.label("collection"), *_labelled_version())
         .join(collections, collections.c.id == documents.c.collection_id)
-        .join(versions, _NEWEST)
+        .join(versions, NEWEST)
     )
 
 
@@ -121,7 +120,7 @@ async def count_by_status(sql: AsyncConnection, collection_ids: Many[str]) -> di
     """Documents by the status of their newest version."""
     query = (
         select(versions.c.status, func.count())
-        .join(documents, _NEWEST)
+        .join(documents, NEWEST)
         .where((documents.c.collection_id + "").in_(collection_ids))
         .group_by(versions.c.status)
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from ragkeeper.documents.errors import DescriptionInvalid
-from ragkeeper.documents.models import Document, Scalar, Version, VersionStatus
+from ragkeeper.documents.models import BROKEN_OFF, Document, Scalar, Version
 
 _LONGEST_NAME = 1000
 # Uploads are few at any one moment, so a crash leaves few originals behind.
@@ -67,10 +67,6 @@ def _require_text(field: str, text: str, longest: int) -> None:
         raise DescriptionInvalid(field=field, reason=f"a text has {len(text)} characters, and {longest} fit")
     if _UNSTORABLE.search(text):
         raise DescriptionInvalid(field=field, reason="a text holds NUL or half a character")
-
-
-BROKEN_OFF = frozenset({VersionStatus.FAILED, VersionStatus.CANCELLED})
-"""Where a version stays until somebody tries it again."""
 
 
 class Shelf:

@@ -17,6 +17,7 @@ from ragkeeper.documents.errors import (
     NothingToRetry,
 )
 from ragkeeper.documents.models import (
+    BROKEN_OFF,
     Chunk,
     Collection,
     Document,
@@ -25,7 +26,7 @@ from ragkeeper.documents.models import (
     VersionStatus,
 )
 from ragkeeper.documents.ports import IndexChanges
-from ragkeeper.documents.rules import BROKEN_OFF, Shelf, title_from_name
+from ragkeeper.documents.rules import Shelf, title_from_name
 from ragkeeper.storage.files.store import FileStore, ReceivedFile
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.group import GroupCommit

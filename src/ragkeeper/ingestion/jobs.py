@@ -46,7 +46,7 @@ def _size(result: ParsedVersion | Problem) -> int:
 
 
 class IngestionJobs:
-    """Four loops over SQL's own record of what is left. `workers`: files parsed at the same time."""
+    """Five loops over SQL's own record of what is left. `workers`: files parsed at the same time."""
 
     def __init__(
         self, pipeline: Pipeline, drain: OutboxDrain, outbox: OutboxWriter, index: VectorIndex, workers: int
@@ -55,7 +55,6 @@ class IngestionJobs:
         self._drain = drain
         self._index = index
         self._workers = workers
-        self._parsing: set[asyncio.Task[None]] = set()
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
         self._unsaved: list[Result] = []
         self._claimed: deque[PendingVersion] = deque()
@@ -86,9 +85,10 @@ class IngestionJobs:
     async def stop(self) -> None:
         for loop in self._loops:
             await loop.stop()
-        for task in self._parsing:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._parsing, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._pipeline.release([*self._claimed, *self._reading.values()])
 
     def wake(self) -> None:
@@ -144,8 +144,8 @@ class IngestionJobs:
     async def _parse_some(self) -> bool:
         if self._must_rest():
             return False
-        if len(self._parsing) >= self._workers:
-            await asyncio.wait(self._parsing, return_when=asyncio.FIRST_COMPLETED)
+        if len(self._tasks) >= self._workers:
+            await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         if not self._claimed and not await self._claim():
             return False
         if self._must_rest() or not self._claimed:
@@ -153,14 +153,12 @@ class IngestionJobs:
         version = self._claimed.popleft()
         self._reading[version.id] = version
         task = asyncio.create_task(self._parse_one(version))
-        self._parsing.add(task)
         self._tasks[version.id] = task
         self._begun[version.id] = time.monotonic()
         task.add_done_callback(partial(self._parsed, version.id))
         return True
 
-    def _parsed(self, version_id: str, task: asyncio.Task[None]) -> None:
-        self._parsing.discard(task)
+    def _parsed(self, version_id: str, _task: asyncio.Task[None]) -> None:
         self._tasks.pop(version_id, None)
         self._begun.pop(version_id, None)
 

@@ -3,13 +3,13 @@
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.server import Server, add_text, events, serving, wait_for, wait_until_ready
+from tests.machine import require_data
 
-_PDF = Path(__file__).resolve().parents[4] / "shared" / "data" / "docugami-sec10q" / "pdf" / "2022 Q3 INTC.pdf"
+_PDF = "docugami-sec10q/pdf/2022 Q3 INTC.pdf"
 _JOBS = "/api/v1/jobs"
 
 
@@ -40,9 +40,8 @@ def test_g4_053_a_job_shows_its_four_stages_in_order(server: Server) -> None:
     assert (shown["current"], shown["message"]) == (100, "Processing complete")
 
 
-@pytest.mark.skipif(not _PDF.exists(), reason=f"no {_PDF}")
 def test_cancelling_stops_the_reading_of_a_large_file_within_two_seconds(server: Server) -> None:
-    with _PDF.open("rb") as content:
+    with require_data(_PDF).open("rb") as content:
         accepted = server.http.post("/api/v1/documents", files={"file": ("large.pdf", content)}).json()
     job = f"{_JOBS}/{accepted['job_id']}"
     wait_for(lambda: server.http.get(job).json()["state"] == "running")

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ragkeeper.documents.models import Problem, VersionStatus
+from ragkeeper.documents.models import BROKEN_OFF, Problem, VersionStatus
 from ragkeeper.ingestion.models import Attempt
 from ragkeeper.ingestion.progress.models import VersionFacts
 from ragkeeper.storage.sql.tables import attempts, chunk_vectors, chunks, collections, documents, versions
@@ -34,7 +34,7 @@ _FACTS = (
 )
 _EMBEDDING = frozenset({VersionStatus.INDEXING, VersionStatus.SEARCHABLE})
 _WAITING = frozenset({VersionStatus.ACCEPTED, VersionStatus.PARSING})
-_BROKEN_OFF = (VersionStatus.FAILED.value, VersionStatus.CANCELLED.value)
+_BROKEN_OFF = tuple(status.value for status in BROKEN_OFF)
 
 
 async def find(sql: AsyncConnection, job_id: str, collection_ids: Many[str], model: str) -> VersionFacts | None:

@@ -15,7 +15,7 @@ _CHUNKED, _EMBEDDED, _COMPLETE = 30, 70, 100
 _MILESTONES = ((0, STARTING), (_CHUNKED, CHUNKED), (_EMBEDDED, EMBEDDED))
 
 STATUSES = {
-    JobState.QUEUED: (VersionStatus.ACCEPTED,),
+    JobState.QUEUED: (VersionStatus.ACCEPTED, VersionStatus.PARSING),
     JobState.RUNNING: (VersionStatus.PARSING, VersionStatus.INDEXING, VersionStatus.SEARCHABLE),
     JobState.WAITING: (VersionStatus.PARSING,),
     JobState.DONE: (VersionStatus.READY, VersionStatus.REPLACED),

@@ -72,8 +72,8 @@ class ProgressService:
         await self._changeable(caller, job_id)
         async with self._database.write() as sql:
             cancelled = await repository.cancel(sql, job_id)
-        # Only now: should the write fail, the reading goes on as if nobody had asked.
-        await self._background.abandon(job_id)
+        if cancelled:  # only now: should the write fail, the reading goes on as if nobody had asked
+            await self._background.abandon(job_id)
         job = await self.job(caller, job_id)
         if not cancelled:
             raise NothingToCancel(id=job_id, state=job.state)
@@ -128,8 +128,6 @@ class ProgressService:
         self, ids: frozenset[str], state: JobState | None, after: str | None, limit: int
     ) -> list[VersionFacts]:
         statuses = None if state is None else rules.STATUSES[state]
-        if state is JobState.QUEUED:
-            statuses = (*rules.STATUSES[state], *rules.STATUSES[JobState.WAITING])
         async with self._database.read() as sql:
             return await repository.page(sql, ids, statuses=statuses, after=after, limit=limit, model=self._model)
 
