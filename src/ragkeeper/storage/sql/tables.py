@@ -7,6 +7,7 @@ search index's point ids. Times are UTC. `JSON` columns hold only what is never 
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -86,9 +87,11 @@ versions = Table(
     Column("filename", String(1000), nullable=False),
     Column("title", Text),  # what its uploader called it; null: what the file calls itself, or its name
     Column("media_type", String(200)),
-    Column("status", String(20), nullable=False, index=True),  # documents.models.VersionStatus
+    Column("status", String(20), nullable=False),  # documents.models.VersionStatus
     Column("attempts", SmallInteger, nullable=False, default=0),  # readings begun; tells a late result from a new one
     Column("interruptions", SmallInteger, nullable=False, default=0),  # readings that a stop of the server cut off
+    Column("priority", SmallInteger, nullable=False, default=0),  # documents.models.Priority
+    Column("claimed_by", _ID),  # the worker that reads it; null: nobody
     Column("error_code", String(60)),
     Column("error_message", Text),
     Column("error_fix", Text),
@@ -100,6 +103,7 @@ versions = Table(
     Column("searchable_at", _TIME),
     Column("ready_at", _TIME),
     UniqueConstraint("document_id", "number"),
+    Index("idx_versions_queue", "status", "priority", "id"),
 )
 
 deletions = Table(
@@ -133,6 +137,44 @@ attempts = Table(
     Column("code", String(60)),  # null: it went well
     Column("message", Text),
     sqlite_autoincrement=True,
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("started_at", _TIME, nullable=False),
+    Column("beat", BigInteger, nullable=False),  # counts up while it lives: no clock is compared with another's
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("kind", String(20), nullable=False),  # ingestion.sources.models.SourceKind
+    Column("location", Text, nullable=False),  # a folder, an address, a bucket
+    Column("options", JSON, nullable=False),  # what its kind understands: depth, branch, patterns …
+    Column("collection_id", _ID, ForeignKey("collections.id"), nullable=False, index=True),
+    Column("schedule", String(100)),  # cron, UTC; null: only when asked
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("created_by", String(200), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("synced_at", _TIME),  # when a synchronisation last ended well
+    Column("last_run", JSON),  # what the last one did: counts, or the reason why it did not
+)
+
+source_items = Table(
+    "source_items",
+    metadata,
+    Column("source_id", _ID, ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(2000), primary_key=True),  # a path below the folder, an address
+    Column("fingerprint", Text, nullable=False),  # what tells a change: size and time, an etag, a hash
+    # No foreign key: that somebody deleted the document must not be forgotten, or the next run would bring it back.
+    Column("document_id", _ID, index=True),
+    Column("seen_at", _TIME, nullable=False),
+    Column("error_code", String(60)),  # why the newest content could not be taken in; null: it was
+    Column("error_message", Text),
 )
 
 version_texts = Table(

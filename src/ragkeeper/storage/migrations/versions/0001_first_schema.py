@@ -34,6 +34,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_conversations_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "deletions",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("deleted_by", sa.String(length=200), nullable=False),
+        sa.Column("originals_removed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deletions")),
+    )
+    with op.batch_alter_table("deletions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deletions_deleted_by"), ["deleted_by"], unique=False)
+
+    op.create_table(
         "index_outbox",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("operation", sa.String(length=20), nullable=False),
@@ -51,6 +62,13 @@ def upgrade() -> None:
         sa.Column("value", sa.JSON(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_settings")),
+    )
+    op.create_table(
+        "workers",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("beat", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workers")),
     )
     op.create_table(
         "chat_history",
@@ -82,17 +100,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("collection_id", "principal", name=op.f("pk_collection_access")),
     )
-    op.create_table(
-        "deletions",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("deleted_by", sa.String(length=200), nullable=False),
-        sa.Column("originals_removed", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deletions")),
-    )
-    with op.batch_alter_table("deletions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_deletions_deleted_by"), ["deleted_by"], unique=False)
-
     op.create_table(
         "deleted_documents",
         sa.Column("document_id", sa.String(length=32), nullable=False),
@@ -130,6 +137,44 @@ def upgrade() -> None:
         batch_op.create_index("idx_documents_user_id", ["user_id"], unique=False)
 
     op.create_table(
+        "sources",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("collection_id", sa.String(length=32), nullable=False),
+        sa.Column("schedule", sa.String(length=100), nullable=True),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("synced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_run", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(["collection_id"], ["collections.id"], name=op.f("fk_sources_collection_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sources")),
+        sa.UniqueConstraint("name", name=op.f("uq_sources_name")),
+    )
+    with op.batch_alter_table("sources", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sources_collection_id"), ["collection_id"], unique=False)
+
+    op.create_table(
+        "source_items",
+        sa.Column("source_id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=2000), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("error_code", sa.String(length=60), nullable=True),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["sources.id"], name=op.f("fk_source_items_source_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("source_id", "key", name=op.f("pk_source_items")),
+    )
+    with op.batch_alter_table("source_items", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_source_items_document_id"), ["document_id"], unique=False)
+
+    op.create_table(
         "versions",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("document_id", sa.String(length=32), nullable=False),
@@ -142,6 +187,8 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), nullable=False),
         sa.Column("interruptions", sa.SmallInteger(), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), nullable=False),
+        sa.Column("claimed_by", sa.String(length=32), nullable=True),
         sa.Column("error_code", sa.String(length=60), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("error_fix", sa.Text(), nullable=True),
@@ -159,9 +206,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("document_id", "number", name=op.f("uq_versions_document_id_number")),
     )
     with op.batch_alter_table("versions", schema=None) as batch_op:
+        batch_op.create_index("idx_versions_queue", ["status", "priority", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_versions_document_id"), ["document_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_versions_sha256"), ["sha256"], unique=False)
-        batch_op.create_index(batch_op.f("ix_versions_status"), ["status"], unique=False)
+
+    op.create_table(
+        "attempts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("version_id", sa.String(length=32), nullable=False),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.String(length=60), nullable=True),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["versions.id"], name=op.f("fk_attempts_version_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attempts_version_id"), ["version_id"], unique=False)
 
     op.create_table(
         "chunks",
@@ -190,23 +254,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_chunks_document_id"), ["document_id"], unique=False)
 
     op.create_table(
-        "attempts",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("version_id", sa.String(length=32), nullable=False),
-        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("code", sa.String(length=60), nullable=True),
-        sa.Column("message", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["version_id"], ["versions.id"], name=op.f("fk_attempts_version_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
-        sqlite_autoincrement=True,
-    )
-    with op.batch_alter_table("attempts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_attempts_version_id"), ["version_id"], unique=False)
-
-    op.create_table(
         "version_texts",
         sa.Column("version_id", sa.String(length=32), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
@@ -233,32 +280,50 @@ def upgrade() -> None:
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("chunk_vectors")
-    op.drop_table("deleted_documents")
-    op.drop_table("deletions")
-    op.drop_table("attempts")
     op.drop_table("version_texts")
     with op.batch_alter_table("chunks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_chunks_document_id"))
 
     op.drop_table("chunks")
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attempts_version_id"))
+
+    op.drop_table("attempts")
     with op.batch_alter_table("versions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_versions_status"))
         batch_op.drop_index(batch_op.f("ix_versions_sha256"))
         batch_op.drop_index(batch_op.f("ix_versions_document_id"))
+        batch_op.drop_index("idx_versions_queue")
 
     op.drop_table("versions")
+    with op.batch_alter_table("source_items", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_source_items_document_id"))
+
+    op.drop_table("source_items")
+    with op.batch_alter_table("sources", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sources_collection_id"))
+
+    op.drop_table("sources")
     with op.batch_alter_table("documents", schema=None) as batch_op:
         batch_op.drop_index("idx_documents_user_id")
 
     op.drop_table("documents")
+    with op.batch_alter_table("deleted_documents", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_deleted_documents_deletion_id"))
+
+    op.drop_table("deleted_documents")
     op.drop_table("collection_access")
     with op.batch_alter_table("chat_history", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_chat_history_conversation_id"))
         batch_op.drop_index("idx_chat_history_user_id")
 
     op.drop_table("chat_history")
+    op.drop_table("workers")
     op.drop_table("settings")
     op.drop_table("index_outbox")
+    with op.batch_alter_table("deletions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_deletions_deleted_by"))
+
+    op.drop_table("deletions")
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_conversations_user_id"))
 

@@ -1,0 +1,1 @@
+"""One way to walk through each kind of place."""
