@@ -25,6 +25,7 @@ from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.ingestion.pipeline import Pipeline
 from ragkeeper.ingestion.progress.service import ProgressService
 from ragkeeper.ingestion.service import IngestionService
+from ragkeeper.jobs.port import JobEngine
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.port import Embedder
@@ -65,6 +66,7 @@ class Application:
     answers: AnswerService
     conversations: ConversationService
     health: HealthService
+    engine: JobEngine
     index_was_lost: bool
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -79,6 +81,7 @@ class Application:
             self._in_background("reconcile", self._close_gaps())
         self._in_background("parsers", self.parser.start())
         self._in_background("originals", self._remove_unused_originals())
+        self._in_background("jobs", self.engine.start())
         await self.health.start()
 
     async def stop(self) -> None:
@@ -88,6 +91,7 @@ class Application:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.engine.stop()
         await self.jobs.stop()
         await self.documents.close()
         await self.parser.close()
@@ -203,6 +207,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         reconciler=Reconciler(database, index, writer, drain, embedder.name),
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now),
+        engine=engines.job_engine(folder),
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=lost,
     )

@@ -18,6 +18,8 @@ from ragkeeper.ingestion.chunkers.port import Chunker
 from ragkeeper.ingestion.chunkers.structure import StructureChunker
 from ragkeeper.ingestion.parsers.pool import SandboxedParser
 from ragkeeper.ingestion.parsers.port import Parser
+from ragkeeper.jobs.dbos_engine import DbosEngine
+from ragkeeper.jobs.port import JobEngine
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
 from ragkeeper.providers.embedding.port import Embedder
@@ -66,6 +68,10 @@ async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorI
         return await EmbeddedIndex.open(folder, embedder.dimension, language, embedder.name)
     except ValueError as error:
         raise SettingInvalid(name="RAG_LEXICAL_LANGUAGE", reason=str(error)) from error
+
+
+def job_engine(folder: DataFolder) -> JobEngine:
+    return DbosEngine(f"sqlite:///{folder.jobs.resolve()}")
 
 
 def parser(settings: Settings) -> Parser:

@@ -1,4 +1,6 @@
-"""What can be wrong with a job's schedule."""
+"""What can be wrong with a job or its schedule."""
+
+from typing import Self
 
 from ragkeeper.core.errors import RagkeeperError
 
@@ -9,3 +11,17 @@ class CronInvalid(RagkeeperError):
     code = "schedule_invalid"
     status = 422
     fix = "Give five fields as cron does: minute, hour, day, month, day of week (`0 2 * * *`: daily at 02:00 UTC)."
+
+
+class StepFailed(RagkeeperError):
+    """{reason}."""
+
+    code = "step_failed"
+    fix = "Look at the reason, and start the job again."
+
+    @classmethod
+    def again(cls, code: str, message: str) -> Self:
+        """What a step raised before a restart, by its own code."""
+        error = cls(reason=message.removesuffix("."))
+        error.__dict__["code"] = code
+        return error

@@ -88,7 +88,8 @@ class FakeJobEngine:
         except RagkeeperError as error:
             self._change(job.id, state=DurableState.FAILED, code=error.code, message=error.message)
         except Exception as error:  # noqa: BLE001 - the edge of one job: whatever it raises is its outcome
-            self._change(job.id, state=DurableState.FAILED, code="internal_error", message=str(error))
+            message = f"{type(error).__name__} inside the server"
+            self._change(job.id, state=DurableState.FAILED, code="internal_error", message=message)
         else:
             self._change(job.id, state=DurableState.DONE, result=result)
 

@@ -45,12 +45,17 @@ class DurableJob:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A job of this kind, with this argument, whenever the cron expression says so (five fields, UTC)."""
+    """A job of this kind, with this argument, whenever the cron expression says so (five fields, UTC).
+
+    The job's id is made of the schedule's name and the time it was due at, so no run takes place twice. since: runs
+    that were due after it and fell into a stop are made up for, once for all of them; None: not made up for.
+    """
 
     name: str
     cron: str
     kind: str
     argument: Json = None
+    since: datetime | None = None
 
 
 class JobRun(Protocol):
@@ -93,7 +98,4 @@ class JobEngine(Protocol):
         """Newest first."""
 
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
-        """These and no others of this kind. A run that fell into a stop of the server is made up for once.
-
-        Raises CronInvalid, before anything is changed.
-        """
+        """These and no others of this kind. Raises CronInvalid, before anything is changed."""

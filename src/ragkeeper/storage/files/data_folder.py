@@ -34,6 +34,11 @@ class DataFolder:
         return self.path / "index"
 
     @property
+    def jobs(self) -> Path:
+        """The job engine's database."""
+        return self.path / "jobs.db"
+
+    @property
     def work(self) -> Path:
         """For files that are of no use to the next process; whoever takes the lock empties it."""
         return self.path / "work"

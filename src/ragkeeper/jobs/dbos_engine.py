@@ -1,0 +1,247 @@
+"""Durable jobs by DBOS, on SQLite or PostgreSQL.
+
+DBOS runs on threads and an event loop of its own, and takes over the thread pool of a loop that it is called from. So
+handlers and the work of their steps run on ours, and only what DBOS writes down runs on its loop.
+"""
+
+import asyncio
+import contextvars
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from ragkeeper.core.clock import Clock, utc_now
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.ids import new_id
+from ragkeeper.jobs.errors import StepFailed
+from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
+from ragkeeper.jobs.scheduler import Scheduler
+
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
+_QUEUE: Final = "jobs"
+# So many jobs at once: they wait for other machines or for the disk, and searches go on beside them.
+_AT_ONCE: Final = 2
+# Seconds between two looks into the queue.
+_LOOK_EVERY: Final = 0.5
+_STATES: Final = {
+    "ENQUEUED": DurableState.QUEUED,
+    "DELAYED": DurableState.QUEUED,
+    "PENDING": DurableState.RUNNING,
+    "SUCCESS": DurableState.DONE,
+    "CANCELLED": DurableState.CANCELLED,
+}
+_LOST = {"code": "job_lost", "message": "It was begun again and again without coming to an end."}
+
+
+class DbosEngine:
+    """One at a time in a process: DBOS keeps its state in its module. `url`: as SQLAlchemy has it, no async driver."""
+
+    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+        self._url = url
+        self._handlers: dict[str, Handler] = {}
+        self._scheduler = Scheduler(self._submit_scheduled, clock)
+        self._working: dict[str, asyncio.Task[Json]] = {}
+        self._changing = asyncio.Lock()
+        self._dbos: Any = None
+
+    def handle(self, kind: str, handler: Handler) -> None:
+        self._handlers[kind] = handler
+
+    async def start(self) -> None:
+        async with self._changing:
+            if self._dbos is None:
+                self._dbos = await asyncio.to_thread(self._launch, asyncio.get_running_loop())
+                self._scheduler.start()
+
+    async def stop(self) -> None:
+        async with self._changing:
+            await self._scheduler.stop()
+            if self._dbos is None:
+                return
+            # DBOS writes nothing down about what is cancelled here: the next start finds it under way.
+            await _end(list(self._working.values()))
+            await asyncio.to_thread(self._dbos.destroy, destroy_registry=True)
+            self._dbos = None
+
+    async def submit(self, kind: str, argument: Json, *, job_id: str | None = None) -> str:
+        job_id = job_id or new_id()
+        options = {"queue_name": _QUEUE, "workflow_name": kind, "workflow_id": job_id}
+        await self._call("enqueue_workflow_with_options", options, argument)
+        return job_id
+
+    async def cancel(self, job_id: str) -> None:
+        await self._call("cancel_workflow", job_id)
+        if task := self._working.get(job_id):
+            await _end([task])
+
+    async def find(self, job_id: str) -> DurableJob | None:
+        found = await self._call("get_workflow_status", job_id)
+        return None if found is None else _job(found)
+
+    async def jobs(self, kind: str, limit: int) -> list[DurableJob]:
+        found = await self._call("list_workflows", name=kind, limit=limit, sort_desc=True)
+        return [_job(one) for one in found]
+
+    async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
+        self._scheduler.set(kind, schedules)
+
+    async def _call(self, method: str, *arguments: object, **named: object) -> Any:
+        """One of DBOS's blocking calls; starts it if need be."""
+        await self.start()
+        return await asyncio.to_thread(getattr(self._dbos, method), *arguments, **named)
+
+    async def _submit_scheduled(self, job_id: str, schedule: Schedule) -> None:
+        await self.submit(schedule.kind, schedule.argument, job_id=job_id)
+
+    def _launch(self, ours: asyncio.AbstractEventLoop) -> Any:
+        """Runs in a thread, where DBOS finds no event loop to take over; its import takes a quarter of a second."""
+        dbos = import_module("dbos").DBOS
+        dbos(
+            config={
+                "name": "ragkeeper",
+                "system_database_url": self._url,
+                # What a process left behind, of whatever release, belongs to the one that comes after it.
+                "application_version": "1",
+                "executor_id": "local",
+                "log_level": "ERROR",
+                "serializer": _JsonSerializer(),
+            }
+        )
+        for kind in self._handlers:
+            dbos.workflow(name=kind)(self._workflow(dbos, kind, ours))
+        dbos.launch()
+        dbos.register_queue(_QUEUE, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
+        return dbos
+
+    def _workflow(self, dbos: Any, kind: str, ours: asyncio.AbstractEventLoop) -> Callable[[Json], Awaitable[Json]]:
+        """What DBOS runs, on its loop: it waits for the handler, which runs on ours."""
+
+        async def workflow(argument: Json) -> Json:
+            run = _Run(dbos.workflow_id, dbos, asyncio.get_running_loop(), ours, contextvars.copy_context())
+            return await _on(ours, self._handled(kind, run, argument))
+
+        return workflow
+
+    async def _handled(self, kind: str, run: "_Run", argument: Json) -> Json:
+        work = asyncio.ensure_future(self._handlers[kind](run, argument))
+        self._working[run.job_id] = work
+        try:
+            return {"result": await work}
+        except RagkeeperError as error:
+            return {"code": error.code, "message": error.message}
+        except Exception as error:  # noqa: BLE001 - the edge of one job: whatever it raises is its outcome
+            _log.error("job_crashed", job=run.job_id, kind=kind, exc_info=error)
+            return {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
+        finally:
+            del self._working[run.job_id]
+
+
+@dataclass(slots=True)
+class _Run:
+    job_id: str
+    dbos: Any
+    theirs: asyncio.AbstractEventLoop
+    ours: asyncio.AbstractEventLoop
+    context: contextvars.Context  # says to DBOS which job a step belongs to
+
+    async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
+        attempt = _Attempt(work)
+        noted = self.context.run(asyncio.run_coroutine_threadsafe, self._noted(name, attempt), self.theirs)
+        try:
+            found = await asyncio.wrap_future(noted)
+        except asyncio.CancelledError:
+            await attempt.end()
+            raise
+        if "result" in found:
+            result: Json = found["result"]
+            return result
+        raise attempt.error or StepFailed.again(found["code"], found["message"])
+
+    async def _noted(self, name: str, attempt: "_Attempt") -> Any:
+        """On DBOS's loop: what was noted before, or what the attempt comes to."""
+
+        async def made() -> Json:
+            return await _on(self.ours, attempt.run())
+
+        return await self.dbos.run_step_async({"name": name}, made)
+
+
+class _Attempt:
+    """The work of one step, on our loop."""
+
+    def __init__(self, work: Callable[[], Awaitable[Json]]) -> None:
+        self.error: RagkeeperError | None = None
+        self._work = work
+        self._task: asyncio.Task[Json] | None = None
+        self._ended = False
+
+    async def run(self) -> Json:
+        if self._ended:
+            raise asyncio.CancelledError
+        # Shielded: it is cancelled by `end` alone, once, so that it can tidy up.
+        self._task = asyncio.ensure_future(self._outcome())
+        return await asyncio.shield(self._task)
+
+    async def end(self) -> None:
+        """Its work has let go on return."""
+        self._ended = True
+        if self._task is not None:
+            await _end([self._task])
+
+    async def _outcome(self) -> Json:
+        try:
+            return {"result": await self._work()}
+        except RagkeeperError as error:
+            self.error = error
+            return {"code": error.code, "message": error.message}
+
+
+async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, _T]) -> _T:
+    """Run on another thread's loop; cancelled there when it is cancelled here."""
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+async def _end(tasks: Sequence[asyncio.Task[Json]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _job(found: Any) -> DurableJob:
+    outcome = found.output or ({} if found.status in _STATES else _LOST)
+    state = _STATES.get(found.status, DurableState.FAILED)
+    return DurableJob(
+        id=found.workflow_id,
+        kind=found.name,
+        argument=found.input["args"][0] if found.input else None,
+        state=DurableState.FAILED if "code" in outcome else state,
+        created_at=_time(found.created_at),
+        updated_at=_time(found.updated_at),
+        result=outcome.get("result"),
+        code=outcome.get("code"),
+        message=outcome.get("message"),
+    )
+
+
+def _time(milliseconds: int | None) -> datetime:
+    return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC)
+
+
+class _JsonSerializer:
+    """Results as JSON: DBOS's own choice, pickle, would run what a forged file says."""
+
+    def serialize(self, data: object) -> str:
+        return json.dumps(data, default=repr)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        return json.loads(serialized_data)
+
+    def name(self) -> str:
+        return "json"
