@@ -36,6 +36,9 @@ def settings_page() -> str:
         + table(("name", "default", "meaning"), rows)
         + "\nEach name in `RAG_LLM_PROVIDERS` has settings of its own: `RAG_LLM_<NAME>_BASE_URL`, "
         "`RAG_LLM_<NAME>_MODEL` and, where the provider asks for one, `RAG_LLM_<NAME>_API_KEY`.\n"
+        "\nEach name in `RAG_S3_PROFILES` too: `RAG_S3_<NAME>_ENDPOINT` and, where they are needed, "
+        "`RAG_S3_<NAME>_REGION`, `RAG_S3_<NAME>_ACCESS_KEY` and `RAG_S3_<NAME>_SECRET_KEY`. The endpoint of Amazon's "
+        "own service is `https://s3.<region>.amazonaws.com`.\n"
     )
 
 

@@ -34,6 +34,7 @@ class SettingInvalid(RagkeeperError):
     fix = "Correct it in the environment or in the .env file; `docs/reference/settings.md` lists every setting."
 
 
+_HOST = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _SHORTEST_KEY = 32
 _FEWEST_CHARACTERS = 8
 # What sample files put where a key belongs. None can stand in a random key of hexadecimal digits.
@@ -60,6 +61,18 @@ class ChatProvider(BaseModel):
     base_url: str
     model: str
     api_key: SecretStr = SecretStr("")
+
+
+class S3Profile(BaseModel):
+    """Where buckets are and who asks for them: `RAG_S3_<NAME>_…`. Without a key, requests are not signed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    endpoint: str
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: SecretStr = SecretStr("")
 
 
 class Settings(BaseModel):
@@ -207,6 +220,32 @@ class Settings(BaseModel):
         description="Ordered names of model providers, by commas; each needs RAG_LLM_<NAME>_BASE_URL and _MODEL.",
     )
 
+    fetch_private_hosts: tuple[str, ...] = Field(
+        (),
+        alias="RAG_FETCH_PRIVATE_HOSTS",
+        description="Hosts (`wiki.lan` or `wiki.lan:8080`, by commas) that sources may read although their addresses "
+        "are private or their ports unusual.",
+    )
+    s3_profiles: tuple[S3Profile, ...] = Field(
+        (),
+        alias="RAG_S3_PROFILES",
+        description="Names of S3-compatible services, by commas; each needs RAG_S3_<NAME>_ENDPOINT.",
+    )
+
+    @field_validator("fetch_private_hosts", mode="before")
+    @classmethod
+    def _by_commas(cls, hosts: object) -> object:
+        return _words(hosts) if isinstance(hosts, str) else hosts
+
+    @field_validator("fetch_private_hosts")
+    @classmethod
+    def _hosts_only(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                reason = f"{host!r} is not a host or host:port (no scheme, path or wildcard)"
+                raise ValueError(reason)
+        return tuple(host.lower().rstrip(".") for host in hosts)
+
     @field_validator("api_key")
     @classmethod
     def _hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
@@ -248,10 +287,11 @@ class Settings(BaseModel):
 
 
 _PROVIDER_SETTING = re.compile(r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_(?P<field>BASE_URL|API_KEY|MODEL)")
+_S3_SETTING = re.compile(r"RAG_S3_(?P<name>[A-Z0-9_]+?)_(?P<field>ENDPOINT|REGION|ACCESS_KEY|SECRET_KEY)")
 
 
 def setting_names() -> list[str]:
-    """The names of all settings that are not per provider, in table order."""
+    """The names of all settings that are not per provider or profile, in table order."""
     return [field.alias or name for name, field in Settings.model_fields.items()]
 
 
@@ -264,9 +304,12 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     values = {**file_values, **(os.environ if environ is None else environ)}
     given = {name: values[name] for name in setting_names() if name in values and values[name] != ""}
     _refuse_unknown(values)
-    given_providers = {"RAG_LLM_PROVIDERS": _providers(given.pop("RAG_LLM_PROVIDERS", ""), values)}
+    groups = {
+        "RAG_LLM_PROVIDERS": _providers(given.pop("RAG_LLM_PROVIDERS", ""), values),
+        "RAG_S3_PROFILES": _s3_profiles(given.pop("RAG_S3_PROFILES", ""), values),
+    }
     try:
-        return Settings.model_validate({**given, **given_providers})
+        return Settings.model_validate({**given, **groups})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "combination"
@@ -276,23 +319,46 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
 def _refuse_unknown(values: Mapping[str, str]) -> None:
     known = set(setting_names())
     for name in sorted(values):
-        if not name.startswith("RAG_") or name in known or _PROVIDER_SETTING.fullmatch(name):
+        if not name.startswith("RAG_") or name in known or _is_in_group(name):
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         raise SettingUnknown(name=name, hint=f"; did you mean {near[0]}?" if near else "")
 
 
+def _is_in_group(name: str) -> bool:
+    return bool(_PROVIDER_SETTING.fullmatch(name) or _S3_SETTING.fullmatch(name))
+
+
 def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...]:
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    for name in sorted(values):
-        match = _PROVIDER_SETTING.fullmatch(name)
-        if match and match["name"].lower() not in {w.lower().replace("-", "_") for w in wanted}:
-            raise SettingInvalid(name=name, reason=f"RAG_LLM_PROVIDERS does not name {match['name'].lower()}")
+    wanted = _named("RAG_LLM_PROVIDERS", _PROVIDER_SETTING, names, values)
     return tuple(_provider(name, values) for name in wanted)
 
 
+def _s3_profiles(names: str, values: Mapping[str, str]) -> tuple[S3Profile, ...]:
+    wanted = _named("RAG_S3_PROFILES", _S3_SETTING, names, values)
+    return tuple(_s3_profile(name, values) for name in wanted)
+
+
+def _named(group: str, pattern: re.Pattern[str], names: str, values: Mapping[str, str]) -> list[str]:
+    """The names that a list setting gives; raises SettingInvalid for a setting of a name that is not in it."""
+    wanted = _words(names)
+    for name in sorted(values):
+        match = pattern.fullmatch(name)
+        if match and match["name"] not in {_capital(one) for one in wanted}:
+            raise SettingInvalid(name=name, reason=f"{group} does not name {match['name'].lower()}")
+    return wanted
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _capital(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
 def _provider(name: str, values: Mapping[str, str]) -> ChatProvider:
-    prefix = f"RAG_LLM_{name.upper().replace('-', '_')}_"
+    prefix = f"RAG_LLM_{_capital(name)}_"
     for required in ("BASE_URL", "MODEL"):
         if not values.get(prefix + required):
             raise SettingInvalid(name=prefix + required, reason=f"the provider {name} needs it")
@@ -301,4 +367,20 @@ def _provider(name: str, values: Mapping[str, str]) -> ChatProvider:
         base_url=values[prefix + "BASE_URL"],
         model=values[prefix + "MODEL"],
         api_key=SecretStr(values.get(prefix + "API_KEY", "")),
+    )
+
+
+def _s3_profile(name: str, values: Mapping[str, str]) -> S3Profile:
+    prefix = f"RAG_S3_{_capital(name)}_"
+    given = {field: values.get(f"{prefix}{field}", "") for field in ("ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY")}
+    if not given["ENDPOINT"]:
+        raise SettingInvalid(name=f"{prefix}ENDPOINT", reason=f"the profile {name} needs it")
+    if bool(given["ACCESS_KEY"]) is not bool(given["SECRET_KEY"]):
+        raise SettingInvalid(name=f"{prefix}SECRET_KEY", reason="an access key and a secret key come together")
+    return S3Profile(
+        name=name,
+        endpoint=given["ENDPOINT"],
+        region=given["REGION"] or "us-east-1",
+        access_key=given["ACCESS_KEY"],
+        secret_key=SecretStr(given["SECRET_KEY"]),
     )

@@ -47,6 +47,14 @@ def test_a_name_in_the_file_is_checked_too(tmp_path: Path) -> None:
         ({"RAG_LLM_PROVIDERS": "groq"}, "RAG_LLM_GROQ_BASE_URL"),
         ({"RAG_LLM_GROQ_MODEL": "m"}, "RAG_LLM_GROQ_MODEL"),
         ({"RAG_EMBEDDING_MODEL": "openai:m"}, "RAG_EMBEDDING_BASE_URL"),
+        ({"RAG_FETCH_PRIVATE_HOSTS": "http://wiki.lan"}, "RAG_FETCH_PRIVATE_HOSTS"),
+        ({"RAG_FETCH_PRIVATE_HOSTS": "*.lan"}, "RAG_FETCH_PRIVATE_HOSTS"),
+        ({"RAG_S3_PROFILES": "minio"}, "RAG_S3_MINIO_ENDPOINT"),
+        ({"RAG_S3_MINIO_REGION": "eu"}, "RAG_S3_MINIO_REGION"),
+        (
+            {"RAG_S3_PROFILES": "m", "RAG_S3_M_ENDPOINT": "https://s3.example", "RAG_S3_M_ACCESS_KEY": "a"},
+            "RAG_S3_M_SECRET_KEY",
+        ),
     ],
 )
 def test_a_setting_that_cannot_work_stops_the_start_and_is_named(environ: dict[str, str], named: str) -> None:
@@ -65,6 +73,25 @@ def test_providers_keep_their_order_and_hide_their_keys() -> None:
     )
     assert [provider.name for provider in settings.chat_providers] == ["groq", "local-one"]
     assert "hush" not in repr(settings)
+
+
+def test_s3_profiles_hide_their_keys() -> None:
+    settings = load(
+        RAG_S3_PROFILES="minio-one",
+        RAG_S3_MINIO_ONE_ENDPOINT="https://s3.example",
+        RAG_S3_MINIO_ONE_ACCESS_KEY="reader",
+        RAG_S3_MINIO_ONE_SECRET_KEY="hush",  # noqa: S106 - made up
+    )
+    (profile,) = settings.s3_profiles
+    assert (profile.name, profile.endpoint, profile.region) == ("minio-one", "https://s3.example", "us-east-1")
+    assert profile.secret_key.get_secret_value() == "hush"
+    assert "hush" not in repr(settings)
+
+
+def test_private_hosts_are_names_by_commas() -> None:
+    assert load().fetch_private_hosts == ()
+    hosts = load(RAG_FETCH_PRIVATE_HOSTS="Wiki.LAN, 10.0.0.5:8080,[::1]:80").fetch_private_hosts
+    assert hosts == ("wiki.lan", "10.0.0.5:8080", "[::1]:80")
 
 
 def test_settings_cannot_change() -> None:
