@@ -9,19 +9,23 @@ from ragkeeper.core.access import Caller, Role, local_administrator
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.settings import FusionMethod
 from ragkeeper.documents.deletions import DeletionService
+from ragkeeper.documents.models import Priority
 from ragkeeper.documents.service import DocumentService
+from ragkeeper.ingestion.brake import DiskBrake
 from ragkeeper.ingestion.chunkers.structure import StructureChunker
-from ragkeeper.ingestion.jobs import IngestionJobs
-from ragkeeper.ingestion.models import Accepted
+from ragkeeper.ingestion.jobs import IngestionJobs, ReadingLimits
+from ragkeeper.ingestion.models import Accepted, PendingVersion
 from ragkeeper.ingestion.parsers.fake import FakeParser
 from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.ingestion.pipeline import Pipeline
 from ragkeeper.ingestion.service import IngestionService, Upload
+from ragkeeper.ingestion.worker import Worker
 from ragkeeper.providers.embedding.fake import FakeEmbedder
 from ragkeeper.retrieval.models import SearchMode, SearchRequest, SearchResult
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.retrieval.reconcile import Reconciler
 from ragkeeper.retrieval.service import RetrievalService, SearchOptions
+from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.migrate import upgrade_schema
@@ -47,6 +51,7 @@ class Wired:
     database: Database
     files: FileStore
     index: VectorIndex
+    generations: SwitchableIndex
     embedder: FakeEmbedder
     documents: DocumentService
     deletions: DeletionService
@@ -60,8 +65,16 @@ class Wired:
     async def add(self, name: str, text: str, collection: str = "default", caller: Caller = ADMIN) -> Accepted:
         return await self.ingestion.accept(caller, Upload(name=name, collection=collection), once(text.encode()))
 
+    async def claim(self, limit: int) -> list[PendingVersion]:
+        return await self.pipeline.claim("a worker that is gone", Priority.BULK, limit)
+
+    async def recover(self) -> None:
+        """What a start does."""
+        await Worker(self.database, alone=True).start()
+        await self.pipeline.recover()
+
     async def parse(self) -> None:
-        while claimed := await self.pipeline.claim(32):
+        while claimed := await self.claim(32):
             await self.pipeline.save([(version, await self.pipeline.parse(version)) for version in claimed])
 
     async def embed(self) -> None:
@@ -97,7 +110,8 @@ async def wired(
     files.prepare()
     outbox = OutboxWriter(utc_now)
     documents = DocumentService(database, files, outbox, utc_now)
-    drain = OutboxDrain(database, used_index, documents, embedder.name)
+    generations = SwitchableIndex(Generation("only", embedder.name, used_index))
+    drain = OutboxDrain(database, generations, documents)
     pipeline = Pipeline(database, files, parser or FakeParser(), StructureChunker(embedder), embedder, outbox)
     await documents.ensure_default_collection(ADMIN)
     try:
@@ -105,19 +119,28 @@ async def wired(
             database=database,
             files=files,
             index=used_index,
+            generations=generations,
             embedder=embedder,
             documents=documents,
             deletions=DeletionService(database, files, outbox, documents, utc_now),
             pipeline=pipeline,
             outbox=outbox,
             drain=drain,
-            reconciler=Reconciler(database, used_index, outbox, drain, embedder.name),
-            ingestion=IngestionService(documents, files, lambda: None),
-            retrieval=RetrievalService(database, used_index, embedder, documents, OPTIONS),
+            reconciler=Reconciler(database, generations, outbox, drain),
+            ingestion=IngestionService(documents, files, lambda _priority: None),
+            retrieval=RetrievalService(database, generations, embedder, documents, OPTIONS),
         )
     finally:
         await database.close()
 
 
-def jobs(product: Wired) -> IngestionJobs:
-    return IngestionJobs(product.pipeline, product.drain, product.outbox, product.index, workers=2)
+def jobs(product: Wired, worker: Worker | None = None, brake: DiskBrake | None = None) -> IngestionJobs:
+    return IngestionJobs(
+        product.pipeline,
+        product.drain,
+        product.outbox,
+        product.index,
+        worker or Worker(product.database, alone=True),
+        brake or DiskBrake(product.files.space),
+        ReadingLimits(parsers=2, retry_seconds=0.05),
+    )

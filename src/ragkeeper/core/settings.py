@@ -121,6 +121,14 @@ class Settings(BaseModel):
         ge=1000,
         description="Most text taken from one file, in characters.",
     )
+    retry_seconds: float = Field(
+        60.0,
+        alias="RAG_RETRY_SECONDS",
+        gt=0,
+        le=3600,
+        description="Wait before a file is read again that may well be read the next time; doubles, three times at most.",
+    )
+
     ocr_languages: str = Field("eng", alias="RAG_OCR_LANGUAGES", description="Tesseract languages, joined by `+`.")
 
     embedding_model: str = Field(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 Scalar = str | int | float | bool
 
@@ -23,6 +23,13 @@ class VersionStatus(StrEnum):
 
 BROKEN_OFF = frozenset({VersionStatus.FAILED, VersionStatus.CANCELLED})
 """Where a version stays until somebody tries it again."""
+
+
+class Priority(IntEnum):
+    """Which waiting versions are read first; the smaller goes before."""
+
+    PERSON = 0  # somebody added it and waits for it
+    BULK = 1  # one of many
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Version:
     created_at: datetime
     searchable_at: datetime | None
     ready_at: datetime | None
+    priority: Priority = Priority.PERSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ async def add_versions(sql: AsyncConnection, added: Sequence[Version]) -> None:
                 "title": version.title,
                 "media_type": version.media_type,
                 "status": version.status.value,
+                "priority": version.priority.value,
                 "attempts": 0,
                 "interruptions": 0,
                 "warnings": version.warnings,

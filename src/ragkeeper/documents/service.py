@@ -21,6 +21,7 @@ from ragkeeper.documents.models import (
     Chunk,
     Collection,
     Document,
+    Priority,
     Scalar,
     Version,
     VersionStatus,
@@ -42,6 +43,7 @@ class NewContent:
     collection: str
     title: str | None
     metadata: Mapping[str, Scalar]
+    priority: Priority = Priority.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,4 +290,5 @@ class DocumentService:
             created_at=self._clock(),
             searchable_at=None,
             ready_at=None,
+            priority=new.priority,
         )

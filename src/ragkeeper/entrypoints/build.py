@@ -20,11 +20,13 @@ from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
-from ragkeeper.ingestion.jobs import IngestionJobs
+from ragkeeper.ingestion.brake import DiskBrake
+from ragkeeper.ingestion.jobs import IngestionJobs, ReadingLimits
 from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.ingestion.pipeline import Pipeline
 from ragkeeper.ingestion.progress.service import ProgressService
 from ragkeeper.ingestion.service import IngestionService
+from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
@@ -167,10 +169,19 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
-    drain = OutboxDrain(database, index, documents, embedder.name)
+    drain = OutboxDrain(database, index, documents)
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
-    jobs = IngestionJobs(pipeline, drain, writer, index, settings.parser_workers)
+    jobs = IngestionJobs(
+        pipeline,
+        drain,
+        writer,
+        index,
+        # The lock of the data folder keeps every other process out.
+        Worker(database, alone=True),
+        DiskBrake(files.space),
+        ReadingLimits(settings.parser_workers, settings.retry_seconds),
+    )
     retrieval = RetrievalService(
         database,
         index,
@@ -204,7 +215,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         progress=ProgressService(database, documents, jobs, embedder.name),
         pipeline=pipeline,
         retrieval=retrieval,
-        reconciler=Reconciler(database, index, writer, drain, embedder.name),
+        reconciler=Reconciler(database, index, writer, drain),
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now),
         engine=engines.job_engine(folder),

@@ -18,6 +18,8 @@ _DOCUMENTS = "/api/v1/documents"
 _FINAL = frozenset({"ready", "failed", "cancelled"})
 # So many uploads are under way at once: while one waits for the disk, the next is received.
 _SENDERS = 4
+# More files than these are read after what people add one by one.
+_MANY = 10
 # Up to so many documents are asked for one by one; more are read from the list, a page at a time.
 _FEW = 50
 _PAGE = 500
@@ -45,12 +47,14 @@ class Batch:
     failed: list[dict[str, str]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    is_bulk: bool = False
 
     def send(self, files: Sequence[FoundFile | NotFound], sent: Callable[[], None] = lambda: None) -> None:
         """Upload the files, a few at a time; what is wrong with one is noted, and the others go on.
 
         `sent` is called after each. Raises ServerUnreachable; what was sent before stays there.
         """
+        self.is_bulk = len(files) > _MANY
         with _senders() as pool:
             for found, outcome in zip(files, pool.map(self._attempt, files), strict=True):
                 if isinstance(outcome, dict):
@@ -95,6 +99,8 @@ class Batch:
             fields["collection"] = self.collection
         if self.metadata:
             fields["metadata"] = dumps(dict(self.metadata))
+        if self.is_bulk:
+            fields["bulk"] = "true"
         with found.path.open("rb") as content:
             answer: dict[str, Any] = self.client.upload(_DOCUMENTS, found.path.name, content, fields)
             return answer

@@ -1,19 +1,23 @@
 """Ingestion in the background: parse what was accepted, embed what was parsed, drain what the index waits for."""
 
 import asyncio
+import random
 import time
 from collections import Counter, deque
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from ragkeeper.core.clock import utc_now
-from ragkeeper.documents.models import Problem
+from ragkeeper.documents.models import Priority, Problem
 from ragkeeper.ingestion import rules
+from ragkeeper.ingestion.brake import DiskBrake
 from ragkeeper.ingestion.models import Attempt, ParsedVersion, PendingVersion
 from ragkeeper.ingestion.pipeline import Pipeline
-from ragkeeper.ingestion.progress.models import Activity
+from ragkeeper.ingestion.progress.models import Activity, Held
+from ragkeeper.ingestion.worker import BEAT_SECONDS, Worker
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.storage.vectors.port import VectorIndex
@@ -23,8 +27,12 @@ _log = structlog.get_logger()
 _EMBED_BATCH = 256
 # Versions taken at once: one transaction notes the attempt for all of them.
 _CLAIMED = 32
-# Seconds before a file is read again whose reading failed for a reason that may pass; after the last it has failed.
-_RETRIES = (1.0, 10.0, 60.0)
+# A file whose reading failed for a reason that may pass is read again so often, after a wait that doubles each time.
+_RETRIES = 3
+# Waits differ by this share, so that files which failed together are not read again together.
+_JITTER = 0.2
+# While everything is held, by a full disk say, one looks this often whether it still is, in seconds.
+_LOOK_AGAIN = 5.0
 # While all parsers are at work, embedding takes small batches and rests so many times as long as they took: found by
 # words first.
 _GIVING_WAY_BATCH = 32
@@ -41,20 +49,38 @@ _UNSAVED_CHARACTERS = 50_000_000
 Result = tuple[PendingVersion, ParsedVersion | Problem]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """parsers: files parsed at the same time; retry_seconds: the wait before a file is read a second time."""
+
+    parsers: int
+    retry_seconds: float
+
+
 def _size(result: ParsedVersion | Problem) -> int:
     return len(result.text) if isinstance(result, ParsedVersion) else 0
 
 
 class IngestionJobs:
-    """Five loops over SQL's own record of what is left. `workers`: files parsed at the same time."""
+    """Loops over SQL's own record of what is left."""
 
     def __init__(
-        self, pipeline: Pipeline, drain: OutboxDrain, outbox: OutboxWriter, index: VectorIndex, workers: int
+        self,
+        pipeline: Pipeline,
+        drain: OutboxDrain,
+        outbox: OutboxWriter,
+        index: VectorIndex,
+        worker: Worker,
+        brake: DiskBrake,
+        limits: ReadingLimits,
     ) -> None:
         self._pipeline = pipeline
         self._drain = drain
         self._index = index
-        self._workers = workers
+        self._worker = worker
+        self._brake = brake
+        self._workers = limits.parsers
+        self._retry_seconds = limits.retry_seconds
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
         self._unsaved: list[Result] = []
         self._claimed: deque[PendingVersion] = deque()
@@ -66,17 +92,21 @@ class IngestionJobs:
         self._postponed: dict[str, tuple[datetime, Problem]] = {}
         self._paused = False
         self._retried: Counter[str] = Counter()
-        self._held = 0
+        self._unsaved_characters = 0
+        self._somebody_waits = False
         self._claimed_at = 0.0
         self._cursor = 0
-        self._parse = Loop("parse", self._parse_some)
+        self._parse = Loop("parse", self._parse_some, idle_seconds=_LOOK_AGAIN)
         self._save = Loop("save", self._save_parsed, gather_seconds=_GATHER)
-        self._embed = Loop("embed", self._embed_some, gather_seconds=_GATHER)
+        self._embed = Loop("embed", self._embed_some, idle_seconds=_LOOK_AGAIN, gather_seconds=_GATHER)
         self._index_loop = Loop("index", self._drain_some, gather_seconds=_GATHER)
         self._optimize = Loop("optimize", self._optimize_index, idle_seconds=60.0)
+        self._live = Loop("live", self._beat, idle_seconds=BEAT_SECONDS)
         outbox.notify(self._on_change)
 
     async def start(self) -> None:
+        if taken := await self._worker.start():
+            _log.warning("parsing_resumed", versions=taken)
         await self._pipeline.recover()
         self._paused = await self._pipeline.is_paused()
         for loop in self._loops:
@@ -90,9 +120,11 @@ class IngestionJobs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._pipeline.release([*self._claimed, *self._reading.values()])
+        await self._worker.stop()
 
-    def wake(self) -> None:
+    def wake(self, priority: Priority = Priority.BULK) -> None:
         """There are versions to be read, or to be taken further."""
+        self._somebody_waits |= priority is Priority.PERSON
         self._parse.wake()
         self._on_change()
 
@@ -104,7 +136,19 @@ class IngestionJobs:
     def activity(self) -> Activity:
         waiting = {version.id for version in self._claimed}
         reading = self._reading.keys() - waiting - self._postponed.keys()
-        return Activity(frozenset(reading), len(self._tasks), self._workers, dict(self._postponed), self._paused)
+        return Activity(
+            worker=self._worker.id,
+            reading=frozenset(reading),
+            busy=len(self._tasks),
+            workers=self._workers,
+            postponed=dict(self._postponed),
+            paused=self._paused,
+            full=self._brake.on_reading(),
+            silent=self._worker.silent(),
+            saving=_held(self._save),
+            indexing=_held(self._index_loop),
+            embedding=Held(low) if (low := self._brake.on_embedding()) else _held(self._embed),
+        )
 
     async def abandon(self, version_id: str) -> None:
         """Stop reading this version, if it is being read or waits to be; its parser process is gone on return.
@@ -135,7 +179,9 @@ class IngestionJobs:
 
     @property
     def _loops(self) -> tuple[Loop, ...]:
-        return (self._parse, self._save, self._embed, self._index_loop, self._optimize)
+        loops = (self._parse, self._save, self._embed, self._index_loop, self._optimize)
+        # Alone, nobody looks for the beat: a write and its fsync every few seconds for nothing.
+        return loops if self._worker.alone else (*loops, self._live)
 
     def _on_change(self) -> None:
         self._index_loop.wake()
@@ -146,7 +192,7 @@ class IngestionJobs:
             return False
         if len(self._tasks) >= self._workers:
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        if not self._claimed and not await self._claim():
+        if (self._somebody_waits or not self._claimed) and not await self._claim():
             return False
         if self._must_rest() or not self._claimed:
             return False
@@ -168,13 +214,17 @@ class IngestionJobs:
             await asyncio.sleep(rest)
         self._claimed_at = time.monotonic()
         # Not in one statement: what is extended must be looked up after the wait, not before.
-        claimed = await self._pipeline.claim(_CLAIMED)
-        self._claimed.extend(claimed)
+        lowest = Priority.PERSON if self._somebody_waits and self._claimed else Priority.BULK
+        self._somebody_waits = False
+        claimed = await self._pipeline.claim(self._worker.id, lowest, _CLAIMED)
+        # Those claimed before are older than all others of their priority.
+        ordered = sorted([*self._claimed, *claimed], key=lambda version: version.priority)
+        self._claimed = deque(ordered)
         return bool(self._claimed)
 
     def _must_rest(self) -> bool:
-        """Going on, or saving, wakes the loop again."""
-        return self._paused or self._held > _UNSAVED_CHARACTERS
+        """Going on, or saving, wakes the loop again; a disk with room is found by looking."""
+        return self._paused or self._unsaved_characters > _UNSAVED_CHARACTERS or bool(self._brake.on_reading())
 
     async def _parse_one(self, version: PendingVersion) -> None:
         began = utc_now()
@@ -185,17 +235,18 @@ class IngestionJobs:
             return
         self._retried.pop(version.id, None)
         await self._results.put((version, result))
-        self._held += _size(result)
+        self._unsaved_characters += _size(result)
         self._save.wake()
 
     def _will_retry(self, version: PendingVersion, problem: Problem) -> bool:
         tried = self._retried[version.id]
-        if not rules.may_pass(problem) or tried >= len(_RETRIES):
+        if not rules.may_pass(problem) or tried >= _RETRIES:
             return False
         self._retried[version.id] += 1
-        self._postponed[version.id] = (utc_now() + timedelta(seconds=_RETRIES[tried]), problem)
-        _log.warning("parsing_postponed", version=version.id, code=problem.code, seconds=_RETRIES[tried])
-        asyncio.get_running_loop().call_later(_RETRIES[tried], self._parse_again, version)
+        seconds = self._retry_seconds * 2**tried * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+        self._postponed[version.id] = (utc_now() + timedelta(seconds=seconds), problem)
+        _log.warning("parsing_postponed", version=version.id, code=problem.code, seconds=round(seconds, 1))
+        asyncio.get_running_loop().call_later(seconds, self._parse_again, version)
         return True
 
     def _parse_again(self, version: PendingVersion) -> None:
@@ -215,12 +266,14 @@ class IngestionJobs:
         await self._pipeline.save(self._unsaved, attempts)
         for version, result in self._unsaved:
             self._forget(version.id)
-            self._held -= _size(result)
+            self._unsaved_characters -= _size(result)
         self._unsaved.clear()
         self._parse.wake()
         return True
 
     async def _embed_some(self) -> bool:
+        if self._brake.on_embedding():
+            return False
         pending = await self._pipeline.unembedded(
             self._cursor, _GIVING_WAY_BATCH if self._parsers_are_busy else _EMBED_BATCH
         )
@@ -251,4 +304,14 @@ class IngestionJobs:
         return await self._drain.drain()
 
     async def _optimize_index(self) -> bool:
-        return await self._index.optimize()
+        # It needs room for a second index while it runs.
+        return not self._brake.on_reading() and await self._index.optimize()
+
+    async def _beat(self) -> bool:
+        if await self._worker.beat():
+            self._parse.wake()
+        return False
+
+
+def _held(loop: Loop) -> Held | None:
+    return Held(loop.failing.reason, loop.failing.until) if loop.failing else None

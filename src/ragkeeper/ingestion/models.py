@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ragkeeper.documents.models import Priority
 from ragkeeper.ingestion.chunkers.port import ChunkSpan
 
 
@@ -22,6 +23,7 @@ class PendingVersion:
     interruptions: int
     title: str | None
     name: str
+    priority: Priority = Priority.PERSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ragkeeper.documents.models import Problem
+from ragkeeper.documents.models import Priority, Problem
 from ragkeeper.documents.rules import title_from_name
 from ragkeeper.ingestion import repository, rules
 from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
@@ -50,12 +50,9 @@ class Pipeline:
         self._outbox = outbox
 
     async def recover(self) -> None:
-        """After a start: what was being parsed waits again, and so does what lacks vectors of today's model."""
+        """After a start: what lacks vectors of today's model is embedded again."""
         async with self._database.write() as sql:
-            released = await repository.release_interrupted(sql)
             reopened = await repository.reopen_for_model(sql, self._embedder.name)
-        if released:
-            _log.warning("parsing_resumed", versions=released)
         if reopened:
             _log.warning("embedding_model_changed", model=self._embedder.name, versions=reopened)
 
@@ -65,13 +62,13 @@ class Pipeline:
             async with self._database.write() as sql:
                 await repository.release(sql, [version.id for version in versions])
 
-    async def claim(self, limit: int) -> list[PendingVersion]:
-        """Up to `limit` waiting versions, to be parsed by the caller."""
+    async def claim(self, worker: str, lowest: Priority, limit: int) -> list[PendingVersion]:
+        """Up to `limit` waiting versions of this priority or a higher one, to be parsed by this worker."""
         async with self._database.read() as sql:
-            if not await repository.anything_waits(sql):
+            if not await repository.anything_waits(sql, lowest):
                 return []
         async with self._database.write() as sql:
-            return await repository.claim(sql, limit)
+            return await repository.claim(sql, worker, lowest, limit)
 
     async def parse(self, version: PendingVersion) -> ParsedVersion | Problem:
         """Read and cut one version; what is wrong with a file is a result, not an exception."""

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.clock import utc_now
-from ragkeeper.documents.models import Problem, VersionStatus
+from ragkeeper.documents.models import Priority, Problem, VersionStatus
 from ragkeeper.ingestion.models import Attempt, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.retrieval.vectors import NO_VECTOR, encode_vector
 from ragkeeper.storage.sql.tables import (
@@ -27,22 +27,12 @@ _PAUSED = "reading_paused"
 _UNEMBEDDED = (VersionStatus.INDEXING.value, VersionStatus.SEARCHABLE.value)
 
 
-async def release_interrupted(sql: AsyncConnection) -> int:
-    """Versions that a stopped process was parsing wait again; returns how many."""
-    found = await sql.execute(
-        update(versions)
-        .where(versions.c.status == VersionStatus.PARSING.value)
-        .values(status=VersionStatus.ACCEPTED.value, interruptions=versions.c.interruptions + 1)
-    )
-    return found.rowcount
-
-
 async def release(sql: AsyncConnection, version_ids: Collection[str]) -> None:
     """Claimed versions wait again; the attempt that did not come about is not counted."""
     await sql.execute(
         update(versions)
         .where(versions.c.id.in_(version_ids), versions.c.status == VersionStatus.PARSING.value)
-        .values(status=VersionStatus.ACCEPTED.value, attempts=versions.c.attempts - 1)
+        .values(status=VersionStatus.ACCEPTED.value, attempts=versions.c.attempts - 1, claimed_by=None)
     )
 
 
@@ -67,24 +57,31 @@ async def reopen_for_model(sql: AsyncConnection, model: str) -> int:
     return found.rowcount
 
 
-async def anything_waits(sql: AsyncConnection) -> bool:
-    query = select(versions.c.id).where(versions.c.status == VersionStatus.ACCEPTED.value).limit(1)
+async def anything_waits(sql: AsyncConnection, lowest: Priority) -> bool:
+    query = (
+        select(versions.c.id)
+        .where(versions.c.status == VersionStatus.ACCEPTED.value, versions.c.priority <= lowest.value)
+        .limit(1)
+    )
     return (await sql.execute(query)).first() is not None
 
 
-async def claim(sql: AsyncConnection, limit: int) -> list[PendingVersion]:
-    """Take up to `limit` waiting versions, oldest first: they are being parsed from now on.
+async def claim(sql: AsyncConnection, worker: str, lowest: Priority, limit: int) -> list[PendingVersion]:
+    """Take up to `limit` waiting versions of this priority or a higher one, in the order of the queue.
+
+    The worker reads them from now on.
 
     A version whose parsing was interrupted before is taken alone and after all others, so that a file that brings the
     server down is told from those that were only beside it.
     """
-    fresh = await _waiting(sql, versions.c.interruptions == 0, limit)
-    claimed = fresh or await _waiting(sql, versions.c.interruptions > 0, 1)
+    wanted = versions.c.priority <= lowest.value
+    fresh = await _waiting(sql, wanted & (versions.c.interruptions == 0), limit)
+    claimed = fresh or await _waiting(sql, wanted & (versions.c.interruptions > 0), 1)
     if claimed:
         await sql.execute(
             update(versions)
             .where(versions.c.id.in_([version.id for version in claimed]))
-            .values(status=VersionStatus.PARSING.value, attempts=versions.c.attempts + 1)
+            .values(status=VersionStatus.PARSING.value, attempts=versions.c.attempts + 1, claimed_by=worker)
         )
     return claimed
 
@@ -94,7 +91,7 @@ async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: 
         select(versions, documents.c.name)
         .join(documents, documents.c.id == versions.c.document_id)
         .where(versions.c.status == VersionStatus.ACCEPTED.value, condition)
-        .order_by(versions.c.id)
+        .order_by(versions.c.priority, versions.c.id)
         .limit(limit)
     )
     return [
@@ -108,6 +105,7 @@ async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: 
             interruptions=row.interruptions,
             title=row.title,
             name=row.name,
+            priority=Priority(row.priority),
         )
         for row in await sql.execute(waiting)
     ]

@@ -12,7 +12,7 @@ from ragkeeper.documents.schemas import METADATA_LIMITS, TITLE_LIMITS, Metadata,
 from ragkeeper.documents.service import DEFAULT_COLLECTION
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.ingestion.errors import UploadInvalid
-from ragkeeper.ingestion.schemas import AcceptedView, TextBody
+from ragkeeper.ingestion.schemas import BULK, AcceptedView, TextBody
 from ragkeeper.ingestion.service import IngestionService, Upload
 from ragkeeper.storage.files.store import FileStore
 
@@ -21,6 +21,7 @@ UPLOAD_PATHS = frozenset({"/api/v1/documents"})
 
 _BLOCK = 1 << 20
 _METADATA: TypeAdapter[dict[str, Scalar]] = TypeAdapter(Metadata)
+_BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
 _TITLE: TypeAdapter[str] = TypeAdapter(Title)
 
 _FILE_FORM = {
@@ -32,6 +33,7 @@ _FILE_FORM = {
         "title": {"type": "string", "description": TITLE_LIMITS},
         "collection": {"type": "string", "default": DEFAULT_COLLECTION},
         "metadata": {"type": "string", "description": f"A JSON object. {METADATA_LIMITS}"},
+        "bulk": {"type": "boolean", "default": False, "description": BULK},
     },
 }
 _BODIES: dict[str, Any] = {
@@ -74,6 +76,7 @@ def _file_upload(form: FormData) -> tuple[UploadFile, Upload]:
         collection=_text(form, "collection") or DEFAULT_COLLECTION,
         title=_title(_text(form, "title")),
         metadata=_metadata(_text(form, "metadata")),
+        bulk=_yes(_text(form, "bulk")),
     )
 
 
@@ -84,6 +87,13 @@ def _text(form: FormData, field: str) -> str | None:
 
 def _title(text: str | None) -> str | None:
     return _TITLE.validate_python(text) if text else None
+
+
+def _yes(text: str | None) -> bool:
+    try:
+        return _BOOLEAN.validate_python(text or False)
+    except ValidationError as error:
+        raise UploadInvalid(reason="`bulk` is neither true nor false") from error
 
 
 def _metadata(text: str | None) -> dict[str, Scalar]:
@@ -100,7 +110,7 @@ def _text_upload(body: bytes) -> tuple[Upload, bytes]:
         first = error.errors()[0]
         reason = f"{'.'.join(str(part) for part in first['loc']) or 'body'}: {first['msg']}"
         raise UploadInvalid(reason=reason) from error
-    upload = Upload(parsed.name, parsed.collection, parsed.title, parsed.metadata)
+    upload = Upload(parsed.name, parsed.collection, parsed.title, parsed.metadata, bulk=parsed.bulk)
     return upload, parsed.text.encode("utf-8", "surrogatepass")
 
 

@@ -8,6 +8,8 @@ from ragkeeper.documents.schemas import Metadata, Title
 from ragkeeper.documents.service import DEFAULT_COLLECTION
 from ragkeeper.ingestion.models import Accepted
 
+BULK = "One of many: it is read after what people add one by one."
+
 
 class TextBody(BaseModel):
     """A text instead of a file. `name` makes it the next version of the document of that name."""
@@ -19,6 +21,7 @@ class TextBody(BaseModel):
     name: str | None = Field(None, min_length=1, max_length=1000)
     collection: str = DEFAULT_COLLECTION
     metadata: Metadata = Field(default_factory=dict)
+    bulk: bool = Field(default=False, description=BULK)
 
 
 class AcceptedView(BaseModel):

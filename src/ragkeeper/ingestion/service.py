@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ragkeeper.core.access import Caller
-from ragkeeper.documents.models import Scalar
+from ragkeeper.documents.models import Priority, Scalar
 from ragkeeper.documents.rules import clean_name
 from ragkeeper.documents.service import DEFAULT_COLLECTION, DocumentService, NewContent
 from ragkeeper.ingestion.errors import FileEmpty, NameMissing
@@ -14,19 +14,27 @@ from ragkeeper.storage.files.store import FileStore, ReceivedFile
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """name None: the content's own hash becomes the name, so equal texts are one document."""
+    """name None: the content's own hash becomes the name, so equal texts are one document.
+
+    bulk: it is one of many, and is read after what people add one by one.
+    """
 
     name: str | None
     collection: str = DEFAULT_COLLECTION
     title: str | None = None
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     suffix: str = ".txt"
+    bulk: bool = False
+
+    @property
+    def priority(self) -> Priority:
+        return Priority.BULK if self.bulk else Priority.PERSON
 
 
 class IngestionService:
     """`wake` tells the background jobs that a version waits."""
 
-    def __init__(self, documents: DocumentService, files: FileStore, wake: Callable[[], None]) -> None:
+    def __init__(self, documents: DocumentService, files: FileStore, wake: Callable[[Priority], None]) -> None:
         self._documents = documents
         self._files = files
         self._wake = wake
@@ -43,17 +51,17 @@ class IngestionService:
             if received.size == 0:
                 raise FileEmpty
             name = clean_name(upload.name) if upload.name is not None else _hash_name(received, upload.suffix)
-            new = NewContent(name, upload.collection, upload.title, upload.metadata)
+            new = NewContent(name, upload.collection, upload.title, upload.metadata, upload.priority)
             await self._files.keep([received])
             registered = await self._documents.register(caller, collection_id, received, new)
-        self._wake()
+        self._wake(upload.priority)
         document = registered.document
         return Accepted(document.id, document.version.id, document.version.status.value, registered.duplicate)
 
     async def retry(self, caller: Caller, document_id: str) -> Accepted:
         """Raises NothingToRetry."""
         document = await self._documents.retry(caller, document_id)
-        self._wake()
+        self._wake(Priority.PERSON)
         return Accepted(document.id, document.version.id, document.version.status.value, duplicate=False)
 
 

@@ -4,13 +4,26 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
+
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.errors import RagkeeperError
 
 _log = structlog.get_logger()
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Why a loop cannot go on, in a sentence for everybody, and when it tries again."""
+
+    reason: str
+    until: datetime
 
 
 class Loop:
@@ -30,6 +43,7 @@ class Loop:
     ) -> None:
         self.name = name
         self.last_error: str | None = None
+        self.failing: Failing | None = None
         self._step = step
         self._idle_seconds = idle_seconds
         self._gather_seconds = gather_seconds
@@ -66,8 +80,10 @@ class Loop:
                 while await self._gathered_step():
                     pause = _FIRST_PAUSE
                 self.last_error = None
+                self.failing = None
             except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
                 self.last_error = str(error)
+                self.failing = Failing(_reason(error), utc_now() + timedelta(seconds=pause))
                 # A log on the same full disk must not end the loop that waits for the disk to have room again.
                 with suppress(OSError, ValueError):
                     _log.error("loop_failed", loop=self.name, exc_info=error)
@@ -91,3 +107,8 @@ class Loop:
         except TimeoutError:
             pass
         self._woken.clear()
+
+
+def _reason(error: Exception) -> str:
+    """What an unexpected error says may be an SQL statement: that stays in the log."""
+    return error.message if isinstance(error, RagkeeperError) else f"{type(error).__name__} inside the server."

@@ -1,12 +1,15 @@
 import asyncio
 from pathlib import Path
 
-from ragkeeper.documents.models import VersionStatus
+from ragkeeper.documents.models import Priority, VersionStatus
+from ragkeeper.ingestion.brake import DiskBrake
 from ragkeeper.ingestion.errors import ParserUnavailable
 from ragkeeper.ingestion.parsers.fake import FakeParser
 from ragkeeper.ingestion.parsers.port import ParsedDocument
+from ragkeeper.ingestion.service import Upload
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
-from tests.wired import ADMIN, jobs, wired
+from ragkeeper.storage.files.store import Space
+from tests.wired import ADMIN, jobs, once, wired
 
 
 class OvertaxedParser(FakeParser):
@@ -65,6 +68,87 @@ async def test_a_failure_that_may_pass_is_tried_again(tmp_path: Path) -> None:
             await background.settled()
         await background.stop()
         assert parser.failures == 0
+        assert (await product.documents.get(ADMIN, added.id)).version.status is VersionStatus.READY
+
+
+async def test_after_three_more_tries_it_has_failed_and_its_neighbours_have_not(tmp_path: Path) -> None:
+    class Picky(FakeParser):
+        tried = 0
+
+        async def parse(self, path: Path, filename: str) -> ParsedDocument:
+            if filename == "poison.md":
+                self.tried += 1
+                raise ParserUnavailable(reason="it died")
+            return await super().parse(path, filename)
+
+    parser = Picky()
+    async with wired(tmp_path, parser=parser) as product:
+        background = jobs(product)
+        await background.start()
+        poison = await product.add("poison.md", "Words.")
+        others = [await product.add(f"{n}.md", f"Text {n}.") for n in range(5)]
+        background.wake()
+        async with asyncio.timeout(20):
+            await background.settled()
+        await background.stop()
+        assert parser.tried == 4
+        version = (await product.documents.get(ADMIN, poison.id)).version
+        assert version.status is VersionStatus.FAILED
+        for one in others:
+            assert (await product.documents.get(ADMIN, one.id)).version.status is VersionStatus.READY
+
+
+async def test_what_somebody_adds_goes_before_the_many_that_wait(tmp_path: Path) -> None:
+    class Watching(FakeParser):
+        def __init__(self) -> None:
+            self.order: list[str] = []
+            self.go_on = asyncio.Event()
+
+        async def parse(self, path: Path, filename: str) -> ParsedDocument:
+            self.order.append(filename)
+            await self.go_on.wait()
+            return await super().parse(path, filename)
+
+    parser = Watching()
+    async with wired(tmp_path, parser=parser) as product:
+        background = jobs(product)
+        await background.start()
+        for number in range(100):
+            await product.ingestion.accept(ADMIN, Upload(f"{number}.md", bulk=True), once(f"Text {number}.".encode()))
+        background.wake()
+        async with asyncio.timeout(20):
+            while len(parser.order) < 2:  # noqa: ASYNC110 - the parser tells nobody
+                await asyncio.sleep(0.01)
+            await product.add("urgent.md", "Somebody waits for it.")
+            background.wake(Priority.PERSON)
+            parser.go_on.set()
+            await background.settled()
+        await background.stop()
+        # The two under way and the one that was claimed for the next free place go on.
+        assert parser.order.index("urgent.md") <= 3
+
+
+async def test_on_a_full_disk_nothing_is_begun_and_it_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    class Disk:
+        free_mb = 100
+
+        def __call__(self) -> Space:
+            return Space(self.free_mb, 500)
+
+    disk, now = Disk(), [0.0]
+    async with wired(tmp_path) as product:
+        background = jobs(product, brake=DiskBrake(disk, lambda: now[0]))
+        await background.start()
+        added = await product.add("a.md", "Words.")
+        background.wake()
+        await asyncio.sleep(0.3)
+        assert (await product.documents.get(ADMIN, added.id)).version.status is VersionStatus.ACCEPTED
+        assert "nearly full" in background.activity().full
+        disk.free_mb, now[0] = 900, 10.0
+        background.wake()
+        async with asyncio.timeout(10):
+            await background.settled()
+        await background.stop()
         assert (await product.documents.get(ADMIN, added.id)).version.status is VersionStatus.READY
 
 

@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from ragkeeper.documents.models import VersionStatus
+from ragkeeper.documents.models import Priority, VersionStatus
+from ragkeeper.ingestion.service import Upload
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.providers.embedding.fake import FakeEmbedder
-from tests.wired import ADMIN, Wired, wired
+from tests.wired import ADMIN, Wired, once, wired
 
 
 async def status(product: Wired, document_id: str) -> VersionStatus:
@@ -26,9 +27,9 @@ async def test_each_step_moves_a_version_on(tmp_path: Path) -> None:
 async def test_what_was_being_parsed_when_the_server_died_is_parsed_again(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         added = await product.add("a.md", "Words to find.")
-        await product.pipeline.claim(10)
+        await product.claim(10)
     async with wired(tmp_path) as product:
-        await product.pipeline.recover()
+        await product.recover()
         await product.settle()
         assert await status(product, added.id) is VersionStatus.READY
 
@@ -37,11 +38,11 @@ async def test_a_file_that_kills_the_server_each_time_is_given_up(tmp_path: Path
     async with wired(tmp_path) as product:
         added = await product.add("poison.md", "Words.")
         other = await product.add("fine.md", "Other words.")
-        assert len(await product.pipeline.claim(10)) == 2
-        await product.pipeline.recover()
+        assert len(await product.claim(10)) == 2
+        await product.recover()
         for _ in range(2):
-            assert [version.id for version in await product.pipeline.claim(10)] == [added.version]
-            await product.pipeline.recover()
+            assert [version.id for version in await product.claim(10)] == [added.version]
+            await product.recover()
         await product.settle()
         document = await product.documents.get(ADMIN, added.id)
         assert document.version.problem is not None
@@ -77,7 +78,7 @@ async def test_nothing_is_embedded_twice(tmp_path: Path) -> None:
 async def test_a_document_deleted_while_it_is_parsed_leaves_nothing(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         added = await product.add("a.md", "Words to find.")
-        [claimed] = await product.pipeline.claim(1)
+        [claimed] = await product.claim(1)
         parsed = await product.pipeline.parse(claimed)
         await product.deletions.delete(ADMIN, added.id)
         await product.pipeline.save([(claimed, parsed)])
@@ -88,7 +89,7 @@ async def test_a_document_deleted_while_it_is_parsed_leaves_nothing(tmp_path: Pa
 async def test_an_older_version_that_is_parsed_later_does_not_replace_the_newer(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         await product.add("a.md", "The old words.")
-        [old] = await product.pipeline.claim(1)
+        [old] = await product.claim(1)
         late = await product.pipeline.parse(old)
         await product.add("a.md", "The new words.")
         await product.settle()
@@ -138,26 +139,35 @@ async def test_chunks_cut_for_a_model_that_reads_more_are_embedded_in_windows(tm
 
 async def test_another_model_embeds_everything_again(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
-        await product.pipeline.recover()
+        await product.recover()
         added = [await product.add(f"{n}.md", f"Text {n}.") for n in range(3)]
         await product.settle()
     async with wired(tmp_path, embedder=FakeEmbedder(dimension=32, name="other")) as product:
-        await product.pipeline.recover()
+        await product.recover()
         assert await status(product, added[0].id) is VersionStatus.SEARCHABLE
         await product.reconciler.rebuild()
         await product.settle()
         assert {await status(product, one.id) for one in added} == {VersionStatus.READY}
         assert (await product.index.count()).with_vectors == 3
         product.embedder.embedded.clear()
-        await product.pipeline.recover()
+        await product.recover()
         await product.settle()
         assert product.embedder.embedded == []
+
+
+async def test_what_somebody_waits_for_goes_before_what_is_one_of_many(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        for name, bulk in (("1.md", True), ("2.md", True), ("3.md", False)):
+            await product.ingestion.accept(ADMIN, Upload(name, bulk=bulk), once(name.encode()))
+        claimed = await product.pipeline.claim("w", Priority.BULK, 2)
+        assert [version.name for version in claimed] == ["3.md", "1.md"]
+        assert await product.pipeline.claim("w", Priority.PERSON, 2) == []
 
 
 async def test_what_was_claimed_and_not_read_is_no_attempt(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         added = await product.add("a.md", "Words.")
         for _ in range(6):
-            await product.pipeline.release(await product.pipeline.claim(10))
+            await product.pipeline.release(await product.claim(10))
         await product.settle()
         assert await status(product, added.id) is VersionStatus.READY

@@ -12,7 +12,8 @@ from ragkeeper.ingestion.models import Attempt
 class JobState(StrEnum):
     QUEUED = "queued"  # not begun: others are before it, or work is paused
     RUNNING = "running"
-    WAITING = "waiting"  # begun, and to be tried again at a time that is known
+    WAITING = "waiting"  # begun, and held by something that it says
+    STALLED = "stalled"  # whoever reads it has not been heard of; somebody else takes over soon
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -24,7 +25,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
-    """What SQL knows. ahead: versions that are read before it; vectors: of how many of its chunks there are some."""
+    """What SQL knows. claimed_by: the worker that reads it; ahead: versions that are read before it.
+
+    vectors: of how many of its chunks there are some.
+    """
 
     id: str
     document_id: str
@@ -37,24 +41,41 @@ class VersionFacts:
     created_at: datetime
     searchable_at: datetime | None
     ready_at: datetime | None
+    claimed_by: str | None = None
     ahead: int = 0
     chunks: int = 0
     vectors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Why a step does not go on, and until when, if that is known."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
-    """What the process knows.
+    """What this process, the worker of that id, knows.
 
     reading: versions whose file is being read, or was and whose result is being stored; busy: how many of the `workers`
-    readers are at work; postponed: when and why a version is to be read again.
+    readers are at work; postponed: when and why a version is to be read again; full: why no file is begun for want of
+    space, empty when there is enough; silent: other workers that are not heard of; saving, indexing, embedding: what
+    holds that step, None when nothing does.
     """
 
+    worker: str
     reading: frozenset[str]
     busy: int
     workers: int
     postponed: Mapping[str, tuple[datetime, Problem]]
     paused: bool
+    full: str = ""
+    silent: frozenset[str] = frozenset()
+    saving: Held | None = None
+    indexing: Held | None = None
+    embedding: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)

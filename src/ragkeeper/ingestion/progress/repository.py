@@ -20,6 +20,7 @@ _FACTS = (
         versions.c.status,
         versions.c.attempts,
         versions.c.interruptions,
+        versions.c.claimed_by,
         versions.c.error_code,
         versions.c.error_message,
         versions.c.error_fix,
@@ -105,7 +106,7 @@ async def _ahead(sql: AsyncConnection, version_ids: Many[str]) -> dict[str, int]
     """Version id → how many are read before it; one walk through all that wait, however many are asked for."""
     if not version_ids:
         return {}
-    rank = func.row_number().over(order_by=versions.c.id) - 1
+    rank = func.row_number().over(order_by=[versions.c.priority, versions.c.id]) - 1
     waiting = select(versions.c.id, rank.label("ahead")).where(
         versions.c.status.in_([status.value for status in _WAITING])
     )
@@ -129,6 +130,7 @@ def _facts(row: Any) -> VersionFacts:
         status=VersionStatus(row.status),
         attempts=row.attempts,
         interruptions=row.interruptions,
+        claimed_by=row.claimed_by,
         problem=problem,
         created_at=row.created_at,
         searchable_at=row.searchable_at,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ragkeeper.documents.models import VersionStatus
-from ragkeeper.ingestion.progress.models import Activity, Job, JobState, VersionFacts
+from ragkeeper.ingestion.progress.models import Activity, Held, Job, JobState, VersionFacts
 
 STARTING, CHUNKED, EMBEDDED, COMPLETE = (
     "Starting processing...",
@@ -17,7 +17,8 @@ _MILESTONES = ((0, STARTING), (_CHUNKED, CHUNKED), (_EMBEDDED, EMBEDDED))
 STATUSES = {
     JobState.QUEUED: (VersionStatus.ACCEPTED, VersionStatus.PARSING),
     JobState.RUNNING: (VersionStatus.PARSING, VersionStatus.INDEXING, VersionStatus.SEARCHABLE),
-    JobState.WAITING: (VersionStatus.PARSING,),
+    JobState.WAITING: (VersionStatus.PARSING, VersionStatus.INDEXING, VersionStatus.SEARCHABLE),
+    JobState.STALLED: (VersionStatus.PARSING,),
     JobState.DONE: (VersionStatus.READY, VersionStatus.REPLACED),
     JobState.FAILED: (VersionStatus.FAILED,),
     JobState.CANCELLED: (VersionStatus.CANCELLED,),
@@ -26,8 +27,8 @@ STATUSES = {
 
 
 def job_of(version: VersionFacts, activity: Activity) -> Job:
-    state = _state(version, activity)
-    postponed = activity.postponed.get(version.id)
+    held = _held(version, activity)
+    state = _state(version, activity, held)
     percent, message = _progress(version)
     return Job(
         id=version.id,
@@ -37,9 +38,9 @@ def job_of(version: VersionFacts, activity: Activity) -> Job:
         state=state,
         percent=percent,
         message=message,
-        reason=_reason(version, state, activity),
+        reason=_reason(version, state, activity, held),
         position=version.ahead + 1 if state is JobState.QUEUED else None,
-        until=postponed[0] if postponed and state is JobState.WAITING else None,
+        until=held.until if held and state is JobState.WAITING else None,
         attempts=version.attempts,
         problem=version.problem,
         created_at=version.created_at,
@@ -61,12 +62,31 @@ def passed(since: Job | None, job: Job) -> list[Job]:
     ]
 
 
-def _state(version: VersionFacts, activity: Activity) -> JobState:
+def _held(version: VersionFacts, activity: Activity) -> Held | None:
+    """What the step that it is at waits for."""
+    match version.status:
+        case VersionStatus.PARSING if version.id in activity.postponed:
+            until, problem = activity.postponed[version.id]
+            return Held(problem.message, until)
+        case VersionStatus.PARSING if version.id in activity.reading:
+            return activity.saving
+        case VersionStatus.INDEXING if activity.indexing:
+            return activity.indexing
+        case VersionStatus.INDEXING | VersionStatus.SEARCHABLE if version.vectors < version.chunks:
+            return activity.embedding
+        case _:
+            return None
+
+
+def _state(version: VersionFacts, activity: Activity, held: Held | None) -> JobState:
+    if held:
+        return JobState.WAITING
     if version.status is VersionStatus.PARSING:
-        if version.id in activity.postponed:
-            return JobState.WAITING
-        # Claimed together with others, whose turn comes first.
-        return JobState.RUNNING if version.id in activity.reading else JobState.QUEUED
+        if version.claimed_by in activity.silent:
+            return JobState.STALLED
+        # Claimed together with others, whose turn comes first; of another worker we do not know which.
+        begun = version.id in activity.reading or version.claimed_by != activity.worker
+        return JobState.RUNNING if begun else JobState.QUEUED
     return next(state for state, statuses in STATUSES.items() if version.status in statuses)
 
 
@@ -84,14 +104,18 @@ def _progress(version: VersionFacts) -> tuple[int, str]:
             return 0, STARTING
 
 
-def _reason(version: VersionFacts, state: JobState, activity: Activity) -> str:
-    if state is JobState.WAITING:
-        return activity.postponed[version.id][1].message
+def _reason(version: VersionFacts, state: JobState, activity: Activity, held: Held | None) -> str:
+    if held:
+        return held.reason
+    if state is JobState.STALLED:
+        return "The process that reads it has not been heard of for a while; another one takes over within seconds."
     if state is JobState.FAILED and version.problem:
         return version.problem.message
     if state is JobState.QUEUED:
         if activity.paused:
             return "Reading is paused: `ragkeeper jobs resume` goes on."
+        if activity.full:
+            return activity.full
         return f"{activity.busy} of {activity.workers} readers are at work, {version.ahead} files come first."
     if version.status is VersionStatus.REPLACED:
         return "A newer version has taken its place."

@@ -30,6 +30,14 @@ class ReceivedFile:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Space:
+    """In MB: what is free on the disk, and what is kept in reserve."""
+
+    free_mb: int
+    reserve_mb: int
+
+
 class FileStore:
     """Originals under `root`. `limit_mb`: largest file; `reserve_mb`: free space that uploads may not use up."""
 
@@ -74,11 +82,14 @@ class FileStore:
         """Delete originals; returns how many of them were there."""
         return await asyncio.to_thread(self._remove_all, hashes)
 
+    def space(self) -> Space:
+        return Space(shutil.disk_usage(self._root).free // _MEGABYTE, self._reserve_mb)
+
     def require_space(self) -> None:
         """Raises DiskSpaceLow when less than the reserve is free."""
-        free_mb = shutil.disk_usage(self._root).free // _MEGABYTE
-        if free_mb < self._reserve_mb:
-            raise DiskSpaceLow(free_mb=free_mb, needed_mb=self._reserve_mb)
+        space = self.space()
+        if space.free_mb < space.reserve_mb:
+            raise DiskSpaceLow(free_mb=space.free_mb, needed_mb=space.reserve_mb)
 
     async def _copy(self, content: AsyncIterator[bytes], target: Path) -> tuple[str, int]:
         """Write to `target`, durably; returns sha256 and size. A small file is one trip to a thread."""

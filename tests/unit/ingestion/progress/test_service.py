@@ -181,13 +181,13 @@ async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_i
     async with wired(tmp_path) as product:
         progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
         added = await product.add("a.md", "Words to find.")
-        [first] = await product.pipeline.claim(10)
+        [first] = await product.claim(10)
         early = await product.pipeline.parse(first)
         await progress.cancel(ADMIN, added.version)
         await progress.retry(ADMIN, added.version)
         await product.pipeline.save([(first, early)])
         assert await product.found("words") == []
-        [second] = await product.pipeline.claim(10)
+        [second] = await product.claim(10)
         await product.pipeline.save([(first, early)])
         await product.pipeline.save([(second, await product.pipeline.parse(second))])
         await product.settle()
@@ -247,9 +247,9 @@ async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path:
     async with wired(tmp_path) as product:
         progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
         added = await product.add("a.md", "Words.")
-        await product.pipeline.claim(10)
+        await product.claim(10)
         assert (await progress.history(ADMIN, added.version)).interrupted == 0
-        await product.pipeline.recover()
+        await product.recover()
         assert (await progress.history(ADMIN, added.version)).interrupted == 1
 
 
