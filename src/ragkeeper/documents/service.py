@@ -37,13 +37,17 @@ DEFAULT_COLLECTION = "default"
 
 @dataclass(frozen=True, slots=True)
 class NewContent:
-    """What an upload says of itself. `name` identifies the document inside its collection."""
+    """What an upload says of itself. `name` identifies the document inside its collection.
+
+    distinct: it is a document of its own even where another one of the collection has the same content.
+    """
 
     name: str
     collection: str
     title: str | None
     metadata: Mapping[str, Scalar]
     priority: Priority = Priority.PERSON
+    distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,7 @@ class DocumentService:
     def _register(self, shelf: Shelf, item: Registration) -> Registered:
         named = shelf.named(item.collection_id, item.new.name)
         duplicate = shelf.duplicate(item.collection_id, item.new.name, item.received.sha256, item.new.title)
-        if duplicate is not None:
+        if duplicate is not None and (duplicate is named or not item.new.distinct):
             if duplicate is named and item.new.metadata not in ({}, named.metadata):
                 shelf.describe(replace(named, metadata=item.new.metadata))
             return Registered(duplicate, duplicate=True)

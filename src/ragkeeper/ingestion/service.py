@@ -16,7 +16,8 @@ from ragkeeper.storage.files.store import FileStore, ReceivedFile
 class Upload:
     """name None: the content's own hash becomes the name, so equal texts are one document.
 
-    bulk: it is one of many, and is read after what people add one by one.
+    bulk: it is one of many, and is read after what people add one by one. distinct: never taken for a copy of a
+    document of another name, so that each can change and go by itself.
     """
 
     name: str | None
@@ -25,6 +26,7 @@ class Upload:
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     suffix: str = ".txt"
     bulk: bool = False
+    distinct: bool = False
 
     @property
     def priority(self) -> Priority:
@@ -51,7 +53,9 @@ class IngestionService:
             if received.size == 0:
                 raise FileEmpty
             name = clean_name(upload.name) if upload.name is not None else _hash_name(received, upload.suffix)
-            new = NewContent(name, upload.collection, upload.title, upload.metadata, upload.priority)
+            new = NewContent(
+                name, upload.collection, upload.title, upload.metadata, upload.priority, distinct=upload.distinct
+            )
             await self._files.keep([received])
             registered = await self._documents.register(caller, collection_id, received, new)
         self._wake(upload.priority)

@@ -46,3 +46,13 @@ async def test_a_text_without_a_name_is_known_by_its_content(tmp_path: Path) -> 
         first = await product.ingestion.accept(ADMIN, Upload(None), once(b"Hello there."))
         second = await product.ingestion.accept(ADMIN, Upload(None), once(b"Hello there."))
         assert (second.id, second.duplicate) == (first.id, True)
+
+
+async def test_a_distinct_upload_is_a_document_of_its_own_and_still_no_new_version_of_itself(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        first = await product.add("a.md", "Hello there.")
+        distinct = Upload("b.md", distinct=True)
+        second = await product.ingestion.accept(ADMIN, distinct, once(b"Hello there."))
+        again = await product.ingestion.accept(ADMIN, distinct, once(b"Hello there."))
+        assert second.id != first.id
+        assert (again.id, again.version, again.duplicate) == (second.id, second.version, True)
