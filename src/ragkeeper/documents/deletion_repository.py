@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ragkeeper.documents.models import Deletable, DeletedDocument, DeletionReceipt, Selection
+from ragkeeper.documents.models import BROKEN_OFF, Deletable, DeletedDocument, DeletionReceipt, Selection
 from ragkeeper.documents.repository import NEWEST
 from ragkeeper.storage.sql.tables import (
     chunks,
@@ -93,6 +93,24 @@ async def remove(sql: AsyncConnection, deletion_id: str, doomed: Sequence[Deleta
         await sql.execute(insert(deleted_documents), noted)
         await sql.execute(delete(documents).where(documents.c.id.in_(present)))
     return {document_id: contents[document_id] for document_id in present}
+
+
+async def drop_newest_version(sql: AsyncConnection, document_id: str, version_id: str) -> bool:
+    """Remove a broken-off newest version; False, and nothing changed, when the document has no other."""
+    before = (
+        select(versions.c.id)
+        .where(versions.c.document_id == document_id, versions.c.id != version_id)
+        .order_by(versions.c.number.desc())
+        .limit(1)
+    )
+    newest = (await sql.execute(before)).scalar_one_or_none()
+    if newest is None:
+        return False
+    broken_off = [status.value for status in BROKEN_OFF]
+    gone = await sql.execute(delete(versions).where(versions.c.id == version_id, versions.c.status.in_(broken_off)))
+    if gone.rowcount:
+        await sql.execute(update(documents).where(documents.c.id == document_id).values(newest_version_id=newest))
+    return True
 
 
 async def finish(sql: AsyncConnection, deletion_id: str, originals_removed: int) -> None:

@@ -6,8 +6,14 @@ from ragkeeper.core.access import Caller, Forbidden, Right
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.ids import new_id
 from ragkeeper.documents import deletion_repository, repository, rules
-from ragkeeper.documents.errors import DeletionUnknown, DocumentUnknown, NothingSelected, OriginalsForeign
-from ragkeeper.documents.models import Deletable, DeletedDocument, DeletionPlan, DeletionReceipt, Selection
+from ragkeeper.documents.errors import (
+    DeletionUnknown,
+    DocumentUnknown,
+    NotDiscardable,
+    NothingSelected,
+    OriginalsForeign,
+)
+from ragkeeper.documents.models import BROKEN_OFF, Deletable, DeletedDocument, DeletionPlan, DeletionReceipt, Selection
 from ragkeeper.documents.ports import IndexChanges
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.storage.files.store import FileStore
@@ -95,6 +101,23 @@ class DeletionService:
         if unused and not rules.are_leftovers(len(unused), n_used):
             raise OriginalsForeign(unused=len(unused), used=n_used)
         return await self._remove_originals(unused)
+
+    async def discard_version(self, caller: Caller, document_id: str, version_id: str) -> DeletionReceipt | None:
+        """Give up the newest version, which failed or was cancelled: the one before it is the newest again.
+
+        A document that has no other goes with it, and its receipt is returned. Raises DocumentUnknown, Forbidden, and
+        NotDiscardable when the version is in use, is not the newest, or may still come to something.
+        """
+        document = await self._documents.get(caller, document_id, Right.WRITE)
+        version = document.version
+        if version.id != version_id or version.status not in BROKEN_OFF or document.current_version_id == version_id:
+            raise NotDiscardable(id=version_id)
+        async with self._database.write() as sql:
+            left = await deletion_repository.drop_newest_version(sql, document_id, version_id)
+        if not left:
+            return await self.delete(caller, document_id)
+        await self._remove_originals([version.sha256])
+        return None
 
     async def _plan_ids(self, caller: Caller, ids: Sequence[str], allowed: frozenset[str]) -> DeletionPlan:
         readable = await self._documents.collection_ids(caller, None)

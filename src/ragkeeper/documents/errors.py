@@ -84,3 +84,11 @@ class OriginalMissing(RagkeeperError):
     code = "original_missing"
     status = 410
     fix = "Its text is still at `GET /api/v1/documents/{id}/content`; send the file again to have an original again."
+
+
+class NotDiscardable(RagkeeperError):
+    """The job {id} cannot be discarded: only the newest version of a document can, when it failed or was cancelled."""
+
+    code = "job_not_discardable"
+    status = 409
+    fix = "To remove what searches find, delete the document: `ragkeeper documents delete ID`."

@@ -169,6 +169,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
+    deletions = DeletionService(database, files, writer, documents, utc_now)
     drain = OutboxDrain(database, index, documents)
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
@@ -209,10 +210,10 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         chat_models=chat_models,
         authenticator=ApiKeyAuthenticator(api_key(settings, folder)),
         documents=documents,
-        deletions=DeletionService(database, files, writer, documents, utc_now),
+        deletions=deletions,
         ingestion=IngestionService(documents, files, jobs.wake),
         jobs=jobs,
-        progress=ProgressService(database, documents, jobs, embedder.name),
+        progress=ProgressService(database, documents, deletions, jobs, embedder.name),
         pipeline=pipeline,
         retrieval=retrieval,
         reconciler=Reconciler(database, index, writer, drain),

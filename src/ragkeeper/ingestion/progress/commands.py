@@ -107,6 +107,16 @@ def _add_steering(app: typer.Typer, connect: Connect) -> None:
                 said = f"Queued again: {found['retried']:,} jobs."
         print_json(found) if json else print_text(said)
 
+    @app.command("discard", epilog=example("ragkeeper jobs discard ID"))
+    def discard_job(job: JobId, yes: Yes = False, json: Json = False) -> None:
+        """Give up a failed or cancelled job for good. A document that has no other version goes with it."""
+        with connect() as client:
+            name = client.get(f"{_JOBS}/{job}")["name"]
+            confirm(f"This discards the job {job} of {name}, and its file", yes=yes)
+            found = client.post(f"{_JOBS}/{job}/discard")
+        gone = "The document is gone." if found["deletion"] else "The document keeps its earlier version."
+        print_json(found) if json else print_text(f"Discarded. {gone}")
+
     @app.command("pause", epilog=example("ragkeeper jobs pause"))
     def pause(json: Json = False) -> None:
         """Begin to read no more files. Uploads are still accepted; searches and answers go on."""

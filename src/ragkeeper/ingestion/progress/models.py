@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ragkeeper.documents.models import Problem, VersionStatus
+from ragkeeper.documents.models import DeletionReceipt, Problem, VersionStatus
 from ragkeeper.ingestion.models import Attempt
 
 
@@ -109,3 +109,12 @@ class History:
     job: Job
     attempts: tuple[Attempt, ...]
     interrupted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """receipt: of the document's deletion, when it had no other version."""
+
+    id: str
+    document_id: str
+    receipt: DeletionReceipt | None

@@ -13,7 +13,7 @@ from ragkeeper.http.errors import problem, request_id
 from ragkeeper.http.paging import Cursor, Limit, Page, decode_cursor, page_of
 from ragkeeper.http.sse import event, event_stream
 from ragkeeper.ingestion.progress.models import JobState
-from ragkeeper.ingestion.progress.schemas import HistoryView, JobView, PausedView, RetriedView, RetryBody
+from ragkeeper.ingestion.progress.schemas import DiscardedView, HistoryView, JobView, PausedView, RetriedView, RetryBody
 from ragkeeper.ingestion.progress.service import ProgressService
 
 
@@ -61,15 +61,23 @@ def job_routes(progress: ProgressService) -> APIRouter:
         await progress.job(caller, job_id)
         return event_stream(_events(progress, caller, job_id, request_id(request)))
 
+    _add_steering(router, progress)
+    return router
+
+
+def _add_steering(router: APIRouter, progress: ProgressService) -> None:
     @router.post("/{job_id}/cancel")
     async def cancel_job(caller: CurrentCaller, job_id: str) -> JobView:
         return JobView.of(await progress.cancel(caller, job_id))
 
+    @router.post("/{job_id}/discard")
+    async def discard_job(caller: CurrentCaller, job_id: str) -> DiscardedView:
+        """Give up a failed or cancelled job: its version goes, and with its only version the document."""
+        return DiscardedView.of(await progress.discard(caller, job_id))
+
     @router.post("/{job_id}/retry")
     async def retry_job(caller: CurrentCaller, job_id: str) -> JobView:
         return JobView.of(await progress.retry(caller, job_id))
-
-    return router
 
 
 async def _events(progress: ProgressService, caller: Caller, job_id: str, request: str) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ragkeeper.documents.schemas import ProblemView
 from ragkeeper.ingestion.models import Attempt
-from ragkeeper.ingestion.progress.models import History, Job, JobState
+from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobState
 
 
 class JobView(BaseModel):
@@ -102,3 +102,16 @@ class RetriedView(BaseModel):
 
 class PausedView(BaseModel):
     paused: bool
+
+
+class DiscardedView(BaseModel):
+    """`deletion` is the receipt's id when the document went with its only version, else null."""
+
+    id: str
+    document_id: str
+    deletion: str | None
+
+    @classmethod
+    def of(cls, discarded: Discarded) -> Self:
+        receipt = discarded.receipt
+        return cls(id=discarded.id, document_id=discarded.document_id, deletion=receipt.id if receipt else None)

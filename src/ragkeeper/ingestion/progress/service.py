@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from ragkeeper.core.access import Caller, Forbidden, Right
+from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.progress import repository, rules
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
-from ragkeeper.ingestion.progress.models import History, Job, JobState, VersionFacts
+from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobState, VersionFacts
 from ragkeeper.ingestion.progress.ports import Background
 from ragkeeper.storage.sql.database import Database
 
@@ -18,9 +19,17 @@ _LOOK_EVERY = 0.25
 class ProgressService:
     """`model`: the embedding model whose vectors count."""
 
-    def __init__(self, database: Database, documents: DocumentService, background: Background, model: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        documents: DocumentService,
+        deletions: DeletionService,
+        background: Background,
+        model: str,
+    ) -> None:
         self._database = database
         self._documents = documents
+        self._deletions = deletions
         self._background = background
         self._model = model
         self._ending = False
@@ -91,6 +100,15 @@ class ProgressService:
         if not broken_off:
             raise NotRetryable(id=job_id, state=job.state)
         return job
+
+    async def discard(self, caller: Caller, job_id: str) -> Discarded:
+        """Give up a failed or cancelled job for good: its version goes, and with its only version the document.
+
+        Raises JobUnknown, Forbidden, NotDiscardable.
+        """
+        facts = await self._find(caller, job_id)
+        receipt = await self._deletions.discard_version(caller, facts.document_id, job_id)
+        return Discarded(job_id, facts.document_id, receipt)
 
     async def retry_failed(self, caller: Caller, code: str | None) -> int:
         """Every failed job of collections that the caller may change, or those with this code; returns how many."""

@@ -6,6 +6,7 @@ import pytest
 
 from ragkeeper.core.access import Forbidden, Right
 from ragkeeper.documents import repository
+from ragkeeper.documents.errors import NotDiscardable
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.ingestion.errors import ParserUnavailable
 from ragkeeper.ingestion.parsers.fake import FakeParser
@@ -46,7 +47,9 @@ async def running(folder: Path):
         background = jobs(product)
         await background.start()
         try:
-            progress = ProgressService(product.database, product.documents, background, product.embedder.name)
+            progress = ProgressService(
+                product.database, product.documents, product.deletions, background, product.embedder.name
+            )
             yield product, progress, parser, background
         finally:
             await background.stop()
@@ -97,7 +100,9 @@ async def test_reading_is_cancelled_and_can_be_taken_up_again(tmp_path: Path) ->
 async def test_what_is_found_by_words_already_stays_so_when_cancelled(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         background = jobs(product)
-        progress = ProgressService(product.database, product.documents, background, product.embedder.name)
+        progress = ProgressService(
+            product.database, product.documents, product.deletions, background, product.embedder.name
+        )
         added = await product.add("a.md", "Words to find.")
         await product.parse()
         await product.drain.drain_all()
@@ -179,7 +184,9 @@ async def test_access_lists_hold_for_jobs(tmp_path: Path) -> None:
 
 async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_is_dropped(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
-        progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
+        progress = ProgressService(
+            product.database, product.documents, product.deletions, jobs(product), product.embedder.name
+        )
         added = await product.add("a.md", "Words to find.")
         [first] = await product.claim(10)
         early = await product.pipeline.parse(first)
@@ -197,7 +204,9 @@ async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_i
 
 async def test_a_job_cancelled_while_its_last_vectors_are_made_ends_after_a_retry(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
-        progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
+        progress = ProgressService(
+            product.database, product.documents, product.deletions, jobs(product), product.embedder.name
+        )
         added = await product.add("a.md", "Words to find.")
         await product.parse()
         await product.drain.drain_all()
@@ -225,6 +234,40 @@ async def test_cancelling_during_a_claim_strands_nobody(tmp_path: Path) -> None:
         assert set(states[40:]) <= {JobState.DONE, JobState.CANCELLED}
 
 
+async def test_discarding_the_only_version_deletes_the_document_with_a_receipt(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, _, background):
+        job_id = await add(product, background, "slow.md")
+        await until(progress, job_id, JobState.RUNNING)
+        with pytest.raises(NotDiscardable):
+            await progress.discard(ADMIN, job_id)
+        await progress.cancel(ADMIN, job_id)
+        with pytest.raises(JobUnknown):
+            await progress.discard(user("stranger"), job_id)
+        discarded = await progress.discard(ADMIN, job_id)
+        assert discarded.receipt is not None
+        assert (discarded.receipt.documents, discarded.receipt.originals_removed) == (1, 1)
+        with pytest.raises(JobUnknown):
+            await progress.job(ADMIN, job_id)
+
+
+async def test_discarding_a_newer_version_leaves_the_one_that_is_found(tmp_path: Path) -> None:
+    async with running(tmp_path) as (product, progress, parser, background):
+        parser.gate.set()
+        first = await add(product, background, "slow.md", "Lasting words.")
+        await until(progress, first, JobState.DONE)
+        parser.gate.clear()
+        second = await add(product, background, "slow.md", "Other words.")
+        await until(progress, second, JobState.RUNNING)
+        await progress.cancel(ADMIN, second)
+        assert (await progress.discard(ADMIN, second)).receipt is None
+        assert await product.found("lasting") == ["slow.md"]
+        [document] = await product.documents.find_all(ADMIN, collection=None, after=None, limit=9, status=None)
+        assert (document.version.id, document.version.number) == (first, 1)
+        with pytest.raises(NotDiscardable):
+            await progress.discard(ADMIN, first)
+        assert len([name async for names in product.files.stored() for name in names]) == 1
+
+
 async def test_nothing_is_begun_after_a_pause(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, parser, background):
         for number in range(5):
@@ -245,7 +288,9 @@ async def test_nothing_is_begun_after_a_pause(tmp_path: Path) -> None:
 
 async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
-        progress = ProgressService(product.database, product.documents, jobs(product), product.embedder.name)
+        progress = ProgressService(
+            product.database, product.documents, product.deletions, jobs(product), product.embedder.name
+        )
         added = await product.add("a.md", "Words.")
         await product.claim(10)
         assert (await progress.history(ADMIN, added.version)).interrupted == 0
