@@ -1,7 +1,6 @@
 """Settings in, one wired application out; the order here is the order in which a server starts and stops."""
 
 import asyncio
-import shutil
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
+from ragkeeper.entrypoints.index import open_search
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
@@ -30,18 +30,21 @@ from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
-from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.retrieval.reconcile import Reconciler
+from ragkeeper.retrieval.reindex.folder import IndexFolder
 from ragkeeper.retrieval.service import RetrievalService, SearchOptions
+from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.schema import current_revision, require_current
-from ragkeeper.storage.vectors.errors import IndexMismatch, IndexUnreadable
-from ragkeeper.storage.vectors.port import VectorIndex
 
 _log = structlog.get_logger()
+
+# How long a start waits for an index that is filled anew.
+_REBUILD_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -52,8 +55,8 @@ class Application:
     folder: DataFolder
     database: Database
     files: FileStore
-    index: VectorIndex
-    embedder: Embedder
+    index: SwitchableIndex
+    embedder: SwitchableEmbedder
     parser: Parser
     chat_models: list[ChatModel]
     authenticator: Authenticator
@@ -77,10 +80,10 @@ class Application:
         await self.documents.ensure_default_collection(local_administrator())
         await self.retrieval.warm()
         await self.jobs.start()
+        closing = self._in_background("reconcile", self._close_gaps())
         if self.index_was_lost:
-            await self.reconciler.rebuild()
-        else:
-            self._in_background("reconcile", self._close_gaps())
+            # A small one is whole again before the first question; a large one says that it is not yet.
+            await asyncio.wait([closing], timeout=_REBUILD_SECONDS)
         self._in_background("parsers", self.parser.start())
         self._in_background("originals", self._remove_unused_originals())
         self._in_background("jobs", self.engine.start())
@@ -125,7 +128,7 @@ class Application:
             "answer_mode": "full" if self.answers.models else "extractive",
         }
 
-    def _in_background(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """What a start need not wait for; a failure is logged, and shows where its work is missed."""
 
         async def logged() -> None:
@@ -134,14 +137,18 @@ class Application:
             except RagkeeperError as error:
                 _log.error("start_incomplete", part=name, code=error.code, reason=error.message)
 
-        self._background.append(asyncio.create_task(logged(), name=name))
+        task = asyncio.create_task(logged(), name=name)
+        self._background.append(task)
+        return task
 
     async def _remove_unused_originals(self) -> None:
         if n_removed := await self.deletions.remove_unused_originals():
             _log.info("unused_originals_removed", files=n_removed)
 
     async def _close_gaps(self) -> None:
+        self.index.incomplete = self.index_was_lost
         gap = await self.reconciler.reconcile()
+        self.index.incomplete = False
         if not gap.closed:
             _log.info("index_reconciled", missing=len(gap.missing), orphans=len(gap.orphans))
 
@@ -163,8 +170,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     await _prepare_schema(database)
     files = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
     files.prepare()
-    embedder = await engines.open_embedder(settings)
-    index, lost = await _open_index(settings, folder, embedder)
+    opened = await open_search(settings, IndexFolder(folder.index), database)
+    embedder, index = opened.embedder, opened.index
     chat_models = probes.observed(engines.chat_models(settings))
 
     writer = OutboxWriter(utc_now)
@@ -221,7 +228,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         conversations=ConversationService(database, answers, retrieval, utc_now),
         engine=engines.job_engine(folder),
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
-        index_was_lost=lost,
+        index_was_lost=opened.lost,
     )
 
 
@@ -236,17 +243,6 @@ async def _prepare_schema(database: Database) -> None:
 
         await upgrade_schema(database)
     await require_current(database)
-
-
-async def _open_index(settings: Settings, folder: DataFolder, embedder: Embedder) -> tuple[VectorIndex, bool]:
-    """The index, and whether it had to be begun anew: it is derived, so a damaged or foreign one is put aside."""
-    try:
-        return await engines.open_index(folder.index, embedder, settings.lexical_language), False
-    except (IndexMismatch, IndexUnreadable) as error:
-        aside = folder.index.with_name(f"index-aside-{utc_now():%Y%m%dT%H%M%S}")
-        _log.warning("index_put_aside", reason=error.message, folder=str(aside))
-        await asyncio.to_thread(shutil.move, folder.index, aside)
-        return await engines.open_index(folder.index, embedder, settings.lexical_language), True
 
 
 def _search_options(settings: Settings) -> SearchOptions:

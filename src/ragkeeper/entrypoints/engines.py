@@ -35,9 +35,13 @@ from ragkeeper.storage.vectors.port import VectorIndex
 _MEGABYTE = 1_000_000
 
 
-async def open_embedder(settings: Settings) -> Embedder:
-    """Raises SettingInvalid for an unknown name, EmbedderUnavailable or WrongDimension when its model does not fit."""
-    kind, _, model = settings.embedding_model.partition(":")
+async def open_embedder(settings: Settings, name: str | None = None) -> Embedder:
+    """name: in the words of RAG_EMBEDDING_MODEL, which is the default.
+
+    Raises SettingInvalid for an unknown name, EmbedderUnavailable or WrongDimension when its model does not fit.
+    """
+    name = name or settings.embedding_model
+    kind, _, model = name.partition(":")
     if kind == "minilm" and not model:
         return OnnxEmbedder(threads=settings.embedding_threads or None)
     if kind == "openai" and model:
@@ -48,7 +52,7 @@ async def open_embedder(settings: Settings) -> Embedder:
             model, settings.data_dir / "models", settings.embedding_threads or None
         )
         return made
-    raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"{settings.embedding_model} names no embedder")
+    raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"{name} names no embedder")
 
 
 async def _open_endpoint(settings: Settings, model: str) -> Embedder:
@@ -57,8 +61,10 @@ async def _open_endpoint(settings: Settings, model: str) -> Embedder:
         OpenAICompatibleEmbedder,
     )
 
+    if not settings.embedding_base_url:
+        raise SettingInvalid(name="RAG_EMBEDDING_BASE_URL", reason=f"openai:{model} needs it")
     key = settings.embedding_api_key.get_secret_value()
-    endpoint = EmbeddingEndpoint(base_url=settings.embedding_base_url or "", api_key=key, model=model)
+    endpoint = EmbeddingEndpoint(base_url=settings.embedding_base_url, api_key=key, model=model)
     return await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
 
 

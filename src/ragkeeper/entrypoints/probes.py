@@ -9,8 +9,8 @@ from ragkeeper.operations.health.ports import Probe
 from ragkeeper.providers.chat.errors import ChatError, ChatRefused
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
 from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.vectors.port import VectorIndex
 
 # How long what a call showed holds. Listing a provider's models is free but not ours to repeat at every look.
 _MODEL_SECONDS = 30.0
@@ -86,7 +86,7 @@ def observed(models: Sequence[ChatModel]) -> list[ChatModel]:
 
 def probes(
     database: Database,
-    index: VectorIndex,
+    index: SwitchableIndex,
     embedder: Embedder,
     models: Sequence[ChatModel],
     loops: Callable[[], Mapping[str, str | None]],
@@ -106,6 +106,10 @@ def probes(
 
     async def probe_index() -> ProbeResult:
         await index.count()
+        if index.incomplete:
+            return ProbeResult(
+                ComponentState.DEGRADED, "it is being rebuilt: some passages are not found", "rebuilding"
+            )
         return _HEALTHY
 
     async def probe_embedder() -> ProbeResult:

@@ -14,6 +14,7 @@ from ragkeeper.generation.ports import Embedder
 from ragkeeper.generation.ranking import Ranked, choose, rank, rank_by_words, shortlist
 from ragkeeper.generation.verification import fit_to
 from ragkeeper.generation.weights import CONFIDENCE_THRESHOLD
+from ragkeeper.providers.embedding.rules import steady
 
 MOST_HINTS = 3
 
@@ -69,7 +70,7 @@ class ExtractiveAnswerer:
         if self._embedder is None:
             return rank_by_words(features, candidates), ""
         try:
-            cosines = await self._cosines(self._embedder, question, kept)
+            cosines = await self._cosines(steady(self._embedder), question, kept)
         except (TimeoutError, RagkeeperError) as error:
             reason = error.message if isinstance(error, RagkeeperError) else f"no vectors in {self._limits.seconds:g} s"
             return rank_by_words(features, candidates), f"sentences were chosen by their words alone: {reason}"

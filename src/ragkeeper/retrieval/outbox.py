@@ -1,17 +1,23 @@
 """The only way to the index: rows written with the change to the truth, drained in order, removed once durable."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from itertools import accumulate
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.clock import Clock
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.retrieval import repository, rules
 from ragkeeper.retrieval.models import IndexOperation, OutboxRow
+from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.vectors.port import VectorIndex
+from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
+
+_log = structlog.get_logger()
 
 # One batch: so many rows, and about so many chunks, which bounds what is held in memory.
 _ROWS = 256
@@ -72,11 +78,10 @@ class OutboxWriter:
 class OutboxDrain:
     """Applies rows to the index. Every operation can be applied twice without harm, so a crash costs only a repeat."""
 
-    def __init__(self, database: Database, index: VectorIndex, documents: DocumentService, model: str) -> None:
+    def __init__(self, database: Database, index: SwitchableIndex, documents: DocumentService) -> None:
         self._database = database
         self._index = index
         self._documents = documents
-        self._model = model
         self._draining = asyncio.Lock()
 
     async def drain(self) -> bool:
@@ -88,15 +93,20 @@ class OutboxDrain:
             words = _versions(rows, IndexOperation.ADD_WORDS)
             vectors = _versions(rows, IndexOperation.ADD_VECTORS)
             await self._apply(rows, words)
-            await self._index.flush()
             async with self._database.write() as sql:
-                await self._documents.mark_indexed(sql, words, vectors, self._model)
+                await self._documents.mark_indexed(sql, words, vectors, self._index.serving.model)
                 await repository.remove_outbox_rows(sql, [row.id for row in rows])
             return True
 
     async def drain_all(self) -> None:
         while await self.drain():
             pass
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """For the block nothing is drained: what SQL and the index say in it differs by waiting rows alone."""
+        async with self._draining:
+            yield
 
     async def _next_rows(self) -> list[OutboxRow]:
         """The oldest rows: as many as hold about a batch of chunks, at least one."""
@@ -107,30 +117,47 @@ class OutboxDrain:
         return [row for number, (row, end) in enumerate(zip(rows, ends, strict=True)) if number == 0 or end <= _CHUNKS]
 
     async def _apply(self, rows: Sequence[OutboxRow], words: Sequence[str]) -> None:
-        """Additions before removals: nothing that was removed is ever added again under the same version id."""
-        if words:
-            await self._add_words(words)
-        await self._add_vectors([row for row in rows if row.operation is IndexOperation.ADD_VECTORS])
-        await self._index.remove_versions(_versions(rows, IndexOperation.REMOVE_VERSION))
-        removed = [row.document_id for row in rows if row.operation is IndexOperation.REMOVE_DOCUMENT]
-        await self._index.remove_documents(removed)
+        """To every generation; of two that are written, one may fail."""
+        failed: list[RagkeeperError] = []
+        targets = self._index.targets
+        for target in targets:
+            try:
+                await self._apply_to(target, rows, words)
+            except RagkeeperError as error:
+                failed.append(error)
+                if len(failed) == len(targets) or not self._index.may_fail(target):
+                    raise
+                _log.error("generation_not_written", generation=target.name, code=error.code, reason=error.message)
 
-    async def _add_words(self, version_ids: Sequence[str]) -> None:
+    async def _apply_to(self, target: Generation, rows: Sequence[OutboxRow], words: Sequence[str]) -> None:
+        """Additions before removals: nothing that was removed is ever added again under the same version id."""
+        async for entries in self._words(words):
+            await target.index.put_words(entries)
+        async for vectors in self._vectors(
+            [row for row in rows if row.operation is IndexOperation.ADD_VECTORS], target
+        ):
+            await target.index.put_vectors(vectors)
+        await target.index.remove_versions(_versions(rows, IndexOperation.REMOVE_VERSION))
+        removed = [row.document_id for row in rows if row.operation is IndexOperation.REMOVE_DOCUMENT]
+        await target.index.remove_documents(removed)
+        await target.index.flush()
+
+    async def _words(self, version_ids: Sequence[str]) -> AsyncIterator[list[WordsEntry]]:
         after = 0
-        while True:
+        while version_ids:
             async with self._database.read() as sql:
                 entries = await repository.words_of(sql, version_ids, after, _CHUNKS)
             if not entries:
                 return
-            await self._index.put_words(entries)
+            yield entries
             after = entries[-1].chunk_id
 
-    async def _add_vectors(self, rows: Sequence[OutboxRow]) -> None:
+    async def _vectors(self, rows: Sequence[OutboxRow], target: Generation) -> AsyncIterator[list[VectorEntry]]:
         for first, last, version_ids in rules.vector_ranges(rows, _CHUNKS):
             async with self._database.read() as sql:
-                entries = await repository.vectors_of(sql, version_ids, first, last, self._model)
+                entries = await repository.vectors_of(sql, version_ids, first, last, target.model)
             if entries:
-                await self._index.put_vectors(entries)
+                yield entries
 
 
 def _versions(rows: Sequence[OutboxRow], operation: IndexOperation) -> list[str]:

@@ -7,8 +7,8 @@ import structlog
 
 from ragkeeper.retrieval import repository
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
+from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.vectors.port import VectorIndex
 
 _log = structlog.get_logger()
 
@@ -36,37 +36,35 @@ class IndexGap:
 class Reconciler:
     """Run with the outbox drained: rows that wait are not gaps."""
 
-    def __init__(
-        self, database: Database, index: VectorIndex, writer: OutboxWriter, drain: OutboxDrain, model: str
-    ) -> None:
+    def __init__(self, database: Database, index: SwitchableIndex, writer: OutboxWriter, drain: OutboxDrain) -> None:
         self._database = database
         self._index = index
         self._writer = writer
         self._drain = drain
-        self._model = model
 
     async def backlog(self) -> tuple[int, datetime | None]:
         """How many changes wait for the index, and since when the oldest does."""
         async with self._database.read() as sql:
             return await repository.outbox_backlog(sql)
 
-    async def compare(self) -> IndexGap:
-        """Read-only."""
+    async def compare(self, generation: Generation | None = None) -> IndexGap:
+        """Read-only. generation: one that writes go to; default: the one that serves."""
+        generation = generation or self._index.serving
         missing: set[str] = set()
         orphans: set[str] = set()
         after = 0
         while True:
-            held, expected, after = await self._page(after)
+            held, expected, after = await self._page(generation, after)
             missing |= {version for chunk, version in expected.items() if held.get(chunk) != version}
             orphans |= {version for chunk, version in held.items() if chunk not in expected}
             if not held and not expected:
                 break
-        return IndexGap(frozenset(missing), frozenset(await self._unembedded()), frozenset(orphans))
+        return IndexGap(frozenset(missing), frozenset(await self._unembedded(generation)), frozenset(orphans))
 
-    async def reconcile(self) -> IndexGap:
+    async def reconcile(self, generation: Generation | None = None) -> IndexGap:
         """Compare and repair; returns the gap that was found."""
         await self._drain.drain_all()
-        gap = await self.compare()
+        gap = await self.compare(generation)
         if gap.closed:
             return gap
         _log.warning("index_gap", missing=len(gap.missing), unembedded=len(gap.unembedded), orphans=len(gap.orphans))
@@ -90,33 +88,33 @@ class Reconciler:
         await self._index.clear()
         await self.reconcile()
 
-    async def _unembedded(self) -> set[str]:
+    async def _unembedded(self, generation: Generation) -> set[str]:
         """Versions with vectors in SQL that the index lacks."""
         found: set[str] = set()
         after = 0
         while True:
             async with self._database.read() as sql:
-                expected = await repository.current_vector_versions(sql, self._model, after, _PAGE)
+                expected = await repository.current_vector_versions(sql, generation.model, after, _PAGE)
             if not expected:
                 return found
             last = expected[-1][0]
-            held = await self._vectors_up_to(after, last)
+            held = await self._vectors_up_to(generation, after, last)
             found |= {version for chunk, version in expected if chunk not in held}
             after = last
 
-    async def _vectors_up_to(self, after: int, last: int) -> set[int]:
+    async def _vectors_up_to(self, generation: Generation, after: int, last: int) -> set[int]:
         """Chunks above `after`, and at least up to `last`, whose vector the index holds."""
         held: set[int] = set()
-        while page := await self._index.vector_ids(after, _PAGE):
+        while page := await generation.index.vector_ids(after, _PAGE):
             held.update(page)
             after = page[-1]
             if after >= last:
                 break
         return held
 
-    async def _page(self, after: int) -> tuple[dict[int, str], dict[int, str], int]:
+    async def _page(self, generation: Generation, after: int) -> tuple[dict[int, str], dict[int, str], int]:
         """Both sides for the same range of chunk ids, and the id up to which both are complete."""
-        held = await self._index.chunk_ids(after, _PAGE)
+        held = await generation.index.chunk_ids(after, _PAGE)
         async with self._database.read() as sql:
             expected = await repository.current_chunk_versions(sql, after, _PAGE)
         ends = [side[-1][0] for side in (held, expected) if len(side) == _PAGE]

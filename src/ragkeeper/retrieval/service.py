@@ -14,19 +14,22 @@ from ragkeeper.core.settings import FusionMethod
 from ragkeeper.core.telemetry import Stopwatch
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.providers.reranking.port import Reranker
 from ragkeeper.retrieval import fusion, repository, rules
 from ragkeeper.retrieval.errors import QueryEmpty, QueryTooLong
 from ragkeeper.retrieval.models import ConfirmedChunk, Hit, Scores, SearchMode, SearchRequest, SearchResult
+from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.retrieval.transforms.port import Plan, QueryTransform
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.vectors.port import Candidate, IndexFilter, IndexQuery, VectorIndex
+from ragkeeper.storage.vectors.port import Candidate, IndexFilter, IndexQuery
 
 _log = structlog.get_logger()
 
 # Confirmed at once beyond what is asked for: neighbours merge, copies collapse, and some hits may not be confirmed.
 _SPARE = 20
 _RERANKED = 30
+_INCOMPLETE = "the search index is being rebuilt: some passages are not found yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class RetrievalService:
     def __init__(
         self,
         database: Database,
-        index: VectorIndex,
+        index: SwitchableIndex,
         embedder: Embedder,
         documents: DocumentService,
         options: SearchOptions,
@@ -67,7 +70,7 @@ class RetrievalService:
         """
         self._check(request.query)
         watch = Stopwatch()
-        notes: list[str] = []
+        notes = [_INCOMPLETE] if self._index.incomplete else []
         collection_ids = await self._documents.collection_ids(caller, request.collection)
         plan = await self._plan(request, watch, notes)
         where = IndexFilter(collection_ids, metadata=request.metadata)
@@ -105,23 +108,30 @@ class RetrievalService:
         found: dict[int, Candidate] = {}
         rounds = []
         for number, query in enumerate(plan.queries):
-            vector = await self._vector(query, plan.passages if number == 0 else (), mode, watch, notes)
+            embedder = steady(self._embedder)
+            vector = await self._vector(embedder, query, plan.passages if number == 0 else (), mode, watch, notes)
             text = None if mode is SearchMode.DENSE and vector is not None else query
             with watch.stage("search"):
-                candidates = await self._index.search(IndexQuery(text, vector, where, limit))
+                candidates = await self._index.search(IndexQuery(text, vector, where, limit, embedder.name))
             with watch.stage("fuse"):
                 rounds.append(self._fuse(candidates, text, vector))
             found |= {candidate.chunk_id: candidate for candidate in candidates if candidate.chunk_id not in found}
         return found, fusion.combined(rounds)
 
     async def _vector(
-        self, query: str, passages: Sequence[str], mode: SearchMode, watch: Stopwatch, notes: list[str]
+        self,
+        embedder: Embedder,
+        query: str,
+        passages: Sequence[str],
+        mode: SearchMode,
+        watch: Stopwatch,
+        notes: list[str],
     ) -> NDArray[np.float32] | None:
         if mode is SearchMode.LEXICAL:
             return None
         with watch.stage("embed"):
             try:
-                vectors = [await self._embedder.embed_query(text) for text in (query, *passages)]
+                vectors = [await embedder.embed_query(text) for text in (query, *passages)]
             except RagkeeperError as error:
                 notes.append(f"searched by words alone: {error.message}")
                 return None
@@ -180,8 +190,9 @@ class RetrievalService:
 
     async def warm(self) -> None:
         """Run the parts of a search once, so that the first question is not slow."""
-        vector = await self._embedder.embed_query("warm up")
-        await self._index.search(IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10))
+        embedder = steady(self._embedder)
+        vector = await embedder.embed_query("warm up")
+        await self._index.search(IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10, embedder.name))
         async with self._database.read() as sql:
             await repository.confirm(sql, [0], ["none"])
 

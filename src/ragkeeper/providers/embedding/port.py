@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +50,11 @@ class Embedder(Protocol):
 
     async def close(self) -> None:
         """Ends threads and connections; the embedder cannot be used afterwards. Calling it twice does no harm."""
+
+
+@runtime_checkable
+class Switching(Protocol):
+    """An embedder that stands for another one, which may change at any moment; see `rules.steady`."""
+
+    @property
+    def serving(self) -> Embedder: ...

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeVar, cast
 
 import numpy as np
 
 from ragkeeper.providers.embedding.errors import TextTooLong
-from ragkeeper.providers.embedding.port import Vectors
+from ragkeeper.providers.embedding.port import Switching, Vectors
 
 Span = tuple[int, int]
+_AnEmbedder = TypeVar("_AnEmbedder")
 
 
 def unit_rows(vectors: Vectors) -> Vectors:
@@ -38,3 +40,8 @@ def text_windows(text: str, spans: Sequence[Span], size: int) -> list[str]:
         return [text]
     starts = [0, *(spans[first][0] for first in range(size, len(spans), size)), len(text)]
     return [text[start:end] for start, end in pairwise(starts)]
+
+
+def steady(embedder: _AnEmbedder) -> _AnEmbedder:
+    """The embedder that serves now: it stays the same one, whatever is switched later."""
+    return cast("_AnEmbedder", embedder.serving) if isinstance(embedder, Switching) else embedder

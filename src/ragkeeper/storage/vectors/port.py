@@ -55,12 +55,16 @@ class IndexFilter:
 
 @dataclass(frozen=True, slots=True)
 class IndexQuery:
-    """One question to one or both engines; `limit` is the number of candidates that each engine contributes."""
+    """One question to one or both engines; `limit` is the number of candidates that each engine contributes.
+
+    model: what made the vector, for whoever holds indexes of several models; an index of one does not ask.
+    """
 
     text: str | None
     vector: NDArray[np.float32] | None
     where: IndexFilter
     limit: int
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
