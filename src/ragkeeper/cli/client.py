@@ -39,6 +39,9 @@ class Client:
     def post(self, path: str, body: Mapping[str, object] | None = None) -> Any:
         return self._send("POST", path, json=body)
 
+    def patch(self, path: str, body: Mapping[str, object]) -> Any:
+        return self._send("PATCH", path, json=body)
+
     def delete(self, path: str) -> Any:
         return self._send("DELETE", path)
 

@@ -17,6 +17,7 @@ from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.index import open_search
+from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
@@ -72,6 +73,7 @@ class Application:
     conversations: ConversationService
     health: HealthService
     engine: JobEngine
+    sources: Sources
     index_was_lost: bool
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -86,6 +88,7 @@ class Application:
             await asyncio.wait([closing], timeout=_REBUILD_SECONDS)
         self._in_background("parsers", self.parser.start())
         self._in_background("originals", self._remove_unused_originals())
+        await self.sources.jobs.start()
         self._in_background("jobs", self.engine.start())
         await self.health.start()
 
@@ -96,6 +99,7 @@ class Application:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+        await self.sources.jobs.stop()
         await self.engine.stop()
         await self.jobs.stop()
         await self.documents.close()
@@ -206,6 +210,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
         engines.compressor(settings, chat_models),
     )
+    ingestion = IngestionService(documents, files, jobs.wake)
+    engine = engines.job_engine(folder)
     return Application(
         settings=settings,
         folder=folder,
@@ -218,7 +224,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         authenticator=ApiKeyAuthenticator(api_key(settings, folder)),
         documents=documents,
         deletions=deletions,
-        ingestion=IngestionService(documents, files, jobs.wake),
+        ingestion=ingestion,
         jobs=jobs,
         progress=ProgressService(database, documents, deletions, jobs, embedder.name),
         pipeline=pipeline,
@@ -226,7 +232,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         reconciler=Reconciler(database, index, writer, drain),
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now),
-        engine=engines.job_engine(folder),
+        engine=engine,
+        sources=assemble(settings, database, documents, deletions, ingestion, engine),
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=opened.lost,
     )

@@ -16,6 +16,7 @@ from ragkeeper.documents.commands import document_commands
 from ragkeeper.entrypoints.local import LocalSchema, Place, initialise
 from ragkeeper.ingestion.commands import add_ingest_commands
 from ragkeeper.ingestion.progress.commands import job_commands
+from ragkeeper.ingestion.sources.commands import source_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
@@ -40,6 +41,7 @@ def command_tree(place: Place) -> typer.Typer:
     add_search_commands(app, place.connect)
     app.add_typer(document_commands(place.connect))
     app.add_typer(job_commands(place.connect))
+    app.add_typer(source_commands(place.connect))
     app.add_typer(evaluation_commands(place.connect))
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(database_commands(LocalSchema(place)))

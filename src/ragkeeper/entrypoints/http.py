@@ -18,6 +18,7 @@ from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
+from ragkeeper.ingestion.sources.routes import source_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.retrieval.routes import search_routes
@@ -50,6 +51,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(document_routes(application.documents, application.files))
     app.include_router(job_routes(application.progress))
     app.include_router(deletion_routes(application.deletions))
+    app.include_router(source_routes(application.sources.service))
     app.include_router(search_routes(application.retrieval))
     app.include_router(chat_routes(application.conversations))
     app.include_router(openai_routes(application.answers, application.embedder))
