@@ -21,12 +21,12 @@ async def limited(
     """A body without its transfer's compression. Raises ItemTooLarge as soon as it is known to exceed `largest`."""
     declared = headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared) > largest:
-        raise ItemTooLarge(location=location, limit=largest)
+        raise ItemTooLarge(location=location, limit=f"{largest:,}")
     n_bytes = 0
     async for chunk in decoded(raw, headers.get("content-encoding", ""), location):
         n_bytes += len(chunk)
         if n_bytes > largest:
-            raise ItemTooLarge(location=location, limit=largest)
+            raise ItemTooLarge(location=location, limit=f"{largest:,}")
         yield chunk
 
 

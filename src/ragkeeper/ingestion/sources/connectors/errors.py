@@ -33,3 +33,7 @@ class SourceTooLarge(SourceError):
     code = "source_too_large"
     status = 413
     fix = "Narrow the source (prefix, path, patterns), or split it in two. Nothing was removed."
+
+
+class ServerSilent(ItemUnavailable):
+    """{location} cannot be read: {reason}."""

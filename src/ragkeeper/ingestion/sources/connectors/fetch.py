@@ -18,7 +18,7 @@ import httpx
 from ragkeeper import __version__
 from ragkeeper.ingestion.sources.connectors.addresses import Target, check_answer, check_url
 from ragkeeper.ingestion.sources.connectors.bodies import limited
-from ragkeeper.ingestion.sources.connectors.errors import ItemUnavailable
+from ragkeeper.ingestion.sources.connectors.errors import ItemUnavailable, ServerSilent
 from ragkeeper.ingestion.sources.connectors.waits import next_wait
 
 USER_AGENT = f"ragkeeper/{__version__}"
@@ -101,7 +101,7 @@ class Answer:
                     return
                 yield chunk
         except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
-            raise ItemUnavailable(location=self.url, reason=_reason(error)) from error
+            raise ServerSilent(location=self.url, reason=_reason(error)) from error
 
 
 async def resolve_host(host: str, port: int) -> list[str]:
@@ -166,7 +166,7 @@ class Fetcher:
             wait = None
             try:
                 answer = await self._once(request)
-            except ItemUnavailable:
+            except ServerSilent:
                 wait = self._wait(attempt, None)
                 if wait is None:
                     raise
@@ -193,7 +193,7 @@ class Fetcher:
                 addresses = check_answer(target, await self._resolve(target.host, target.port))
                 response = await self._connect(target, addresses[:_MOST_ADDRESSES], request)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            raise ItemUnavailable(location=request.url, reason=_reason(error)) from error
+            raise ServerSilent(location=request.url, reason=_reason(error)) from error
         return Answer(str(target.url), response, deadline)
 
     async def _connect(self, target: Target, addresses: Sequence[str], request: Request) -> httpx.Response:
