@@ -17,6 +17,7 @@ _MEDIA_TYPE = "application/problem+json"
 _CODES = {404: "route_unknown", 405: "method_not_allowed", 400: "bad_request", 413: "body_too_large"}
 _SERVER_ERROR = 500
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_DISK_FAILS = frozenset({errno.EIO, errno.EROFS})
 
 
 class NotAuthenticated(RagkeeperError):
@@ -49,6 +50,14 @@ class DiskFull(RagkeeperError):
     code = "disk_space_low"
     status = 507
     fix = "Free space on that disk, or raise the quota; nothing was stored, so send the file again afterwards."
+
+
+class DiskFailing(RagkeeperError):
+    """The disk of the data folder does not work: {reason}."""
+
+    code = "disk_failing"
+    status = 503
+    fix = "The kernel's log (`dmesg`) says what the disk has; nothing was stored, so send the file again afterwards."
 
 
 class PortInUse(RagkeeperError):
@@ -140,10 +149,12 @@ async def _not_text(request: Request, _error: Exception) -> JSONResponse:
 
 
 async def _os_error(request: Request, error: Exception) -> JSONResponse:
-    """A disk that is full, whoever writes to it: a form that is spooled never reaches code of ours."""
-    if not isinstance(error, OSError) or error.errno not in _NO_ROOM:
-        raise error
-    return await _ours(request, DiskFull(reason=error.strerror or error))
+    """A disk that is full or fails, whoever writes to it: a form that is spooled never reaches code of ours."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return await _ours(request, DiskFull(reason=error.strerror or error))
+    if isinstance(error, OSError) and error.errno in _DISK_FAILS:
+        return await _ours(request, DiskFailing(reason=error.strerror or error))
+    raise error
 
 
 async def _framework(request: Request, error: Exception) -> JSONResponse:

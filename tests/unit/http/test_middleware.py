@@ -63,14 +63,16 @@ async def test_a_crash_tells_nothing_of_its_inside() -> None:
     [
         (errno.ENOSPC, 507, "disk_space_low"),
         (errno.EDQUOT, 507, "disk_space_low"),
-        (errno.EIO, 500, "internal_error"),
+        (errno.EIO, 503, "disk_failing"),
+        (errno.EROFS, 503, "disk_failing"),
+        (errno.EBADF, 500, "internal_error"),
     ],
 )
-async def test_a_full_disk_is_told_from_other_faults(number: int, status: int, code: str) -> None:
+async def test_a_full_and_a_failing_disk_are_told_from_other_faults(number: int, status: int, code: str) -> None:
     async with client() as http:
         answer = await http.get(f"/os-error/{number}")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert ("own words" in answer.text) == (status == 507)
+    assert ("own words" in answer.text) == (status != 500)
 
 
 @pytest.mark.parametrize(
