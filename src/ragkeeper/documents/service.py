@@ -39,7 +39,8 @@ DEFAULT_COLLECTION = "default"
 class NewContent:
     """What an upload says of itself. `name` identifies the document inside its collection.
 
-    distinct: it is a document of its own even where another one of the collection has the same content.
+    distinct: it is a document of its own even where another one of the collection has the same content. filename: what
+    its format is told by, where the end of the name does not tell.
     """
 
     name: str
@@ -48,6 +49,7 @@ class NewContent:
     metadata: Mapping[str, Scalar]
     priority: Priority = Priority.PERSON
     distinct: bool = False
+    filename: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +283,7 @@ class DocumentService:
             number=number,
             sha256=received.sha256,
             size=received.size,
-            filename=new.name.rsplit("/", 1)[-1],
+            filename=new.filename or new.name.rsplit("/", 1)[-1],
             title=new.title,
             media_type=None,
             status=VersionStatus.ACCEPTED,

@@ -6,15 +6,20 @@ from pathlib import Path
 
 from ragkeeper.core.access import Caller, local_administrator
 from ragkeeper.core.clock import utc_now
-from ragkeeper.core.settings import Settings
+from ragkeeper.core.settings import S3Profile, Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.service import IngestionService
+from ragkeeper.ingestion.sources.connectors.fetch import Fetcher
 from ragkeeper.ingestion.sources.connectors.folder import Folder, FolderConnector
 from ragkeeper.ingestion.sources.connectors.port import Connector, ScanLimits
+from ragkeeper.ingestion.sources.connectors.s3 import Bucket, S3Connector, Service
+from ragkeeper.ingestion.sources.connectors.sitemap import Sitemap, SitemapConnector
+from ragkeeper.ingestion.sources.connectors.web import Web, WebConnector
+from ragkeeper.ingestion.sources.errors import KindUnavailable, OptionsInvalid
 from ragkeeper.ingestion.sources.jobs import SourceJobs
 from ragkeeper.ingestion.sources.models import Source, SourceKind
-from ragkeeper.ingestion.sources.options import FolderOptions
+from ragkeeper.ingestion.sources.options import BucketOptions, FolderOptions, PagesOptions, WebOptions
 from ragkeeper.ingestion.sources.service import SourceService
 from ragkeeper.ingestion.sources.sync import Synchronizer
 from ragkeeper.jobs.port import JobEngine
@@ -68,4 +73,57 @@ def _folder(source: Source, settings: Settings) -> Connector:
     return FolderConnector(folder, _limits(settings))
 
 
-_CONNECTORS: dict[SourceKind, Callable[[Source, Settings], Connector]] = {SourceKind.FOLDER: _folder}
+def _web(source: Source, settings: Settings) -> Connector:
+    options = WebOptions.model_validate(dict(source.options))
+    web = Web(
+        source.location,
+        depth=options.depth,
+        hosts=options.hosts,
+        prefix=options.prefix,
+        include=options.include,
+        exclude=options.exclude,
+        most_pages=options.most_pages,
+        delay_seconds=options.delay_seconds,
+    )
+    return WebConnector(web, _limits(settings), Fetcher(settings.fetch_private_hosts))
+
+
+def _sitemap(source: Source, settings: Settings) -> Connector:
+    options = PagesOptions.model_validate(dict(source.options))
+    sitemap = Sitemap(
+        source.location,
+        hosts=options.hosts,
+        prefix=options.prefix,
+        include=options.include,
+        exclude=options.exclude,
+        delay_seconds=options.delay_seconds,
+    )
+    return SitemapConnector(sitemap, _limits(settings), Fetcher(settings.fetch_private_hosts))
+
+
+def _bucket(source: Source, settings: Settings) -> Connector:
+    options = BucketOptions.model_validate(dict(source.options))
+    bucket = Bucket(source.location, options.prefix, options.include, options.exclude)
+    profile = _profile(settings, options.profile)
+    service = Service(profile.endpoint, profile.region, profile.access_key, profile.secret_key.get_secret_value())
+    return S3Connector(bucket, service, _limits(settings), settings.fetch_private_hosts)
+
+
+def _profile(settings: Settings, name: str) -> S3Profile:
+    for profile in settings.s3_profiles:
+        if name in {"", profile.name}:
+            return profile
+    raise OptionsInvalid(kind=SourceKind.S3.value, reason=f"RAG_S3_PROFILES names no profile {name}".rstrip())
+
+
+def _git(source: Source, _settings: Settings) -> Connector:
+    raise KindUnavailable(kind=source.kind.value)
+
+
+_CONNECTORS: dict[SourceKind, Callable[[Source, Settings], Connector]] = {
+    SourceKind.FOLDER: _folder,
+    SourceKind.WEB: _web,
+    SourceKind.SITEMAP: _sitemap,
+    SourceKind.S3: _bucket,
+    SourceKind.GIT: _git,
+}

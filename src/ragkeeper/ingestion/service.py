@@ -17,7 +17,8 @@ class Upload:
     """name None: the content's own hash becomes the name, so equal texts are one document.
 
     bulk: it is one of many, and is read after what people add one by one. distinct: never taken for a copy of a
-    document of another name, so that each can change and go by itself.
+    document of another name, so that each can change and go by itself. filename: where the end of the name does not
+    tell the format.
     """
 
     name: str | None
@@ -27,6 +28,7 @@ class Upload:
     suffix: str = ".txt"
     bulk: bool = False
     distinct: bool = False
+    filename: str | None = None
 
     @property
     def priority(self) -> Priority:
@@ -54,7 +56,13 @@ class IngestionService:
                 raise FileEmpty
             name = clean_name(upload.name) if upload.name is not None else _hash_name(received, upload.suffix)
             new = NewContent(
-                name, upload.collection, upload.title, upload.metadata, upload.priority, distinct=upload.distinct
+                name,
+                upload.collection,
+                upload.title,
+                upload.metadata,
+                upload.priority,
+                distinct=upload.distinct,
+                filename=clean_name(upload.filename).rpartition("/")[2] or None if upload.filename else None,
             )
             await self._files.keep([received])
             registered = await self._documents.register(caller, collection_id, received, new)

@@ -43,6 +43,14 @@ class OptionsInvalid(SourceError):
     fix = "`ragkeeper sources add --help` lists what each kind understands."
 
 
+class KindUnavailable(SourceError):
+    """Sources of the kind {kind} cannot be read by this server yet."""
+
+    code = "source_kind_unavailable"
+    status = 501
+    fix = "Copy what it holds into a folder on the server, and add that."
+
+
 class SourceShrank(SourceError):
     """{gone} of the {had} documents of {name} are no longer there; nothing was removed."""
 

@@ -33,7 +33,33 @@ class FolderOptions(PatternOptions):
     watch: bool = Field(False, description="Synchronise shortly after something changes.")
 
 
-OPTIONS: dict[SourceKind, type[SourceOptions]] = {SourceKind.FOLDER: FolderOptions}
+class PagesOptions(PatternOptions):
+    """Of pages on the web; patterns match their path and query."""
+
+    hosts: tuple[Annotated[str, Field(min_length=1, max_length=300)], ...] = Field(
+        (), max_length=100, description="Other hosts whose pages belong to it, `host` or `host:port`."
+    )
+    prefix: str = Field("", max_length=500, description="Only pages whose path begins so (`/docs/`).")
+    delay_seconds: float = Field(0.5, ge=0, le=60, description="Pause between two requests to a host.")
+
+
+class WebOptions(PagesOptions):
+    depth: int = Field(3, ge=0, le=20, description="How many links from the first page.")
+    most_pages: int = Field(1000, ge=1, le=100_000, description="Pages visited in one run, the nearest first.")
+
+
+class BucketOptions(PatternOptions):
+    profile: str = Field("", max_length=100, description="Of RAG_S3_PROFILES; default: the first of them.")
+    prefix: str = Field("", max_length=500, description="Only objects below this folder.")
+
+
+OPTIONS: dict[SourceKind, type[SourceOptions]] = {
+    SourceKind.FOLDER: FolderOptions,
+    SourceKind.WEB: WebOptions,
+    SourceKind.SITEMAP: PagesOptions,
+    SourceKind.S3: BucketOptions,
+    SourceKind.GIT: PatternOptions,
+}
 
 
 def checked_options(kind: SourceKind, options: Mapping[str, object]) -> dict[str, object]:

@@ -18,6 +18,7 @@ from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.models import Selection
 from ragkeeper.http.errors import DiskFull
 from ragkeeper.ingestion.errors import IngestionError, NameMissing
+from ragkeeper.ingestion.models import Accepted
 from ragkeeper.ingestion.service import IngestionService, Upload
 from ragkeeper.ingestion.sources import repository, rules
 from ragkeeper.ingestion.sources.connectors.port import Connector, Found, Unreadable
@@ -117,8 +118,8 @@ class Synchronizer:
         parts = [documents[start : start + _REMOVED_TOGETHER] for start in range(0, len(documents), _REMOVED_TOGETHER)]
         return sum([await self._delete(caller, some) for some in parts])
 
-    async def _accept(self, source: Source, caller: Caller, found: Found, before: Item | None) -> str:
-        """Take in one item and return its document's id. Raises what is wrong with it, and DiskFull."""
+    async def _accept(self, source: Source, caller: Caller, found: Found, before: Item | None) -> Accepted:
+        """Take in one item. Raises what is wrong with it, and DiskFull."""
         upload = Upload(
             name=rules.document_name(source.name, found.name),
             collection=source.collection,
@@ -126,6 +127,7 @@ class Synchronizer:
             metadata={"source": source.name},
             bulk=True,
             distinct=True,
+            filename=found.filename,
         )
         try:
             async with found.content() as content:
@@ -137,7 +139,7 @@ class Synchronizer:
         if before is not None and before.document_id not in {None, accepted.id}:
             # It is called something else by now; before it is recorded, so that a crash does not lose the old one.
             await self._delete(caller, [before.document_id or ""])
-        return accepted.id
+        return accepted
 
     async def _delete(self, caller: Caller, documents: Sequence[str]) -> int:
         """Those that are gone already are nobody's fault."""
@@ -170,7 +172,7 @@ class Synchronizer:
 class _Intake:
     """What one scan has brought so far. `run` counts; an earlier part of the same run is counted in it.
 
-    accept: takes in an item, given what was known of it, and returns its document's id.
+    accept: takes in an item, given what was known of it.
     """
 
     database: Database
@@ -178,7 +180,7 @@ class _Intake:
     source: Source
     known: Mapping[str, Item]
     run: Run
-    accept: Callable[[Found, Item | None], Awaitable[str]]
+    accept: Callable[[Found, Item | None], Awaitable[Accepted]]
     seen: set[str] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _changed: list[Item] = field(default_factory=list)
@@ -211,11 +213,13 @@ class _Intake:
             if found.name in self._names:
                 raise NameTaken(name=found.name)
             self._names.add(found.name)
-            document_id = await self.accept(found, before)
+            accepted = await self.accept(found, before)
         except _OF_ONE_ITEM as error:
             self._note(rules.failed(before, key, Unreadable(key, error.code, error.message)), Change.FAIL)
         else:
-            self._note(Item(key, found.fingerprint, document_id), change)
+            # A new date or etag alone is no new content.
+            change = Change.UNCHANGED if change is Change.UPDATE and accepted.duplicate else change
+            self._note(Item(key, found.fingerprint, accepted.id), change)
 
     def _note(self, item: Item, change: Change) -> None:
         self._changed.append(item)

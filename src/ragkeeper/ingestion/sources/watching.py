@@ -12,12 +12,17 @@ from ragkeeper.ingestion.sources.models import Watching
 
 _log = structlog.get_logger()
 
-# After a change this long is waited for more of them, and so often the folder is looked at whether it is still the
-# same one (a mount may have come over it), in milliseconds.
-_DEBOUNCE_MS = 1600
-_LOOK_EVERY_MS = 5000
-# Seconds until watching is tried again.
-_AGAIN_AFTER = 60.0
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """debounce_ms: after a change, how long more of them are waited for. again_after: seconds until a failure is over.
+
+    look_every_ms: how often it is looked whether the folder is still the same one; a mount may have come over it.
+    """
+
+    debounce_ms: int = 1600
+    look_every_ms: int = 5000
+    again_after: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,9 @@ class Watched:
 class FolderWatcher:
     """`states`: whether each folder is watched, by its id; kept up to date."""
 
-    def __init__(self, states: dict[str, Watching], again_after: float = _AGAIN_AFTER) -> None:
+    def __init__(self, states: dict[str, Watching], timing: Timing | None = None) -> None:
         self._states = states
-        self._again_after = again_after
+        self._timing = timing or Timing()
         self._tasks: dict[str, tuple[Path, asyncio.Task[None]]] = {}
 
     async def watch(self, wanted: Mapping[str, Watched]) -> None:
@@ -62,24 +67,24 @@ class FolderWatcher:
                 self._states[name] = Watching(works=True)
                 if missed:
                     await watched.changed()
-                await _follow(watched)
+                await _follow(watched, self._timing)
                 missed = True
             except (OSError, RuntimeError) as error:
                 reason = str(error) or type(error).__name__
                 self._states[name] = Watching(works=False, reason=reason)
                 _log.warning("watching_failed", folder=str(watched.path), reason=reason)
                 missed = True
-                await asyncio.sleep(self._again_after)
+                await asyncio.sleep(self._timing.again_after)
 
 
-async def _follow(watched: Watched) -> None:
+async def _follow(watched: Watched, timing: Timing) -> None:
     """Until the folder is another one. Raises OSError when it is gone or cannot be watched."""
     before = await asyncio.to_thread(_identity, watched.path)
     changes = awatch(
         watched.path,
         watch_filter=lambda _change, path: _is_shown(watched.path, path),
-        debounce=_DEBOUNCE_MS,
-        rust_timeout=_LOOK_EVERY_MS,
+        debounce=timing.debounce_ms,
+        rust_timeout=timing.look_every_ms,
         yield_on_timeout=True,
         ignore_permission_denied=True,
         recursive=True,

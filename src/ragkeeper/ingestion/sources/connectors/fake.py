@@ -1,5 +1,6 @@
 """A source in memory, for tests: what it holds and how it fails is said from outside."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,21 +12,38 @@ from ragkeeper.ingestion.sources.errors import SourceUnreachable
 
 @dataclass(slots=True)
 class FakeConnector:
-    """contents: text by key; unreadable: keys that cannot be read; fails_after: items after which a scan breaks off."""
+    """contents: text by key; names: by key, where they differ; marks: by key, parts of fingerprints; unreadable: keys.
+
+    fails_after: items after which a scan breaks off; gate: while it is not set, items wait.
+    """
 
     contents: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     fails_after: int | None = None
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
     opened: list[str] = field(default_factory=list)
     closed: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     async def scan(self, known: Mapping[str, str]) -> AsyncGenerator[Found | Unreadable]:  # noqa: ARG002 - the port's
         for number, (key, text) in enumerate(list(self.contents.items())):
             self._fail_at(number)
+            await self.gate.wait()
             if key in self.unreadable:
                 yield Unreadable(key, "source_item_unavailable", f"{key} cannot be read.")
             else:
-                yield Found(key, str(hash(text)), key, key, partial(self._open, key, text))
+                yield Found(
+                    key,
+                    f"{hash(text)}{self.marks.get(key, '')}",
+                    self.names.get(key, key),
+                    key,
+                    partial(self._open, key, text),
+                )
+        await self.gate.wait()
         self._fail_at(len(self.contents))
 
     async def close(self) -> None:

@@ -1,0 +1,88 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.ingestion.sources.models import Watching
+from ragkeeper.ingestion.sources.watching import FolderWatcher, Timing, Watched, _is_shown
+
+QUICK = Timing(debounce_ms=50, look_every_ms=50, again_after=0.05)
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.rung = 0
+
+    async def ring(self) -> None:
+        self.rung += 1
+
+
+async def until(condition) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("did not come true")
+
+
+@pytest.fixture
+async def watching():
+    states: dict[str, Watching] = {}
+    watcher = FolderWatcher(states, QUICK)
+    yield watcher, states
+    await watcher.stop()
+    assert states == {}
+
+
+async def test_changes_ring_and_hidden_ones_do_not(tmp_path: Path, watching) -> None:
+    watcher, states = watching
+    bell = Bell()
+    await watcher.watch({"s": Watched(tmp_path, bell.ring)})
+    await until(lambda: states == {"s": Watching(works=True)})
+    await asyncio.sleep(0.2)
+    (tmp_path / ".hidden").write_text("x")
+    await asyncio.sleep(0.3)
+    assert bell.rung == 0
+    (tmp_path / "a.md").write_text("x")
+    await until(lambda: bell.rung)
+
+
+async def test_a_folder_that_is_not_there_is_said_and_watched_when_it_comes(tmp_path: Path, watching) -> None:
+    watcher, states = watching
+    bell, folder = Bell(), tmp_path / "later"
+    await watcher.watch({"s": Watched(folder, bell.ring)})
+    await until(lambda: states.get("s") is not None and not states["s"].works)
+    assert "No such file" in states["s"].reason
+    folder.mkdir()
+    await until(lambda: states["s"].works and bell.rung)
+
+
+async def test_a_folder_that_is_exchanged_is_looked_at_and_watched_again(tmp_path: Path, watching) -> None:
+    watcher, _ = watching
+    bell, folder = Bell(), tmp_path / "mount"
+    folder.mkdir()
+    await watcher.watch({"s": Watched(folder, bell.ring)})
+    await asyncio.sleep(0.2)
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()
+    await until(lambda: bell.rung)
+    rung = bell.rung
+    await asyncio.sleep(0.2)
+    (folder / "a.md").write_text("x")
+    await until(lambda: bell.rung > rung)
+
+
+async def test_what_is_not_wanted_any_more_is_not_watched(tmp_path: Path, watching) -> None:
+    watcher, states = watching
+    bell = Bell()
+    await watcher.watch({"s": Watched(tmp_path, bell.ring), "t": Watched(tmp_path, bell.ring)})
+    await until(lambda: len(states) == 2)
+    await watcher.watch({"t": Watched(tmp_path, bell.ring)})
+    assert states.keys() == {"t"}
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"), [("/r/a.md", True), ("/r/.git/x", False), ("/r/b/.x", False), ("/elsewhere/.x", True)]
+)
+def test_hidden_files_are_no_part_of_a_source(path: str, shown: bool) -> None:
+    assert _is_shown(Path("/r"), path) is shown
