@@ -1,7 +1,7 @@
 # `make` lists the targets. Two commands set up everything on a bare machine: `make run` and `make test`.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fix docs services lock build clean
+.PHONY: help run test check bench soak fix docs services lock build clean
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -31,6 +31,10 @@ fix: .venv/dev.stamp ## Repair what the linter and the formatter can
 bench: .venv/dev.stamp ## Print every published figure with its conditions (long)
 	@set -e; for program in $$(grep -lE '^if __name__ == .__main__.' bench/*.py); do \
 		echo "== $$program"; $(BIN)/python -m "bench.$$(basename "$$program" .py)"; done
+
+SEED ?= 1
+soak: .venv/dev.stamp ## Kill and starve a server for an hour or two, then watch its memory (SEED=1)
+	@$(BIN)/python -m tests.faults.harness --seed $(SEED) --operations 10000 --kills 300 --minutes 30
 
 docs: .venv/dev.stamp ## Write the generated reference pages again
 	@$(BIN)/python -m scripts.docs

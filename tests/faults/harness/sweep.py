@@ -1,0 +1,88 @@
+"""One fixed piece of work, killed at each of its calls in turn (or at a sample that has every kind of them)."""
+
+import asyncio
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.harness import chance, library, texts
+from tests.faults.harness.era import Counts, Era
+from tests.faults.harness.library import Action, Call, Part, Point
+from tests.faults.harness.workload import NAMES, Act, Operation
+
+# What is there before, and what is then done: a new document, a new version, deletions of each kind, a large file.
+_BEFORE = 6
+_PUTS, _UPDATES = range(6, 9), range(2)
+_ACTIONS = (Action.KILL, Action.TORN, Action.CUT)
+
+
+@dataclass(slots=True)
+class Report:
+    calls: int = 0
+    kills: int = 0
+    struck: Counter[tuple[Call, Part]] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+
+def run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Report:
+    """Kill at `most` of the calls, at all of them when it is 0. Raises CompilerMissing."""
+    return asyncio.run(_run(seed, most, folder, say))
+
+
+async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Report:
+    report, counts = Report(), Counts()
+    built = library.compile_library(folder)
+    trace = await _era(seed, folder / "whole", built, counts, say).whole(_before(seed), _work(seed))
+    report.calls = len(trace)
+    for point in sample(seed, trace, most):
+        place = folder / f"call-{point.number}"
+        era = _era(seed, place, built, counts, lambda _: None)
+        action = _ACTIONS[point.number % len(_ACTIONS)]
+        await era.killed_at(_before(seed), _work(seed), action, point.number)
+        if era.failures:
+            report.failures += [f"{action.name} at {point}: {failure}" for failure in era.failures]
+            say(f"FAILED after {action.name} at {point}, its folder is {place}: {era.failures}")
+        else:
+            shutil.rmtree(place)
+    report.kills, report.struck = counts.kills, counts.struck
+    return report
+
+
+def sample(seed: int, trace: Sequence[Point], most: int) -> list[Point]:
+    """So many points, each kind of call in each part in turn, the rarest kinds complete."""
+    if not most or most >= len(trace):
+        return list(trace)
+    kinds: dict[tuple[Call, Part], list[Point]] = defaultdict(list)
+    for point in trace:
+        kinds[point.call, point.part].append(point)
+    dice = chance.dice(seed, "sweep")
+    for points in kinds.values():
+        dice.shuffle(points)
+    chosen: list[Point] = []
+    while len(chosen) < most:
+        chosen += [points.pop() for points in kinds.values() if points][: most - len(chosen)]
+    return sorted(chosen, key=lambda point: point.number)
+
+
+def _era(seed: int, place: Path, built: Path, counts: Counts, say: Callable[[str], None]) -> Era:
+    shutil.rmtree(place, ignore_errors=True)
+    return Era(seed, 0, place, built, counts, say)
+
+
+def _before(seed: int) -> Iterator[Operation]:
+    for n in range(_BEFORE):
+        yield Operation(n, Act.PUT, (NAMES[n],), texts.make(seed, n))
+
+
+def _work(seed: int) -> Iterator[Operation]:
+    for n in _PUTS:
+        yield Operation(n, Act.PUT, (NAMES[n],), texts.make(seed, n))
+    for n in _UPDATES:
+        yield Operation(100 + n, Act.PUT, (NAMES[n],), texts.make(seed, 100 + n))
+    yield Operation(200, Act.ASK, (NAMES[2],), texts.make(seed, 2))
+    yield Operation(201, Act.DELETE, (NAMES[2],), texts.make(seed, 2))
+    yield Operation(202, Act.DELETE_MANY, (NAMES[3], NAMES[4]), texts.make(seed, 3))
+    yield Operation(203, Act.CANCEL, (NAMES[6],), texts.make(seed, 6))
+    yield Operation(204, Act.PAUSE, (NAMES[0],), texts.make(seed, 0))
