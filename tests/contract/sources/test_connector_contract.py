@@ -9,11 +9,12 @@ import pytest
 from ragkeeper.ingestion.sources.connectors.port import Found, Unreadable
 from ragkeeper.ingestion.sources.errors import SourceError
 from tests.contract.sources.places import LIMITS, PLACES, Place
+from tests.contract.sources.remote_places import REMOTE_PLACES
 
 TEXTS = {"a.md": "The first text.", "below/b.md": "The second text.", "below/c c.md": "Das dritte, mit Umlauten: äöü."}
 
 
-@pytest.fixture(params=PLACES, ids=lambda make: make.__name__)
+@pytest.fixture(params=[*PLACES, *REMOTE_PLACES], ids=lambda make: make.__name__)
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     async with request.param(tmp_path) as made:
         for name, text in TEXTS.items():

@@ -2,89 +2,21 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
-from dulwich.objects import Blob, Commit, Tree
-from dulwich.refs import HEADREF, Ref
+from dulwich.objects import Blob
 from dulwich.repo import Repo
-from dulwich.server import DictBackend
-from dulwich.web import make_wsgi_chain
 
 from ragkeeper.ingestion.sources.connectors.errors import SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher, FetchLimits
 from ragkeeper.ingestion.sources.connectors.git import GitConnector, Repository
 from ragkeeper.ingestion.sources.connectors.port import ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.errors import AddressRefused, FolderRefused, SourceUnreachable
+from tests.integration.sources.git_server import FILE, LINK, SUBMODULE, Author, Quiet, publish
 from tests.integration.sources.web_server import Reply, serve
 
 LIMITS = ScanLimits(largest_bytes=1000, most_items=50)
-FILE, LINK, SUBMODULE = 0o100644, 0o120000, 0o160000
-MAIN = "main"
-
-
-class Author:
-    """Commits whole trees to a bare repository."""
-
-    def __init__(self, path: Path) -> None:
-        path.mkdir()
-        self.path = path
-        self.repo = Repo.init_bare(str(path))
-        self.repo.refs.set_symbolic_ref(HEADREF, Ref(b"refs/heads/main"))
-
-    def commit(self, files: dict[str, bytes], branch: str = MAIN, odd: dict[bytes, tuple[int, bytes]] | None = None):
-        blobs = {name: Blob.from_string(body) for name, body in files.items()}
-        tree = self._tree({name: blob.id for name, blob in blobs.items()}, odd or {})
-        commit = Commit()
-        commit.tree, commit.message = tree, b"change"
-        commit.author = commit.committer = b"A <a@example.org>"
-        commit.author_time = commit.commit_time = 1_700_000_000
-        commit.author_timezone = commit.commit_timezone = 0
-        ref = Ref(b"refs/heads/" + branch.encode())
-        commit.parents = [self.repo.refs[ref]] if ref in self.repo.refs else []
-        for one in (*blobs.values(), commit):
-            self.repo.object_store.add_object(one)
-        self.repo.refs[ref] = commit.id
-
-    def _tree(self, files: dict[str, bytes], odd: dict[bytes, tuple[int, bytes]]) -> bytes:
-        tree = Tree()
-        below: dict[str, dict[str, bytes]] = {}
-        for name, blob in files.items():
-            head, slash, rest = name.partition("/")
-            if slash:
-                below.setdefault(head, {})[rest] = blob
-            else:
-                tree.add(name.encode(), FILE, blob)
-        for head, rest in below.items():
-            tree.add(head.encode(), 0o040000, self._tree(rest, {}))
-        for name, (mode, sha) in odd.items():
-            tree.add(name, mode, sha)
-        self.repo.object_store.add_object(tree)
-        return tree.id
-
-
-class Quiet(WSGIRequestHandler):
-    paths: ClassVar[list[str]] = []
-
-    def log_request(self, *_: object) -> None:
-        self.paths.append(f"{self.command} {self.path}")
-
-
-@contextmanager
-def publish(repo: Repo) -> Iterator[str]:
-    Quiet.paths.clear()
-    server = make_server("127.0.0.1", 0, make_wsgi_chain(DictBackend({"/docs": repo})), WSGIServer, Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/docs"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class GitConnector:
             return work()
         except SourceError:
             raise
-        except Exception as error:
+        except Exception as error:  # what others put in a repository makes the library fail in any way
             reason = f"{type(error).__name__}: {error}".rstrip(":. ")[:300]
             raise SourceUnreachable(location=self._repository.location, reason=reason) from error
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from ragkeeper.ingestion.sources.connectors.errors import ItemUnavailable, ServerSilent
+from ragkeeper.ingestion.sources.connectors.errors import ItemUnavailable, ServerSilent, SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher
 from ragkeeper.ingestion.sources.connectors.links import HEAD_BYTES, read_links
 from ragkeeper.ingestion.sources.connectors.pages import Mark, Page, PageReader, State, found, mark_of, unreadable
@@ -56,11 +56,10 @@ class _Spot:
 class _Walk:
     """Where one walk has been and what waits; nearest pages first."""
 
-    def __init__(self, start: str, web: Web, scope: Scope, most_pages: int) -> None:
+    def __init__(self, start: str, web: Web, scope: Scope) -> None:
         self.start = start
         self._web = web
         self._scope = scope
-        self._most_pages = most_pages
         self._waiting = deque([_Spot(start, 0)])
         self._met = {start}
         self.n_visited = 0
@@ -72,7 +71,7 @@ class _Walk:
         return self
 
     def __next__(self) -> _Spot:
-        if not self._waiting or self.n_visited >= self._most_pages:
+        if not self._waiting or self.n_visited >= self._web.most_pages:
             raise StopIteration
         self.n_visited += 1
         return self._waiting.popleft()
@@ -82,7 +81,7 @@ class _Walk:
         if spot.depth >= self._web.depth:
             return
         for link in links:
-            if link not in self._met and len(self._met) < self._most_pages * _QUEUED_PER_PAGE:
+            if link not in self._met and len(self._met) < self._web.most_pages * _QUEUED_PER_PAGE:
                 self._met.add(link)
                 self._waiting.append(_Spot(link, spot.depth + 1))
 
@@ -113,7 +112,7 @@ class WebConnector:
     async def scan(self, known: Mapping[str, str]) -> AsyncGenerator[Found | Unreadable]:
         manners = Manners(self._fetcher, self._web.delay_seconds)
         reader = PageReader(self._fetcher, manners, self._limits.largest_bytes)
-        crawl = _Crawl(self._web, min(self._web.most_pages, self._limits.most_items), reader, known)
+        crawl = _Crawl(self._web, self._limits.most_items, reader, known)
         async with aclosing(crawl.items()) as items:
             async for item in items:
                 yield item
@@ -125,13 +124,14 @@ class WebConnector:
 class _Crawl:
     """One walk through a web."""
 
-    def __init__(self, web: Web, most_pages: int, reader: PageReader, known: Mapping[str, str]) -> None:
+    def __init__(self, web: Web, most_items: int, reader: PageReader, known: Mapping[str, str]) -> None:
         start = canonical(web.start) or web.start
         self._scope = Scope((host_of(start), *web.hosts), web.prefix, web.include, web.exclude)
         # Links are kept with a page as far as they lie in the source: another scope makes them useless.
         kept = (host_of(start), sorted(web.hosts), web.prefix, web.exclude)
         self._scope_id = hashlib.sha256(repr(kept).encode()).hexdigest()[:8]
-        self._walk = _Walk(start, web, self._scope, most_pages)
+        self._walk = _Walk(start, web, self._scope)
+        self._most_items = most_items
         self._reader = reader
         self._known = known
         self._seen: set[str] = set()
@@ -141,13 +141,18 @@ class _Crawl:
             page, item = await self._visit(spot)
             try:
                 if item and self._scope.holds(spot.url):
-                    self._seen.add(spot.url)
+                    self._count(spot.url)
                     yield item
             finally:
                 if page:
                     page.close()
         for key in self._not_met():
             yield unreadable(key, ItemUnavailable(location=key, reason="a page that may lead to it cannot be read"))
+
+    def _count(self, url: str) -> None:
+        self._seen.add(url)
+        if len(self._seen) > self._most_items:
+            raise SourceTooLarge(location=self._walk.start, limit=f"{self._most_items:,}")
 
     async def _visit(self, spot: _Spot) -> tuple[Page | None, Found | Unreadable | None]:
         mark = Mark.parse(self._known.get(spot.url, ""))
