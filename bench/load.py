@@ -105,6 +105,14 @@ class Connection:
         return int(status.split(" ")[1]), headers
 
 
+async def ask(address: str, key: str, request: Request) -> Any:
+    """One answer over a connection of its own: the server closes those that rest."""
+    connection = await Connection.open(address, key)
+    answer = json.loads(await connection.send(request))
+    await connection.close()
+    return answer
+
+
 async def run(address: str, key: str, requests: Sequence[Request], concurrency: int) -> Load:
     """Send every request once over `concurrency` connections."""
     connections = [await Connection.open(address, key) for _ in range(concurrency)]
