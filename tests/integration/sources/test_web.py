@@ -1,5 +1,4 @@
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 
@@ -110,12 +109,20 @@ async def test_what_lies_behind_a_page_that_fails_today_is_not_gone(site: Site) 
     assert set(second.items) == {"/", "/b", "/file.pdf"}
 
 
-async def test_nothing_is_called_gone_while_a_page_without_known_links_fails(site: Site) -> None:
-    site.page("/", "/hub")
+async def test_pages_that_only_an_unreadable_one_may_link_to_are_asked_for_themselves(site: Site) -> None:
+    site.page("/", "/hub", "/a")
+    site.page("/hub", "/kept", "/gone", "/flaky", text="<meta name=robots content=noindex>")
+    for path in ("/a", "/kept", "/gone", "/flaky"):
+        site.page(path, "/beyond")
+    first = await scan(web(site, depth=2), site)
+    assert set(first.items) == {"/", "/a", "/kept", "/gone", "/flaky"}
     site.routes["/hub"] = Reply(b"", 403)
-    old = json.dumps({"sha256": "x"})
-    seen = await scan(web(site), site, {"/old": old})
-    assert set(seen.unreadable) == {"/hub", "/old"}
+    site.routes["/gone"] = Reply(b"", 404)
+    site.routes["/flaky"] = Reply(b"", 500)
+    second = await scan(web(site, depth=2), site, first.marks)
+    assert set(second.items) == {"/", "/a", "/kept"}
+    assert set(second.unreadable) == {"/hub", "/flaky"}
+    assert second.bodies == {}
 
 
 async def test_depth_prefix_hosts_patterns_and_counts_bound_the_walk(site: Site) -> None:

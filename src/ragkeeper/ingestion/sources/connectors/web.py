@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from ragkeeper.ingestion.sources.connectors.errors import ItemUnavailable, ServerSilent, SourceTooLarge
+from ragkeeper.ingestion.sources.connectors.errors import ServerSilent, SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher
 from ragkeeper.ingestion.sources.connectors.links import HEAD_BYTES, read_links
 from ragkeeper.ingestion.sources.connectors.pages import Mark, Page, PageReader, State, found, mark_of, unreadable
@@ -65,7 +65,7 @@ class _Walk:
         self.n_visited = 0
         self.silences = 0
         self.is_blind = False
-        """Whether a page could not be read whose links nobody knows: what is not met may be behind it."""
+        """Whether a page could not be read whose links nobody knows: what was not met may be behind it."""
 
     def __iter__(self) -> "_Walk":
         return self
@@ -84,6 +84,10 @@ class _Walk:
             if link not in self._met and len(self._met) < self._web.most_pages * _QUEUED_PER_PAGE:
                 self._met.add(link)
                 self._waiting.append(_Spot(link, spot.depth + 1))
+
+    def left_out(self, known: Iterable[str]) -> list[_Spot]:
+        """The known pages that no link led to; theirs are not followed."""
+        return [_Spot(url, max(self._web.depth, 1)) for url in known if url not in self._met]
 
     def redirect(self, spot: _Spot, location: str) -> None:
         """Go to where a page has moved, at once; the start may move to another host, and take the source along."""
@@ -137,7 +141,7 @@ class _Crawl:
         self._seen: set[str] = set()
 
     async def items(self) -> AsyncGenerator[Found | Unreadable]:
-        for spot in self._walk:
+        for spot in self._spots():
             page, item = await self._visit(spot)
             try:
                 if item and self._scope.holds(spot.url):
@@ -146,8 +150,12 @@ class _Crawl:
             finally:
                 if page:
                     page.close()
-        for key in self._not_met():
-            yield unreadable(key, ItemUnavailable(location=key, reason="a page that may lead to it cannot be read"))
+
+    def _spots(self) -> Iterator[_Spot]:
+        """What links lead to; and, when a page cannot be read that may link to them, the known pages themselves."""
+        yield from self._walk
+        if self._walk.is_blind:
+            yield from self._walk.left_out(self._known)
 
     def _count(self, url: str) -> None:
         self._seen.add(url)
@@ -162,9 +170,6 @@ class _Crawl:
             return None, self._bear(error, spot, mark)
         self._walk.silences = 0
         return page, await self._item(page, spot, mark)
-
-    def _not_met(self) -> set[str]:
-        return self._known.keys() - self._seen if self._walk.is_blind else set()
 
     def _condition(self, mark: Mark | None) -> Mark | None:
         """The mark that may stand in for a page's content: one that knows where the page leads."""
