@@ -76,3 +76,24 @@ def test_failures_are_listed_with_what_to_do_and_tried_again(server: Server) -> 
     wait_for(lambda: len(server.http.get(f"{job}/history").json()["attempts"]) == 2)
     wait_for(lambda: server.http.get(job).json()["state"] == "failed")
     assert failed["error"]["code"] in server.run("jobs", "why", sent["job_id"]).stdout
+
+
+def test_what_failed_is_discarded_for_good_and_an_earlier_version_stays(server: Server) -> None:
+    lasting = add_text(server, "Kept", "Lasting words of the first version.", name="kept.pdf")
+    wait_until_ready(server, [lasting])
+    broken = {"file": ("kept.pdf", b"%PDF-1.7 broken again")}
+    second = server.http.post("/api/v1/documents", files=broken, data={"name": "kept.pdf"}).json()
+    assert second["id"] == lasting
+    job = f"{_JOBS}/{second['job_id']}"
+    wait_for(lambda: server.http.get(job).json()["state"] == "failed")
+    assert server.run("jobs", "discard", second["job_id"], check=False).returncode != 0, "it asked nobody"
+    assert "earlier version" in server.run("jobs", "discard", second["job_id"], "--yes").stdout
+    assert server.http.get(job).status_code == 404
+    document = server.http.get(f"/api/v1/documents/{lasting}").json()
+    assert (document["status"], document["version"]["number"]) == ("ready", 1)
+    alone = server.http.post("/api/v1/documents", files={"file": ("alone.pdf", b"%PDF-1.7 alone")}).json()
+    wait_for(lambda: server.http.get(f"{_JOBS}/{alone['job_id']}").json()["state"] == "failed")
+    discarded = server.http.post(f"{_JOBS}/{alone['job_id']}/discard").json()
+    receipt = server.http.get(f"/api/v1/deletions/{discarded['deletion']}").json()
+    assert (receipt["documents"], receipt["originals_removed"]) == (1, 1)
+    assert server.http.post(f"{_JOBS}/{document['version']['id']}/discard").json()["code"] == "job_not_discardable"
