@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import stat
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dulwich.repo import Repo
 
 from ragkeeper.ingestion.sources.connectors.errors import ItemTooLarge, ItemUnavailable, SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher, FetchLimits
+from ragkeeper.ingestion.sources.connectors.git_packs import check_pack
 from ragkeeper.ingestion.sources.connectors.git_transport import Bridge, GuardedGitClient
 from ragkeeper.ingestion.sources.connectors.port import Found, ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.connectors.rules import is_wanted, require_folder_allowed
@@ -25,6 +27,9 @@ FETCH_LIMITS = FetchLimits(read_seconds=120.0, total_seconds=3600.0)
 
 _KEPT = Ref(b"refs/heads/kept")
 _MOST_PACKS = 20
+_LARGEST_OBJECT = 64 * 1024**2
+# Trees may hold one another many times over, so what is not wanted is bounded too.
+_ENTRIES_PER_ITEM = 20
 _PIECE = 256 * 1024
 _STOP_SECONDS = 1.5
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -127,8 +132,25 @@ class GitConnector:
             return [] if wanted[0] in repo.object_store else wanted
 
         branch = self._branch()
-        with closing(GuardedGitClient(self._repository.location, self._fetcher, bridge)) as client:
-            client.fetch("", repo, choose, depth=1, ref_prefix=[HEADREF if branch is None else branch])
+        url, limit = self._repository.location, self._limits.largest_bytes
+        with (
+            closing(GuardedGitClient(url, self._fetcher, bridge)) as client,
+            tempfile.TemporaryFile(dir=self._cache) as pack,
+        ):
+            result = client.fetch_pack(
+                "",
+                choose,
+                repo.get_graph_walker(),
+                pack.write,
+                depth=1,
+                ref_prefix=[HEADREF if branch is None else branch],
+                filter_spec=b"blob:limit=%d" % (limit + 1),
+            )
+            if pack.tell():
+                check_pack(pack, max(limit, _LARGEST_OBJECT), url)
+                pack.seek(0)
+                repo.object_store.add_thin_pack(pack.read, None)
+        repo.update_shallow(result.new_shallow, result.new_unshallow)
         repo.refs[_KEPT] = wanted[0]
 
     def _branch(self) -> Ref | None:
@@ -151,9 +173,12 @@ class GitConnector:
             commit = repo[commit.object[1]]
         if not isinstance(commit, Commit):
             raise SourceUnreachable(location=self._repository.location, reason="its branch leads to no commit")
-        n_files = 0
+        n_files = n_entries = 0
         for entry in repo.object_store.iter_tree_contents(commit.tree):
             key = entry.path.decode("utf-8", "backslashreplace")
+            n_entries += 1
+            if n_entries > self._limits.most_items * _ENTRIES_PER_ITEM:
+                raise SourceTooLarge(location=self._repository.location, limit=f"{self._limits.most_items:,}")
             if not stat.S_ISREG(entry.mode) or not self._is_wanted(key):
                 continue
             n_files += 1
@@ -166,6 +191,8 @@ class GitConnector:
         return not is_hidden and is_wanted(key, self._repository.include, self._repository.exclude)
 
     def _read(self, repo: Repo, file: _File) -> Found | Unreadable:
+        if self._is_remote and file.blob not in repo.object_store:
+            return _unreadable(file, ItemTooLarge(location=file.key, limit=f"{self._limits.largest_bytes:,}"))
         try:
             data = self._guarded(lambda: _content(repo, file.blob))
         except SourceError as error:

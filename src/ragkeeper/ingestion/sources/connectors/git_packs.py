@@ -1,0 +1,103 @@
+"""Look through a pack that came from outside before the library takes it in: what it holds could be far larger.
+
+The library unpacks each object whole in memory. Here every object is unpacked in small pieces and thrown away, so that
+no object beyond the limit is ever built. Format: git's `gitformat-pack`, version 2.
+"""
+
+import zlib
+from typing import IO
+
+from ragkeeper.ingestion.sources.connectors.errors import SourceMalformed
+
+_PIECE = 65_536
+_HASH_BYTES = 20
+_OFFSET_DELTA, _REFERENCE_DELTA = 6, 7
+_LONGEST_NUMBER = 10
+
+
+def check_pack(pack: IO[bytes], largest_bytes: int, location: str) -> None:
+    """Reads from the start. Raises SourceMalformed for an object, or a delta's result, above the limit."""
+    pack.seek(0)
+    reader = _Reader(pack, location)
+    head = reader.take(12)
+    if head[:4] != b"PACK":
+        raise SourceMalformed(location=location, reason="what came is no pack")
+    for _ in range(int.from_bytes(head[8:], "big")):
+        kind = _skip_object_head(reader)
+        start = reader.unpack(largest_bytes)
+        if kind in {_OFFSET_DELTA, _REFERENCE_DELTA} and _result_bytes(start) > largest_bytes:
+            reader.refuse(f"it holds an object of more than {largest_bytes:,} bytes")
+
+
+def _skip_object_head(reader: "_Reader") -> int:
+    """Reads what stands before an object's compressed bytes, and returns its type."""
+    first = reader.take(1)[0]
+    if first & 0x80:
+        reader.skip_number()
+    kind = first >> 4 & 7
+    if kind == _OFFSET_DELTA:
+        reader.skip_number()
+    elif kind == _REFERENCE_DELTA:
+        reader.take(_HASH_BYTES)
+    return kind
+
+
+def _result_bytes(delta: bytes) -> int:
+    """The size of what a delta makes: the second number at its start."""
+    sizes, value, shift = [], 0, 0
+    for byte in delta:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            sizes.append(value)
+            value, shift = 0, 0
+        if len(sizes) == 2:  # noqa: PLR2004 - of the base, of the result
+            return sizes[1]
+    return 0
+
+
+class _Reader:
+    """Bytes of a pack, some of them read ahead."""
+
+    def __init__(self, pack: IO[bytes], location: str) -> None:
+        self._pack = pack
+        self._ahead = b""
+        self._location = location
+
+    def refuse(self, reason: str) -> None:
+        raise SourceMalformed(location=self._location, reason=reason)
+
+    def take(self, n_bytes: int) -> bytes:
+        if len(self._ahead) < n_bytes:
+            self._ahead += self._pack.read(_PIECE)
+        if len(self._ahead) < n_bytes:
+            self.refuse("its pack breaks off")
+        taken, self._ahead = self._ahead[:n_bytes], self._ahead[n_bytes:]
+        return taken
+
+    def skip_number(self) -> None:
+        for _ in range(_LONGEST_NUMBER):
+            if not self.take(1)[0] & 0x80:
+                return
+        self.refuse("its pack is broken")
+
+    def unpack(self, largest_bytes: int) -> bytes:
+        """Goes past one compressed stream and returns how it starts."""
+        stream, n_bytes, start = zlib.decompressobj(), 0, b""
+        try:
+            while not stream.eof:
+                piece = stream.decompress(self._ahead or self.take_some(), _PIECE)
+                self._ahead = stream.unused_data or stream.unconsumed_tail
+                n_bytes += len(piece)
+                start = start or piece[: 2 * _LONGEST_NUMBER]
+                if n_bytes > largest_bytes:
+                    self.refuse(f"it holds an object of more than {largest_bytes:,} bytes")
+        except zlib.error:
+            self.refuse("its pack is broken")
+        return start
+
+    def take_some(self) -> bytes:
+        block = self._pack.read(_PIECE)
+        if not block:
+            self.refuse("its pack breaks off")
+        return block
