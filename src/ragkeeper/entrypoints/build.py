@@ -77,8 +77,11 @@ class Application:
     index_was_lost: bool
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def start(self) -> None:
-        """Warm what a first question needs, start background work, and close gaps between the truth and the index."""
+    async def start(self, *, for_one_command: bool = False) -> None:
+        """Warm what a first question needs, start background work, and close gaps between the truth and the index.
+
+        for_one_command: durable jobs and schedules begin only when the command asks for one.
+        """
         await self.documents.ensure_default_collection(local_administrator())
         await self.retrieval.warm()
         await self.jobs.start()
@@ -89,7 +92,8 @@ class Application:
         self._in_background("parsers", self.parser.start())
         self._in_background("originals", self._remove_unused_originals())
         await self.sources.jobs.start()
-        self._in_background("jobs", self.engine.start())
+        if not for_one_command:
+            self._in_background("jobs", self.engine.start())
         await self.health.start()
 
     async def stop(self) -> None:
@@ -99,7 +103,7 @@ class Application:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self.sources.jobs.stop()
+        await self.sources.close()
         await self.engine.stop()
         await self.jobs.stop()
         await self.documents.close()

@@ -201,7 +201,7 @@ class _PrivateServer:
     async def _serve(self) -> None:
         application = await build(self._settings)
         try:
-            await application.start()
+            await application.start(for_one_command=True)
             with _socket_in(application.folder.work) as self.path:
                 await self._answer(application)
         finally:

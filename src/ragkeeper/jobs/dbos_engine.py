@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import Any, Final, TypeVar
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
-from ragkeeper.jobs.errors import StepFailed
+from ragkeeper.jobs.errors import JobsUnavailable, StepFailed
 from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
 from ragkeeper.jobs.scheduler import Scheduler
 
@@ -57,7 +58,7 @@ class DbosEngine:
     async def start(self) -> None:
         async with self._changing:
             if self._dbos is None:
-                self._dbos = await asyncio.to_thread(self._launch, asyncio.get_running_loop())
+                await self._launched()
                 self._scheduler.start()
 
     async def stop(self) -> None:
@@ -100,6 +101,15 @@ class DbosEngine:
     async def _submit_scheduled(self, job_id: str, schedule: Schedule) -> None:
         await self.submit(schedule.kind, schedule.argument, job_id=job_id)
 
+    async def _launched(self) -> None:
+        launching = asyncio.ensure_future(asyncio.to_thread(self._launch, asyncio.get_running_loop()))
+        try:
+            self._dbos = await asyncio.shield(launching)
+        except asyncio.CancelledError:
+            # Its threads are there in a moment, and somebody must know of them to end them.
+            self._dbos = await launching
+            raise
+
     def _launch(self, ours: asyncio.AbstractEventLoop) -> Any:
         """Runs in a thread, where DBOS finds no event loop to take over; its import takes a quarter of a second."""
         dbos = import_module("dbos").DBOS
@@ -116,8 +126,12 @@ class DbosEngine:
         )
         for kind in self._handlers:
             dbos.workflow(name=kind)(self._workflow(dbos, kind, ours))
-        dbos.launch()
-        dbos.register_queue(_QUEUE, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
+        try:
+            dbos.launch()
+            dbos.register_queue(_QUEUE, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
+        except SQLAlchemyError as error:
+            dbos.destroy(destroy_registry=True)
+            raise JobsUnavailable(reason=str(error).partition("\n")[0]) from error
         return dbos
 
     def _workflow(self, dbos: Any, kind: str, ours: asyncio.AbstractEventLoop) -> Callable[[Json], Awaitable[Json]]:

@@ -25,3 +25,11 @@ class StepFailed(RagkeeperError):
         error = cls(reason=message.removesuffix("."))
         error.__dict__["code"] = code
         return error
+
+
+class JobsUnavailable(RagkeeperError):
+    """The record of durable jobs cannot be opened: {reason}."""
+
+    code = "jobs_unavailable"
+    status = 503
+    fix = "When `jobs.db` in the data folder is damaged, move it aside and restart: documents do not depend on it."
