@@ -183,6 +183,19 @@ async def test_a_server_that_dribbles_meets_the_time_limit() -> None:
         await ended.wait()
 
 
+async def test_connections_to_many_hosts_are_let_go_but_not_while_they_are_read(site: Site) -> None:
+    site.routes["/"] = Reply(b"x" * 1000)
+    names = [f"{number}.lan" for number in range(40)]
+    fetcher = Fetcher(names, resolve=Lookup(["127.0.0.1"]))
+    async with fetcher.open(Request(f"http://{names[0]}:{site.port}/")) as first:
+        for name in names[1:]:
+            async with fetcher.open(Request(f"http://{name}:{site.port}/")) as answer:
+                assert answer.status == 200
+        assert len(fetcher._clients) <= 17
+        assert b"".join([chunk async for chunk in first.chunks(1000)]) == b"x" * 1000
+    await fetcher.close()
+
+
 async def test_the_environments_proxy_is_not_asked(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")

@@ -57,15 +57,24 @@ class Request:
     follow: bool = True
 
 
+@dataclass(slots=True)
+class _Client:
+    """For one origin. n_open: answers that are still being read."""
+
+    http: httpx.AsyncClient
+    n_open: int = 0
+
+
 class Answer:
     """An answer whose body has not been read yet. url: where it came from, after redirects."""
 
-    def __init__(self, url: str, response: httpx.Response, deadline: float) -> None:
+    def __init__(self, url: str, response: httpx.Response, deadline: float, client: _Client) -> None:
         self.url = url
         self.status = response.status_code
         self.headers = response.headers
         self._response = response
         self._deadline = deadline
+        self._client = client
 
     @property
     def content_type(self) -> str:
@@ -89,6 +98,8 @@ class Answer:
             yield chunk
 
     async def close(self) -> None:
+        """Once."""
+        self._client.n_open -= 1
         await self._response.aclose()
 
     async def _raw(self) -> AsyncGenerator[bytes]:
@@ -127,7 +138,7 @@ class Fetcher:
         self._sleep = sleep
         self._tls = tls
         self._random = random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._clients: dict[tuple[str, str, int], httpx.AsyncClient] = {}
+        self._clients: dict[tuple[str, str, int], _Client] = {}
 
     def check(self, url: str) -> Target:
         """Raises AddressRefused when an address's form alone forbids to fetch it."""
@@ -159,7 +170,7 @@ class Fetcher:
     async def close(self) -> None:
         clients, self._clients = self._clients, {}
         for client in clients.values():
-            await client.aclose()
+            await client.http.aclose()
 
     async def _patiently(self, request: Request) -> Answer:
         for attempt in range(1, self._limits.attempts + 1):
@@ -188,40 +199,31 @@ class Fetcher:
     async def _once(self, request: Request) -> Answer:
         target = self.check(request.url)
         deadline = asyncio.get_running_loop().time() + self._limits.total_seconds
+        client = self._client(target)
+        client.n_open += 1
+        response = None
         try:
             async with asyncio.timeout_at(deadline):
+                await self._let_go()
                 addresses = check_answer(target, await self._resolve(target.host, target.port))
-                response = await self._connect(target, addresses[:_MOST_ADDRESSES], request)
+                response = await _connect(client.http, target, addresses[:_MOST_ADDRESSES], request)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise ServerSilent(location=request.url, reason=_reason(error)) from error
-        return Answer(str(target.url), response, deadline)
+        finally:
+            client.n_open -= response is None
+        return Answer(str(target.url), response, deadline, client)
 
-    async def _connect(self, target: Target, addresses: Sequence[str], request: Request) -> httpx.Response:
-        """The answer of the first address that takes the connection."""
-        for address in addresses[:-1]:
-            try:
-                return await self._send(target, address, request)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        return await self._send(target, addresses[-1], request)
-
-    async def _send(self, target: Target, address: str, request: Request) -> httpx.Response:
-        client = self._client(target)
-        outgoing = client.build_request(
-            request.method,
-            target.url.copy_with(host=address),
-            headers={"Accept-Encoding": "gzip", **request.headers, "Host": target.url.netloc.decode("ascii")},
-            content=request.content,
-            # The certificate is asked for, and checked against, the name and not the address.
-            extensions={"sni_hostname": target.host},
-        )
-        return await client.send(outgoing, stream=True)
-
-    def _client(self, target: Target) -> httpx.AsyncClient:
+    def _client(self, target: Target) -> _Client:
         """One client per origin, so that no connection made for one name is used for another at the same address."""
-        client = self._clients.pop(target.origin, None) or self._new_client()
+        client = self._clients.pop(target.origin, None) or _Client(self._new_client())
         self._clients[target.origin] = client
         return client
+
+    async def _let_go(self) -> None:
+        """Close what was not used for longest, when there are many; never what is being read."""
+        idle = [origin for origin, one in self._clients.items() if not one.n_open]
+        if len(self._clients) > _MOST_CLIENTS and idle:
+            await self._clients.pop(idle[0]).http.aclose()
 
     def _new_client(self) -> httpx.AsyncClient:
         if self._tls is None:
@@ -236,6 +238,30 @@ class Fetcher:
             timeout=httpx.Timeout(limits.read_seconds, connect=limits.connect_seconds),
             limits=httpx.Limits(max_connections=4, max_keepalive_connections=1, keepalive_expiry=20),
         )
+
+
+async def _connect(
+    http: httpx.AsyncClient, target: Target, addresses: Sequence[str], request: Request
+) -> httpx.Response:
+    """The answer of the first address that takes the connection."""
+    for address in addresses[:-1]:
+        try:
+            return await _send(http, target, address, request)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            continue
+    return await _send(http, target, addresses[-1], request)
+
+
+async def _send(http: httpx.AsyncClient, target: Target, address: str, request: Request) -> httpx.Response:
+    outgoing = http.build_request(
+        request.method,
+        target.url.copy_with(host=address),
+        headers={"Accept-Encoding": "gzip", **request.headers, "Host": target.url.netloc.decode("ascii")},
+        content=request.content,
+        # The certificate is asked for, and checked against, the name and not the address.
+        extensions={"sni_hostname": target.host},
+    )
+    return await http.send(outgoing, stream=True)
 
 
 def _redirected(request: Request, answer: Answer, location: str) -> Request:
