@@ -1,7 +1,7 @@
 """Settings in, one wired application out; the order here is the order in which a server starts and stops."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.index import open_search
 from ragkeeper.entrypoints.sources import Sources, assemble
+from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
@@ -74,6 +75,7 @@ class Application:
     health: HealthService
     engine: JobEngine
     sources: Sources
+    upkeep: Upkeep
     index_was_lost: bool
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -93,7 +95,7 @@ class Application:
         self._in_background("originals", self._remove_unused_originals())
         await self.sources.jobs.start()
         if not for_one_command:
-            self._in_background("jobs", self.engine.start())
+            self._in_background("jobs", self._start_jobs())
         await self.health.start()
 
     async def stop(self) -> None:
@@ -104,6 +106,7 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.sources.close()
+        await self.upkeep.stop()
         await self.engine.stop()
         await self.jobs.stop()
         await self.documents.close()
@@ -121,6 +124,7 @@ class Application:
         index = await self.index.count()
         waiting, since = await self.reconciler.backlog()
         lag = (utc_now() - since).total_seconds() if since else 0.0
+        checked = await self.upkeep.inspector.last()
         return {
             "documents": counts,
             "queue": await self.pipeline.backlog(),
@@ -129,6 +133,10 @@ class Application:
                 "vectors": index.with_vectors,
                 "waiting_changes": waiting,
                 "lag_seconds": round(lag, 3),
+                "rebuilding": self.index.incomplete,
+                "orphans": checked[1] if checked else None,
+                "missing": checked[2] if checked else None,
+                "checked_at": checked[0].isoformat() if checked else None,
             },
             "loops": self.jobs.state(),
             "embedding_model": self.embedder.name,
@@ -148,6 +156,10 @@ class Application:
         task = asyncio.create_task(logged(), name=name)
         self._background.append(task)
         return task
+
+    async def _start_jobs(self) -> None:
+        await self.engine.start()
+        await self.upkeep.start()
 
     async def _remove_unused_originals(self) -> None:
         if n_removed := await self.deletions.remove_unused_originals():
@@ -207,15 +219,12 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         transforms=engines.transforms(settings, chat_models),
         reranker=engines.reranker(settings, chat_models),
     )
-    answers = AnswerService(
-        retrieval,
-        engines.extractor(settings, embedder),
-        writers(settings, chat_models, embedder),
-        AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
-        engines.compressor(settings, chat_models),
-    )
+    answers = _answers(settings, retrieval, embedder, chat_models)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
+    upkeep = assemble_upkeep(
+        settings, Stores(folder, database, files), opened, Changes(writer, drain, pipeline), engine
+    )
     return Application(
         settings=settings,
         folder=folder,
@@ -233,13 +242,26 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         progress=ProgressService(database, documents, deletions, jobs, embedder.name),
         pipeline=pipeline,
         retrieval=retrieval,
-        reconciler=Reconciler(database, index, writer, drain),
+        reconciler=upkeep.reconciler,
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now),
         engine=engine,
         sources=assemble(settings, database, documents, deletions, ingestion, engine),
+        upkeep=upkeep,
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=opened.lost,
+    )
+
+
+def _answers(
+    settings: Settings, retrieval: RetrievalService, embedder: SwitchableEmbedder, chat_models: Sequence[ChatModel]
+) -> AnswerService:
+    return AnswerService(
+        retrieval,
+        engines.extractor(settings, embedder),
+        writers(settings, chat_models, embedder),
+        AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
+        engines.compressor(settings, chat_models),
     )
 
 

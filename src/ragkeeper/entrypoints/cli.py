@@ -21,6 +21,8 @@ from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
 from ragkeeper.retrieval.commands import add_search_commands
+from ragkeeper.retrieval.inspection.commands import add_index_doctor
+from ragkeeper.retrieval.reindex.commands import add_reindex_command
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Data folder; default: RAG_DATA_DIR, or ./ragkeeper-data.")
@@ -39,13 +41,22 @@ def command_tree(place: Place) -> typer.Typer:
     add_ingest_commands(app, place.connect)
     add_chat_commands(app, place.connect)
     add_search_commands(app, place.connect)
+    add_reindex_command(app, place.connect)
     app.add_typer(document_commands(place.connect))
     app.add_typer(job_commands(place.connect))
     app.add_typer(source_commands(place.connect))
     app.add_typer(evaluation_commands(place.connect))
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(database_commands(LocalSchema(place)))
+    app.add_typer(_doctor(place))
     return app
+
+
+def _doctor(place: Place) -> typer.Typer:
+    doctor = command_group(name="doctor", help="Find out what is wrong, and mend it.")
+    doctor.callback()(lambda: None)  # a group stays one, also while it has a single command
+    add_index_doctor(doctor, place.connect)
+    return doctor
 
 
 def _add_root(app: typer.Typer, place: Place) -> None:

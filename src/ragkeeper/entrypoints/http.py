@@ -21,6 +21,8 @@ from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.ingestion.sources.routes import source_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
+from ragkeeper.retrieval.inspection.routes import inspection_routes
+from ragkeeper.retrieval.reindex.routes import index_routes
 from ragkeeper.retrieval.routes import search_routes
 
 _MEGABYTE = 1_000_000
@@ -53,6 +55,8 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(deletion_routes(application.deletions))
     app.include_router(source_routes(application.sources.service))
     app.include_router(search_routes(application.retrieval))
+    app.include_router(inspection_routes(application.upkeep.inspector, application.engine))
+    app.include_router(index_routes(application.upkeep.reindex))
     app.include_router(chat_routes(application.conversations))
     app.include_router(openai_routes(application.answers, application.embedder))
     app.include_router(console_routes())

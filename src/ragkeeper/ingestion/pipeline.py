@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, zip_longest
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import Priority, Problem
@@ -18,15 +16,14 @@ from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
 from ragkeeper.ingestion.errors import IngestionError, ParserCrashed, ReadingAbandoned
 from ragkeeper.ingestion.models import Attempt, NewChunk, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.ingestion.parsers.port import ParsedDocument, Parser
-from ragkeeper.providers.embedding.errors import TextRefused, TextTooLong
 from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.providers.embedding.rules import steady
+from ragkeeper.retrieval.embedding import chunk_vectors
 from ragkeeper.retrieval.outbox import OutboxWriter
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
 
 _log = structlog.get_logger()
-
-Vector = NDArray[np.float32]
 
 # A version that was being parsed when the server died this often is to blame for it.
 _MOST_INTERRUPTIONS = 3
@@ -141,32 +138,15 @@ class Pipeline:
 
         Raises EmbedderUnavailable, WrongDimension; nothing is stored then.
         """
-        vectors = await self._vectors([chunk.indexed_text for chunk in pending])
+        embedder = steady(self._embedder)
+        vectors = await chunk_vectors(embedder, [chunk.indexed_text for chunk in pending])
         refused = [chunk.version_id for chunk, vector in zip(pending, vectors, strict=True) if vector is None]
         async with self._database.write() as sql:
-            stored = await repository.save_vectors(sql, pending, vectors, self._embedder.name)
+            stored = await repository.save_vectors(sql, pending, vectors, embedder.name)
             for version_id, count in Counter(refused).items():
                 await repository.add_warning(sql, version_id, rules.not_embedded(count))
             await self._outbox.vectors_added(sql, _ranges(stored))
         self._outbox.wake()
-
-    async def _vectors(self, texts: Sequence[str]) -> list[Vector | None]:
-        """None for a text that the model refuses: found by halving, so that its neighbours get theirs."""
-        try:
-            return [_finite(vector) for vector in await self._embedder.embed_documents(texts)]
-        except TextRefused as error:
-            if len(texts) == 1:
-                _log.warning("chunk_not_embedded", code=error.code, reason=error.message)
-                return [await self._in_windows(texts[0]) if isinstance(error, TextTooLong) else None]
-        middle = len(texts) // 2
-        return [*await self._vectors(texts[:middle]), *await self._vectors(texts[middle:])]
-
-    async def _in_windows(self, text: str) -> Vector | None:
-        """A chunk that was cut for a model which reads more than this one: the direction of its parts."""
-        try:
-            return _finite(await self._embedder.embed_query(text))
-        except TextRefused:
-            return None
 
     async def backlog(self) -> dict[str, int]:
         """How many versions wait, are parsed, and are searchable but without all their vectors."""
@@ -200,10 +180,6 @@ def _new_chunk(document: ParsedDocument, span: ChunkSpan, after: ChunkSpan | Non
 def _unexpected(version: PendingVersion, error: Exception) -> Problem:
     _log.error("version_crashed", version=version.id, file=version.name, exc_info=error)
     return _problem(ParserCrashed(reason=f"{type(error).__name__} inside the server"))
-
-
-def _finite(vector: Vector) -> Vector | None:
-    return vector if np.isfinite(vector).all() else None
 
 
 def _problem(error: IngestionError) -> Problem:

@@ -269,6 +269,9 @@ async def save_vectors(
     """Store the vectors of those chunks that still exist, None as refused; returns these chunks."""
     ids = [chunk.id for chunk in pending]
     existing = set((await sql.execute(select(chunks.c.id).where(chunks.c.id.in_(ids)))).scalars())
+    # After a switch to another model, some of them may have its vectors already.
+    known = select(chunk_vectors.c.chunk_id).where(chunk_vectors.c.chunk_id.in_(ids), chunk_vectors.c.model == model)
+    existing -= set((await sql.execute(known)).scalars())
     rows = [
         {"chunk_id": chunk.id, "model": model, "vector": NO_VECTOR if vector is None else encode_vector(vector)}
         for chunk, vector in zip(pending, vectors, strict=True)

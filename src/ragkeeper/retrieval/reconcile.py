@@ -5,7 +5,7 @@ from datetime import datetime
 
 import structlog
 
-from ragkeeper.retrieval import repository
+from ragkeeper.retrieval import repository, rules
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.sql.database import Database
@@ -98,11 +98,11 @@ class Reconciler:
             if not expected:
                 return found
             last = expected[-1][0]
-            held = await self._vectors_up_to(generation, after, last)
+            held = await self.vectors_up_to(generation, after, last)
             found |= {version for chunk, version in expected if chunk not in held}
             after = last
 
-    async def _vectors_up_to(self, generation: Generation, after: int, last: int) -> set[int]:
+    async def vectors_up_to(self, generation: Generation, after: int, last: int) -> set[int]:
         """Chunks above `after`, and at least up to `last`, whose vector the index holds."""
         held: set[int] = set()
         while page := await generation.index.vector_ids(after, _PAGE):
@@ -117,7 +117,4 @@ class Reconciler:
         held = await generation.index.chunk_ids(after, _PAGE)
         async with self._database.read() as sql:
             expected = await repository.current_chunk_versions(sql, after, _PAGE)
-        ends = [side[-1][0] for side in (held, expected) if len(side) == _PAGE]
-        last = min(ends) if ends else max([chunk for chunk, _ in (*held, *expected)], default=after)
-        within = [{chunk: version for chunk, version in side if chunk <= last} for side in (held, expected)]
-        return within[0], within[1], last
+        return rules.aligned(held, expected, after, _PAGE)

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,17 +77,18 @@ async def words_of(sql: AsyncConnection, version_ids: Collection[str], after: in
         .order_by(chunks.c.id)
         .limit(limit)
     )
-    return [
-        WordsEntry(
-            chunk_id=row.id,
-            version_id=row.version_id,
-            document_id=row.document_id,
-            collection_id=row.collection_id,
-            text=row.indexed_text or row.text,
-            metadata=row.document_metadata,
-        )
-        for row in await sql.execute(query)
-    ]
+    return [_words(row) for row in await sql.execute(query)]
+
+
+def _words(row: Any) -> WordsEntry:
+    return WordsEntry(
+        chunk_id=row.id,
+        version_id=row.version_id,
+        document_id=row.document_id,
+        collection_id=row.collection_id,
+        text=row.indexed_text or row.text,
+        metadata=row.document_metadata,
+    )
 
 
 async def vectors_of(
@@ -99,6 +102,24 @@ async def vectors_of(
         .where(chunk_vectors.c.model == model, chunk_vectors.c.vector != NO_VECTOR)
     )
     return [VectorEntry(row.chunk_id, decode_vector(row.vector)) for row in await sql.execute(query)]
+
+
+async def entries_after(
+    sql: AsyncConnection, model: str, after: int, limit: int
+) -> list[tuple[WordsEntry, NDArray[np.float32] | None]]:
+    """Chunks above `after` that belong in the index, by id: their words, and their vector of this model if any."""
+    vector = (chunk_vectors.c.chunk_id == chunks.c.id) & (chunk_vectors.c.model == model)
+    query = (
+        select(chunks.c.id, chunks.c.version_id, chunks.c.document_id, chunks.c.text, chunks.c.indexed_text)
+        .add_columns(documents.c.collection_id, documents.c.metadata.label("document_metadata"))
+        .add_columns(chunk_vectors.c.vector)
+        .join(documents, _CURRENT)
+        .outerjoin(chunk_vectors, vector)
+        .where(chunks.c.id > after)
+        .order_by(chunks.c.id)
+        .limit(limit)
+    )
+    return [(_words(row), decode_vector(row.vector) if row.vector else None) for row in await sql.execute(query)]
 
 
 async def current_chunk_versions(sql: AsyncConnection, after: int, limit: int) -> list[tuple[int, str]]:

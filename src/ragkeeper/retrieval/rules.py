@@ -117,3 +117,13 @@ def vector_ranges(rows: Sequence[OutboxRow], most: int) -> list[tuple[int, int, 
         else:
             ranges += [(start, min(start + most - 1, last), [version_id]) for start in range(first, last + 1, most)]
     return ranges
+
+
+def aligned(
+    held: Sequence[tuple[int, str]], expected: Sequence[tuple[int, str]], after: int, page: int
+) -> tuple[dict[int, str], dict[int, str], int]:
+    """Two pages of (chunk, version) above `after` cut to where both are complete, and the id up to which they are."""
+    ends = [side[-1][0] for side in (held, expected) if len(side) == page]
+    last = min(ends) if ends else max([chunk for chunk, _ in (*held, *expected)], default=after)
+    within = [{chunk: version for chunk, version in side if chunk <= last} for side in (held, expected)]
+    return within[0], within[1], last

@@ -51,6 +51,10 @@ class IndexFolder:
     def path(self, generation: str) -> Path:
         return self.root / generation
 
+    def names(self) -> list[str]:
+        """Of all folders in it."""
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+
     def exists(self, generation: str) -> bool:
         return self.path(generation).is_dir()
 

@@ -41,7 +41,7 @@ async def optimize_in_child(path: Path) -> None:
 
 def main(path: Path, parent: int) -> None:
     """`parent`: the process that builds the index, without which nobody wants the result."""
-    _end_with_parent(parent)
+    end_with_parent(parent)
     os.nice(_NICENESS)
     shard = EdgeShard.load(str(path))
     shard.optimize()
@@ -50,7 +50,7 @@ def main(path: Path, parent: int) -> None:
     sync_tree(path)
 
 
-def _end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """End this process when the server that started it is gone: now, or (where the system can tell) as soon as it goes.
 
     Otherwise it would go on writing into a folder that the next server takes for a leftover.

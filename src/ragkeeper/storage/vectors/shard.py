@@ -4,7 +4,8 @@ Everything here blocks and belongs to one thread: the engine keeps the interpret
 thread would only wait. Callers keep writes small for the same reason.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -110,16 +111,20 @@ class Shard:
             raise IndexUnreadable(path=path.parent, reason=error) from error
 
     def apply(self, operation: UpdateOperation) -> None:
-        try:
+        with _translated():
             self._edge.update(operation)
-        except Exception as error:  # the engine raises nothing narrower
-            raise IndexFailed(reason=error) from error
 
     def words_operation(self, entries: Sequence[WordsEntry]) -> UpdateOperation:
         """One upsert. A point is replaced as a whole, so the vector that it has goes along."""
         present = self._edge.retrieve([entry.chunk_id for entry in entries], False, [_DENSE])
         dense = {record.id: record.vector for record in present if isinstance(record.vector, dict)}
         return UpdateOperation.upsert_points([self._point(entry, dense.get(entry.chunk_id, {})) for entry in entries])
+
+    def whole_operation(self, entries: Sequence[tuple[WordsEntry, NDArray[np.float32] | None]]) -> UpdateOperation:
+        """One upsert of words and vectors together; whatever was there is replaced."""
+        return UpdateOperation.upsert_points(
+            [self._point(entry, {} if vector is None else {_DENSE: vector.tolist()}) for entry, vector in entries]
+        )
 
     def vectors_operation(self, entries: Sequence[VectorEntry]) -> tuple[UpdateOperation, int]:
         """(the update, how many chunks of it are known): the engine would stop in the middle at an unknown one."""
@@ -137,22 +142,30 @@ class Shard:
 
     def count(self) -> IndexCounts:
         with_vectors = CountRequest(filter=Filter(must=[HasVectorCondition(_DENSE)]))
-        return IndexCounts(points=self._edge.count(CountRequest()), with_vectors=self._edge.count(with_vectors))
+        with _translated():
+            return IndexCounts(points=self._edge.count(CountRequest()), with_vectors=self._edge.count(with_vectors))
 
     def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
-        records, _ = self._edge.scroll(ScrollRequest(offset=after + 1, limit=limit, with_payload=[VERSION]))
+        with _translated():
+            records, _ = self._edge.scroll(ScrollRequest(offset=after + 1, limit=limit, with_payload=[VERSION]))
         return [(int(record.id), str((record.payload or {})[VERSION])) for record in records]
 
     def vector_ids(self, after: int, limit: int) -> list[int]:
         with_vector = Filter(must=[HasVectorCondition(_DENSE)])
-        records, _ = self._edge.scroll(
-            ScrollRequest(offset=after + 1, limit=limit, filter=with_vector, with_payload=False)
-        )
+        with _translated():
+            records, _ = self._edge.scroll(
+                ScrollRequest(offset=after + 1, limit=limit, filter=with_vector, with_payload=False)
+            )
         return [int(record.id) for record in records]
 
     def flush(self) -> None:
         """Write every segment to the disk; see `sync_log` for the cheap way to durability."""
         self._edge.flush()
+
+    def optimize(self) -> None:
+        """Blocks for minutes on a large shard: only in a process of its own."""
+        with _translated():
+            self._edge.optimize()
 
     def sync_log(self) -> None:
         """Make every applied operation durable: the engine replays its log when it loads. May run in any thread."""
@@ -218,10 +231,21 @@ class Shard:
         )
 
     def _query(self, requests: list[QueryRequest]) -> list[list[ScoredPoint]]:
-        try:
+        with _translated():
             return self._edge.query_batch(QueryBatchRequest(requests)) if requests else []
-        except Exception as error:  # the engine raises nothing narrower
-            raise IndexFailed(reason=error) from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Whatever the engine says as IndexFailed; on damaged files it panics, which Python shows outside Exception."""
+    try:
+        yield
+    except Exception as error:  # the engine raises nothing narrower
+        raise IndexFailed(reason=error) from error
+    except BaseException as error:  # a panic of the engine is no Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        raise IndexFailed(reason=f"the engine broke off: {error}") from error
 
 
 def removal(field: str, ids: Collection[str]) -> UpdateOperation:

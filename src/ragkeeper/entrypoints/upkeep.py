@@ -1,0 +1,110 @@
+"""How the care of the search index is put together: inspections, a new index, a change of the embedding model."""
+
+from dataclasses import dataclass
+
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.settings import Settings
+from ragkeeper.entrypoints import engines
+from ragkeeper.entrypoints.index import IndexOpener, Opened
+from ragkeeper.entrypoints.index_builder import ChildBuilder
+from ragkeeper.ingestion.pipeline import Pipeline
+from ragkeeper.jobs.loop import Loop
+from ragkeeper.jobs.port import JobEngine
+from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.retrieval.inspection.jobs import register_inspections, schedule_inspections
+from ragkeeper.retrieval.inspection.service import IndexInspector
+from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
+from ragkeeper.retrieval.reconcile import Reconciler
+from ragkeeper.retrieval.reindex.change import ModelChange
+from ragkeeper.retrieval.reindex.folder import IndexFolder
+from ragkeeper.retrieval.reindex.jobs import register_reindex, second_vectors
+from ragkeeper.retrieval.reindex.keeper import GenerationKeeper
+from ragkeeper.retrieval.reindex.service import ReindexService
+from ragkeeper.storage.files.data_folder import DataFolder
+from ragkeeper.storage.files.store import FileStore
+from ragkeeper.storage.sql.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the truth lies."""
+
+    folder: DataFolder
+    database: Database
+    files: FileStore
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How changes reach the index."""
+
+    writer: OutboxWriter
+    drain: OutboxDrain
+    pipeline: Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """`start` once the engine has started."""
+
+    reconciler: Reconciler
+    inspector: IndexInspector
+    reindex: ReindexService
+    loop: Loop
+    engine: JobEngine
+
+    async def start(self) -> None:
+        await self.reindex.start()
+        await schedule_inspections(self.engine)
+        self.loop.start()
+
+    async def stop(self) -> None:
+        await self.loop.stop()
+
+
+def assemble_upkeep(settings: Settings, stores: Stores, opened: Opened, changes: Changes, engine: JobEngine) -> Upkeep:
+    folder = IndexFolder(stores.folder.index)
+    opener = IndexOpener(folder, settings.lexical_language)
+    reconciler = Reconciler(stores.database, opened.index, changes.writer, changes.drain)
+
+    async def open_embedder(name: str) -> Embedder:
+        return await engines.open_embedder(settings, name)
+
+    keeper = GenerationKeeper(
+        stores.database,
+        opened.index,
+        opened.embedder,
+        folder,
+        opener=opener,
+        open_embedder=open_embedder,
+        reconciler=reconciler,
+        drain=changes.drain,
+        setting=settings.embedding_model,
+        reopened=changes.pipeline.recover,
+    )
+    inspector = IndexInspector(
+        stores.database,
+        opened.index,
+        opened.embedder,
+        stores.files,
+        changes.drain,
+        changes.writer,
+        reconciler,
+        utc_now,
+    )
+    reindex = ReindexService(
+        database=stores.database,
+        index=opened.index,
+        embedder=opened.embedder,
+        folder=folder,
+        keeper=keeper,
+        change=ModelChange(stores.database, changes.writer, settings.fusion_dense_weight),
+        builder=ChildBuilder(stores.database, folder, settings.lexical_language),
+        opener=opener,
+        engine=engine,
+        clock=utc_now,
+        reserve_mb=settings.min_free_mb,
+    )
+    register_inspections(engine, inspector)
+    register_reindex(engine, reindex)
+    return Upkeep(reconciler, inspector, reindex, second_vectors(reindex), engine)
