@@ -91,21 +91,21 @@ class OutputTooLarge(IngestionError):
     """The file holds more than {limit} characters of text."""
 
     code = "output_too_large"
-    fix = "Split the file into parts, or raise the limit for characters per document in the settings."
+    fix = "Split the file into parts, or raise RAG_PARSER_CHARACTERS and restart."
 
 
 class ParserTimedOut(IngestionError):
     """Reading the file took longer than {limit} seconds and was stopped."""
 
     code = "parser_timed_out"
-    fix = "Retry when the machine is less busy, split the file, or raise the time limit for parsing in the settings."
+    fix = "Retry when the machine is less busy, split the file, or raise RAG_PARSER_SECONDS."
 
 
 class ParserOutOfMemory(IngestionError):
     """Reading the file needed more than {limit} MiB of memory and was stopped."""
 
     code = "parser_out_of_memory"
-    fix = "Split the file or save it with smaller images, or raise the memory limit for parsing in the settings."
+    fix = "Split the file or save it with smaller images, or raise RAG_PARSER_MEMORY_MB."
 
 
 class ParserCrashed(IngestionError):
