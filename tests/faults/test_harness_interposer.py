@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness.library import Action, Call, Interposer, Part
+from tests.faults.harness.library import Action, Call, Interposer, Part, Point
 
 WRITE = """
 import os, sys
@@ -130,7 +130,7 @@ def test_what_lies_elsewhere_is_left_alone(interposer: Interposer, tmp_path: Pat
     assert interposer.calls == 0
 
 
-def traced(interposer: Interposer, folder: Path) -> list:
+def traced(interposer: Interposer, folder: Path) -> list[Point]:
     """What the program calls when nothing happens to it; its files are gone again."""
     data = folder / "data"
     run(interposer, WRITE, data)

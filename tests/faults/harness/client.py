@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from tests.faults.harness import texts
+from tests.faults.harness.desk import SOURCE, Desk
 from tests.faults.harness.model import Model, Outcome
 from tests.faults.harness.workload import FOLDERS, Act, Operation
 
@@ -19,9 +20,12 @@ _NOTHING_DONE = range(400, 500)
 class Client:
     """One server's client. `failures`: what was shown that must not be, or answered as nothing should be."""
 
-    def __init__(self, address: str, key: str, model: Model, failures: list[str], conversations: list[str]) -> None:
+    def __init__(
+        self, address: str, key: str, model: Model, desk: Desk, failures: list[str], conversations: list[str]
+    ) -> None:
         self.http = httpx.AsyncClient(base_url=address, headers={"X-API-Key": key}, timeout=_SECONDS)
         self._model = model
+        self._desk = desk
         self._failures = failures
         self._busy: dict[str, asyncio.Lock] = {}
         self._conversations = conversations
@@ -43,8 +47,12 @@ class Client:
             Act.FORGET: self._forget,
             Act.CHUNKS: lambda one: self._read(one, "chunks"),
             Act.CONTENT: lambda one: self._read(one, "content"),
-            Act.LIST: lambda _: self.get("/api/v1/documents", {"limit": 500}),
-            Act.JOBS: lambda _: self.get("/api/v1/jobs", {"limit": 100}),
+            Act.LIST: lambda _: self._ask_for("/api/v1/documents", {"limit": 500}),
+            Act.FILE: self._file,
+            Act.NO_FILE: self._no_file,
+            Act.SYNC: lambda _: self._sync({"allow_removals": True}),
+            Act.SYNC_DRY: lambda _: self._sync({"dry_run": True}),
+            Act.JOBS: lambda _: self._ask_for("/api/v1/jobs", {"limit": 100}),
         }
         self.sent = 0
         self.answers: dict[int, int] = {}
@@ -124,7 +132,7 @@ class Client:
     async def _messages(self, one: Operation) -> None:
         if self._conversations:
             chosen = self._conversations[one.number % len(self._conversations)]
-            await self.get(f"/api/v1/conversations/{chosen}/messages", {})
+            await self._ask_for(f"/api/v1/conversations/{chosen}/messages", {})
 
     async def _forget(self, one: Operation) -> None:
         if self._conversations:
@@ -133,14 +141,32 @@ class Client:
 
     async def _read(self, one: Operation, what: str) -> None:
         if document := self._model.name(one.names[0]).document:
-            await self.get(f"/api/v1/documents/{document}/{what}", {})
+            await self._ask_for(f"/api/v1/documents/{document}/{what}", {})
+
+    # --- the source
+
+    async def _file(self, one: Operation) -> None:
+        if one.content.readable:
+            self._desk.put(one.names[0], one.content)
+
+    async def _no_file(self, one: Operation) -> None:
+        self._desk.clear(one.names[0])
+
+    async def _sync(self, body: Mapping[str, bool]) -> None:
+        await self._post(f"/api/v1/sources/{SOURCE}/sync", json=body)
 
     # --- the wire
 
     async def get(self, path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer's object; empty when none came."""
-        _, answer = await self._send("GET", path, params=parameters)
-        return answer.json() if answer is not None else {}
+        """The answer's object. Raises httpx.TransportError when none comes."""
+        answer = await self._ask_for(path, parameters)
+        if answer is None:
+            raise httpx.ReadError(f"GET {path} is not answered")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def _ask_for(self, path: str, parameters: Mapping[str, Any]) -> httpx.Response | None:
+        return (await self._send("GET", path, params=parameters))[1]
 
     async def _post(self, path: str, **body: Any) -> httpx.Response | None:
         return (await self._send("POST", path, **body))[1]

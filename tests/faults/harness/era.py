@@ -11,6 +11,7 @@ import httpx
 
 from tests.faults.harness import faults
 from tests.faults.harness.client import Client
+from tests.faults.harness.desk import Desk
 from tests.faults.harness.faults import Fault, Kind
 from tests.faults.harness.invariants import violations
 from tests.faults.harness.library import Action, Call, Interposer, Part, Point
@@ -54,6 +55,7 @@ class Era:
         folder.mkdir(parents=True, exist_ok=True)
         self._interposer = Interposer(library, folder, folder / "data")
         self.server = Server(folder, self._interposer, {})
+        self._desk = Desk(folder / "desk", self.model)
         self._conversations: list[str] = []
         self._marked = 0
 
@@ -67,7 +69,7 @@ class Era:
             await self._last_look()
         except StartFailed as error:
             self.failures.append(f"the server did not start: {error}")
-        except (httpx.TransportError, KeyError) as error:
+        except httpx.TransportError as error:
             self.failures.append(f"the server broke off while it was looked at: {error!r}")
         finally:
             if not self.server.died:
@@ -235,7 +237,9 @@ class Era:
 
         Cleaning up at the start goes on behind the first answers, so what is wrong is looked at again for a while.
         """
-        if not await self._settle(client):
+        if failure := await self._desk.bring_in_step(client.http):
+            self.failures.append(failure)
+        if self.failures or not await self._settle(client):
             return
         end = time.monotonic() + _AGREE_SECONDS
         while True:
@@ -281,7 +285,7 @@ class Era:
     # --- small things
 
     def _client(self) -> Client:
-        return Client(self.server.address, self.server.key, self.model, self.failures, self._conversations)
+        return Client(self.server.address, self.server.key, self.model, self._desk, self.failures, self._conversations)
 
     async def _close(self, client: Client) -> None:
         await client.close()

@@ -16,6 +16,7 @@ from tests.faults.harness.workload import operations
 
 _SAMPLE_SECONDS = 2.0
 _ENDLESS = 10_000_000
+_MOST_FAILED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,11 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
+    """failed: eras in which something was wrong; after ten of them a run ends."""
+
     counts: Counts = field(default_factory=Counts)
     failures: list[str] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
     slope: memory.Slope | None = None
     seconds: float = 0.0
 
@@ -55,7 +59,8 @@ async def _run(plan: Plan, folder: Path, say: Say) -> Report:
     built = library.compile_library(folder)
     for number in itertools.count() if plan.era is None else (plan.era,):
         await _era(plan, number, folder, built, report, say)
-        if report.counts.operations >= plan.operations and report.counts.kills >= plan.kills:
+        done = report.counts.operations >= plan.operations and report.counts.kills >= plan.kills
+        if done or len(report.failed) >= _MOST_FAILED:
             break
     if plan.minutes:
         await _quiet(plan, folder, built, report, say)
@@ -72,6 +77,7 @@ async def _era(plan: Plan, number: int, folder: Path, built: Path, report: Repor
     if era.failures:
         again = f"{Path(sys.executable).name} -m tests.faults.harness --seed {plan.seed} --era {number}"
         again += f" --operations {plan.operations} --kills {plan.kills}"
+        report.failed.append(number)
         report.failures += [f"era {number}: {failure}" for failure in era.failures]
         say(f"FAILED in era {number}, its folder is {place}; again: {again}")
         for failure in era.failures:

@@ -12,7 +12,8 @@ from tests.faults.harness.era import Counts, Era
 from tests.faults.harness.library import Action, Call, Part, Point
 from tests.faults.harness.workload import NAMES, Act, Operation
 
-# What is there before, and what is then done: a new document, a new version, deletions of each kind, a large file.
+# What is there before, and what is then done: a new document, a new version, deletions of each kind, a file of a
+# source.
 _BEFORE = 6
 _PUTS, _UPDATES = range(6, 9), range(2)
 _ACTIONS = (Action.KILL, Action.TORN, Action.CUT)
@@ -85,4 +86,10 @@ def _work(seed: int) -> Iterator[Operation]:
     yield Operation(201, Act.DELETE, (NAMES[2],), texts.make(seed, 2))
     yield Operation(202, Act.DELETE_MANY, (NAMES[3], NAMES[4]), texts.make(seed, 3))
     yield Operation(203, Act.CANCEL, (NAMES[6],), texts.make(seed, 6))
+    yield Operation(300, Act.FILE, ("paper0",), texts.make(seed, _first_readable(seed, 300)))
+    yield Operation(301, Act.SYNC, ("paper0",), texts.make(seed, 301))
     yield Operation(204, Act.PAUSE, (NAMES[0],), texts.make(seed, 0))
+
+
+def _first_readable(seed: int, number: int) -> int:
+    return next(n for n in range(number, number + 100) if texts.make(seed, n).readable)

@@ -9,6 +9,7 @@ from tests.faults.harness import chance, texts
 from tests.faults.harness.texts import Content
 
 FOLDERS = [f"hall{n}" for n in range(6)]
+PLACES = [f"paper{n}" for n in range(8)]
 NAMES = [f"{folder}/note{n}" for folder in FOLDERS for n in range(16)]
 _REUSED = 0.06
 
@@ -33,6 +34,10 @@ class Act(Enum):
     CONTENT = "read text"
     LIST = "list documents"
     JOBS = "list jobs"
+    FILE = "a file in the source's folder"
+    NO_FILE = "no file there any more"
+    SYNC = "synchronise the source"
+    SYNC_DRY = "say what that would do"
 
 
 _WEIGHTS = {
@@ -55,9 +60,11 @@ _WEIGHTS = {
     Act.CONTENT: 3,
     Act.LIST: 2,
     Act.JOBS: 2,
+    Act.FILE: 7,
+    Act.NO_FILE: 2,
+    Act.SYNC: 4,
+    Act.SYNC_DRY: 1,
 }
-CHANGES = frozenset({Act.PUT, Act.DELETE, Act.DELETE_MANY, Act.DELETE_FOLDER, Act.CANCEL, Act.RETRY})
-"""What concerns its names alone while it is under way; the rest may meet anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,8 @@ def _names(dice: random.Random, act: Act) -> Sequence[str]:
     if act in {Act.DELETE_FOLDER, Act.DRY_RUN}:
         folder = dice.choice(FOLDERS)
         return sorted(name for name in NAMES if name.startswith(f"{folder}/"))
+    if act in {Act.FILE, Act.NO_FILE}:
+        return [dice.choice(PLACES)]
     if act is Act.DELETE_MANY:
         return sorted(dice.sample(NAMES, dice.randint(2, 8)))
     return [dice.choice(NAMES)]
@@ -90,6 +99,6 @@ def _names(dice: random.Random, act: Act) -> Sequence[str]:
 
 def _content(dice: random.Random, act: Act, number: int, first: int) -> int:
     """A put brings something new, or what another put of this life brought: two documents, one original."""
-    if act is Act.PUT and dice.random() >= _REUSED:
+    if act is Act.FILE or (act is Act.PUT and dice.random() >= _REUSED):
         return number
     return dice.randint(first, number)
