@@ -28,7 +28,7 @@ _T = TypeVar("_T")
 
 _QUEUE: Final = "jobs"
 # So many jobs at once: they wait for other machines or for the disk, and searches go on beside them.
-_AT_ONCE: Final = 2
+_AT_ONCE: Final = 4
 # Seconds between two looks into the queue.
 _LOOK_EVERY: Final = 0.5
 _STATES: Final = {
