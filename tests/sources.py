@@ -27,6 +27,7 @@ class Keeper:
     place: FakeConnector
     owners: dict[str, Caller]
     store: FakeStore = field(default_factory=FakeStore)
+    forgotten: list[str] = field(default_factory=list)
     engine: FakeJobEngine = field(init=False)
     service: SourceService = field(init=False)
     jobs: SourceJobs = field(init=False)
@@ -42,7 +43,7 @@ class Keeper:
             product.database, product.ingestion, product.deletions, self._connect, self._owner, utc_now
         )
         self.service = SourceService(
-            product.database, product.documents, synchronizer, self.engine, self._connect, utc_now
+            product.database, product.documents, synchronizer, self.engine, self._connect, self._forget, utc_now
         )
         self.jobs = SourceJobs(self.engine, self.service)
 
@@ -75,6 +76,9 @@ class Keeper:
 
     def _connect(self, source: Source) -> Connector:
         return self.place
+
+    async def _forget(self, source: Source) -> None:
+        self.forgotten.append(source.name)
 
     async def _owner(self, name: str) -> Caller | None:
         return self.owners.get(name)

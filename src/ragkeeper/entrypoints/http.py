@@ -49,7 +49,7 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     app.add_middleware(RequestEnvelope)
     app.include_router(health_routes(application.health, application.status, __version__))
-    app.include_router(upload_routes(application.ingestion, application.files))
+    app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
     app.include_router(document_routes(application.documents, application.files))
     app.include_router(job_routes(application.progress))
     app.include_router(deletion_routes(application.deletions))

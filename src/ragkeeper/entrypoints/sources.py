@@ -1,5 +1,7 @@
 """Which connector reads which kind of source, and how sources are put together."""
 
+import asyncio
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +14,16 @@ from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.service import IngestionService
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher
 from ragkeeper.ingestion.sources.connectors.folder import Folder, FolderConnector
+from ragkeeper.ingestion.sources.connectors.git import FETCH_LIMITS, GitConnector, Repository
 from ragkeeper.ingestion.sources.connectors.port import Connector, ScanLimits
 from ragkeeper.ingestion.sources.connectors.s3 import Bucket, S3Connector, Service
+from ragkeeper.ingestion.sources.connectors.single import SinglePages
 from ragkeeper.ingestion.sources.connectors.sitemap import Sitemap, SitemapConnector
 from ragkeeper.ingestion.sources.connectors.web import Web, WebConnector
-from ragkeeper.ingestion.sources.errors import KindUnavailable, OptionsInvalid
+from ragkeeper.ingestion.sources.errors import OptionsInvalid
 from ragkeeper.ingestion.sources.jobs import SourceJobs
 from ragkeeper.ingestion.sources.models import Source, SourceKind
-from ragkeeper.ingestion.sources.options import BucketOptions, FolderOptions, PagesOptions, WebOptions
+from ragkeeper.ingestion.sources.options import BucketOptions, FolderOptions, GitOptions, PagesOptions, WebOptions
 from ragkeeper.ingestion.sources.service import SourceService
 from ragkeeper.ingestion.sources.sync import Synchronizer
 from ragkeeper.jobs.port import JobEngine
@@ -32,8 +36,15 @@ _MOST_ITEMS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Sources:
+    """pages: fetches single pages, for uploads by address."""
+
     service: SourceService
     jobs: SourceJobs
+    pages: SinglePages
+
+    async def close(self) -> None:
+        await self.jobs.stop()
+        await self.pages.close()
 
 
 def connector(source: Source, settings: Settings) -> Connector:
@@ -52,9 +63,13 @@ def assemble(
     def connect(source: Source) -> Connector:
         return connector(source, settings)
 
+    async def forget(source: Source) -> None:
+        await asyncio.to_thread(shutil.rmtree, _cache(source, settings), ignore_errors=True)
+
     synchronizer = Synchronizer(database, ingestion, deletions, connect, _find_caller, utc_now)
-    service = SourceService(database, documents, synchronizer, engine, connect, utc_now)
-    return Sources(service, SourceJobs(engine, service))
+    service = SourceService(database, documents, synchronizer, engine, connect, forget, utc_now)
+    pages = SinglePages(Fetcher(settings.fetch_private_hosts), settings.max_upload_mb * _MEGABYTE)
+    return Sources(service, SourceJobs(engine, service), pages)
 
 
 async def _find_caller(name: str) -> Caller | None:
@@ -116,8 +131,15 @@ def _profile(settings: Settings, name: str) -> S3Profile:
     raise OptionsInvalid(kind=SourceKind.S3.value, reason=f"RAG_S3_PROFILES names no profile {name}".rstrip())
 
 
-def _git(source: Source, _settings: Settings) -> Connector:
-    raise KindUnavailable(kind=source.kind.value)
+def _git(source: Source, settings: Settings) -> Connector:
+    options = GitOptions.model_validate(dict(source.options))
+    repository = Repository(source.location, options.branch, options.include, options.exclude)
+    fetcher = Fetcher(settings.fetch_private_hosts, FETCH_LIMITS)
+    return GitConnector(repository, _limits(settings), fetcher, _cache(source, settings), settings.data_dir)
+
+
+def _cache(source: Source, settings: Settings) -> Path:
+    return settings.data_dir / "sources" / source.id
 
 
 _CONNECTORS: dict[SourceKind, Callable[[Source, Settings], Connector]] = {

@@ -1,10 +1,11 @@
 """`POST /api/v1/documents`: a caller with a key and the right to write to the collection."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 
 from ragkeeper.documents.models import Scalar
@@ -12,12 +13,15 @@ from ragkeeper.documents.schemas import METADATA_LIMITS, TITLE_LIMITS, Metadata,
 from ragkeeper.documents.service import DEFAULT_COLLECTION
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.ingestion.errors import UploadInvalid
-from ragkeeper.ingestion.schemas import BULK, AcceptedView, TextBody
+from ragkeeper.ingestion.ports import FetchedPage, PageFetcher
+from ragkeeper.ingestion.schemas import BULK, AcceptedView, TextBody, UrlBody
 from ragkeeper.ingestion.service import IngestionService, Upload
 from ragkeeper.storage.files.store import FileStore
 
 # Where a body may be as large as a file.
 UPLOAD_PATHS = frozenset({"/api/v1/documents"})
+
+Body = TypeVar("Body", bound=BaseModel)
 
 _BLOCK = 1 << 20
 _METADATA: TypeAdapter[dict[str, Scalar]] = TypeAdapter(Metadata)
@@ -41,13 +45,13 @@ _BODIES: dict[str, Any] = {
         "required": True,
         "content": {
             "multipart/form-data": {"schema": _FILE_FORM},
-            "application/json": {"schema": TextBody.model_json_schema()},
+            "application/json": {"schema": {"anyOf": [TextBody.model_json_schema(), UrlBody.model_json_schema()]}},
         },
     }
 }
 
 
-def upload_routes(ingestion: IngestionService, files: FileStore) -> APIRouter:
+def upload_routes(ingestion: IngestionService, files: FileStore, pages: PageFetcher) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["documents"])
 
     @router.post("/documents", status_code=202, openapi_extra=_BODIES)
@@ -57,8 +61,13 @@ def upload_routes(ingestion: IngestionService, files: FileStore) -> APIRouter:
             async with request.form(max_files=1, max_fields=20) as form:
                 file, upload = _file_upload(form)
                 return AcceptedView.of(await ingestion.accept(caller, upload, _blocks(file)))
-        upload, text = _text_upload(await request.body())
-        return AcceptedView.of(await ingestion.accept(caller, upload, _once(text)))
+        body = await request.body()
+        if _names_page(body):
+            wanted = _parsed(UrlBody, body)
+            async with pages.fetch(wanted.url) as page:
+                return AcceptedView.of(await ingestion.accept(caller, _page_upload(wanted, page), page.content))
+        text = _parsed(TextBody, body)
+        return AcceptedView.of(await ingestion.accept(caller, _text_upload(text), _once(_encoded(text.text))))
 
     @router.post("/documents/{document_id}/retry", status_code=202)
     async def retry_document(caller: CurrentCaller, document_id: str) -> AcceptedView:
@@ -103,15 +112,36 @@ def _metadata(text: str | None) -> dict[str, Scalar]:
         raise UploadInvalid(reason="`metadata` is not a JSON object of plain values") from error
 
 
-def _text_upload(body: bytes) -> tuple[Upload, bytes]:
+def _names_page(body: bytes) -> bool:
     try:
-        parsed = TextBody.model_validate_json(body)
+        given = from_json(body)
+    except ValueError:
+        return False
+    return isinstance(given, dict) and "url" in given and "text" not in given
+
+
+def _parsed(model: type[Body], body: bytes) -> Body:
+    try:
+        return model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(str(part) for part in first['loc']) or 'body'}: {first['msg']}"
         raise UploadInvalid(reason=reason) from error
-    upload = Upload(parsed.name, parsed.collection, parsed.title, parsed.metadata, bulk=parsed.bulk)
-    return upload, parsed.text.encode("utf-8", "surrogatepass")
+
+
+def _text_upload(body: TextBody) -> Upload:
+    return Upload(body.name, body.collection, body.title, body.metadata, bulk=body.bulk)
+
+
+def _page_upload(body: UrlBody, page: FetchedPage) -> Upload:
+    metadata = {"url": body.url, **body.metadata}
+    return Upload(
+        page.name, body.collection, body.title, metadata, bulk=body.bulk, distinct=True, filename=page.filename
+    )
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 async def _blocks(file: UploadFile) -> AsyncIterator[bytes]:

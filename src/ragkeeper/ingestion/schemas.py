@@ -24,6 +24,18 @@ class TextBody(BaseModel):
     bulk: bool = Field(default=False, description=BULK)
 
 
+class UrlBody(BaseModel):
+    """A page of the web: it is fetched once. The same address again makes its next version."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(min_length=1, max_length=2000)
+    title: Title | None = None
+    collection: str = DEFAULT_COLLECTION
+    metadata: Metadata = Field(default_factory=dict)
+    bulk: bool = Field(default=False, description=BULK)
+
+
 class AcceptedView(BaseModel):
     """`job_id` is the version's id: `GET /api/v1/documents/{id}` shows how far it is."""
 

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -7,12 +8,24 @@ from sqlalchemy import text
 
 from ragkeeper.core.access import Caller
 from ragkeeper.http.errors import install_error_handlers
+from ragkeeper.ingestion.ports import FetchedPage
 from ragkeeper.ingestion.routes import upload_routes
+from ragkeeper.ingestion.sources.errors import AddressRefused
 from ragkeeper.storage.files.store import FileStore
-from tests.wired import ADMIN, Wired, wired
+from tests.wired import ADMIN, Wired, once, wired
 
 DOCUMENTS = "/api/v1/documents"
 FORM = {"content-type": "multipart/form-data; boundary=b"}
+
+
+class FakePages:
+    """Knows one page."""
+
+    @asynccontextmanager
+    async def fetch(self, url: str) -> AsyncIterator[FetchedPage]:
+        if url != "https://example.org/about":
+            raise AddressRefused(address=url, reason="it is private")
+        yield FetchedPage("example.org/about", "about.html", once(b"<p>Some words.</p>"))
 
 
 class Anybody:
@@ -24,7 +37,7 @@ def client(product: Wired, files: FileStore | None = None) -> httpx.AsyncClient:
     app = FastAPI()
     app.state.authenticator = Anybody()
     install_error_handlers(app)
-    app.include_router(upload_routes(product.ingestion, files or product.files))
+    app.include_router(upload_routes(product.ingestion, files or product.files, FakePages()))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://test", headers={"x-api-key": "any"})
 
@@ -60,3 +73,23 @@ async def test_a_database_that_is_full_is_507_and_the_upload_leaves_no_row(tmp_p
     assert set(codes) == {"storage_full"}
     assert {answer.status_code for answer in answers} == {202, 507}
     assert kept == len(answers) - len(codes)
+
+
+async def test_a_page_becomes_a_document_of_its_address(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product, client(product) as http:
+        page = {"url": "https://example.org/about", "title": "About us"}
+        first = await http.post(DOCUMENTS, json=page)
+        again = await http.post(DOCUMENTS, json=page)
+        document = await product.documents.get(ADMIN, first.json()["id"])
+    assert (first.status_code, again.json()["duplicate"]) == (202, True)
+    assert (document.name, document.title, document.version.filename) == ("example.org/about", "About us", "about.html")
+    assert document.metadata == {"url": "https://example.org/about"}
+
+
+async def test_a_page_that_must_not_be_fetched_is_refused_and_so_is_a_body_of_both_kinds(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product, client(product) as http:
+        refused = await http.post(DOCUMENTS, json={"url": "http://127.0.0.1/"})
+        both = await http.post(DOCUMENTS, json={"url": "https://example.org/about", "text": "Words."})
+        named = await http.post(DOCUMENTS, json={"url": "https://example.org/about", "name": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "address_refused")
+    assert {both.json()["code"], named.json()["code"]} == {"upload_invalid"}

@@ -27,6 +27,14 @@ class AddressRefused(SourceError):
     fix = "Only public http and https addresses are fetched; a private host must be named in RAG_FETCH_PRIVATE_HOSTS."
 
 
+class PageUnavailable(SourceError):
+    """{url} cannot be fetched: {reason}."""
+
+    code = "page_unavailable"
+    status = 502
+    fix = "Open it in a browser; what only people who are signed in may see cannot be fetched."
+
+
 class FolderRefused(SourceError):
     """{path} cannot be a source: {reason}."""
 
@@ -41,14 +49,6 @@ class OptionsInvalid(SourceError):
     code = "source_options_invalid"
     status = 422
     fix = "`ragkeeper sources add --help` lists what each kind understands."
-
-
-class KindUnavailable(SourceError):
-    """Sources of the kind {kind} cannot be read by this server yet."""
-
-    code = "source_kind_unavailable"
-    status = 501
-    fix = "Copy what it holds into a folder on the server, and add that."
 
 
 class SourceShrank(SourceError):

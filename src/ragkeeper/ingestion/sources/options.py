@@ -53,12 +53,16 @@ class BucketOptions(PatternOptions):
     prefix: str = Field("", max_length=500, description="Only objects below this folder.")
 
 
+class GitOptions(PatternOptions):
+    branch: str = Field("", max_length=250, description="Default: the one that the repository shows first.")
+
+
 OPTIONS: dict[SourceKind, type[SourceOptions]] = {
     SourceKind.FOLDER: FolderOptions,
     SourceKind.WEB: WebOptions,
     SourceKind.SITEMAP: PagesOptions,
     SourceKind.S3: BucketOptions,
-    SourceKind.GIT: PatternOptions,
+    SourceKind.GIT: GitOptions,
 }
 
 

@@ -33,7 +33,7 @@ from ragkeeper.ingestion.sources.models import (
     Watching,
 )
 from ragkeeper.ingestion.sources.options import checked_options
-from ragkeeper.ingestion.sources.ports import Connect
+from ragkeeper.ingestion.sources.ports import Connect, Forget
 from ragkeeper.ingestion.sources.sync import Synchronizer, problem_of
 from ragkeeper.jobs.cron import check_cron
 from ragkeeper.jobs.port import DurableJob, JobEngine
@@ -63,6 +63,7 @@ class SourceService:
         synchronizer: Synchronizer,
         engine: JobEngine,
         connect: Connect,
+        forget: Forget,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -70,6 +71,7 @@ class SourceService:
         self._synchronizer = synchronizer
         self._engine = engine
         self._connect = connect
+        self._forget = forget
         self._clock = clock
         self._asking = asyncio.Lock()
         self.changed: Callable[[], Awaitable[None]] = _nobody_told
@@ -149,6 +151,7 @@ class SourceService:
         n_deleted = await self._synchronizer.delete_documents(source, caller) if documents else 0
         async with self._database.write() as sql:
             await repository.remove_source(sql, source.id)
+        await self._forget(source)
         await self.changed()
         return replace(plan, deleted=n_deleted)
 
@@ -288,13 +291,17 @@ class SourceService:
         if run.ended_at is not None:
             return source, RunState.FAILED if run.problem else RunState.DONE
         job = await self._engine.find(run.job_id)
+        if job is None or job.state.is_final:
+            # It may have ended, and noted so, between the two looks.
+            source = await self._find_by_id(source.id) or source
+            if source.last_run != run:
+                return await self._with_outcome(source)
         if job is None:
             return replace(source, last_run=replace(run, problem=_LOST)), RunState.FAILED
         if job.code is not None:
-            run = replace(
-                run, problem=Problem(job.code, job.message or "", "Run it again; the server's log says more.")
-            )
-        return replace(source, last_run=run), RunState(job.state.value)
+            problem = Problem(job.code, job.message or "", "Run it again; the server's log says more.")
+            return replace(source, last_run=replace(run, problem=problem)), RunState(job.state.value)
+        return source, RunState(job.state.value)
 
     async def _find(self, name: str) -> Source:
         async with self._database.read() as sql:

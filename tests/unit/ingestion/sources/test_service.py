@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,7 @@ async def test_a_source_goes_with_or_without_its_documents(tmp_path: Path, docum
         assert len(await keeper.texts()) == 3
         assert await keeper.service.remove(ADMIN, "docs", documents=documents) == plan
         assert len(await keeper.texts()) == (1 if documents else 3)
+        assert keeper.forgotten == ["docs"]
         with pytest.raises(SourceUnknown):
             await keeper.service.get(ADMIN, "docs")
 
@@ -214,3 +216,23 @@ async def test_what_breaks_unexpectedly_is_told(tmp_path: Path) -> None:
         await keeper.ended(await keeper.service.sync(ADMIN, "docs"))
         state = await keeper.service.get(ADMIN, "docs")
         assert (state.run_state, state.source.last_run.problem.code) == (RunState.FAILED, "internal_error")
+
+
+async def test_a_run_that_ends_while_it_is_looked_at_is_told_with_what_it_did(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as keeper:
+        await keeper.add()
+        keeper.place.contents["a.md"] = "Alpha."
+        keeper.place.gate.clear()
+        job_id = await keeper.service.sync(ADMIN, "docs")
+        find = keeper.engine.find
+
+        async def find_late(wanted: str):
+            keeper.place.gate.set()
+            while not (await find(wanted)).state.is_final:  # noqa: ASYNC110 - the fake has no event for it
+                await asyncio.sleep(0)
+            return await find(wanted)
+
+        keeper.engine.find = find_late
+        state = await keeper.service.get(ADMIN, "docs")
+        assert (state.run_state, state.source.last_run.job_id) == (RunState.DONE, job_id)
+        assert (state.source.last_run.added, state.source.last_run.ended_at is None) == (1, False)

@@ -58,7 +58,7 @@ async def test_a_folder_that_is_not_there_is_said_and_watched_when_it_comes(tmp_
 
 
 async def test_a_folder_that_is_exchanged_is_looked_at_and_watched_again(tmp_path: Path, watching) -> None:
-    watcher, _ = watching
+    watcher, states = watching
     bell, folder = Bell(), tmp_path / "mount"
     folder.mkdir()
     await watcher.watch({"s": Watched(folder, bell.ring)})
@@ -70,6 +70,7 @@ async def test_a_folder_that_is_exchanged_is_looked_at_and_watched_again(tmp_pat
     await asyncio.sleep(0.2)
     (folder / "a.md").write_text("x")
     await until(lambda: bell.rung > rung)
+    assert states["s"] == Watching(works=True)
 
 
 async def test_what_is_not_wanted_any_more_is_not_watched(tmp_path: Path, watching) -> None:
