@@ -1,0 +1,127 @@
+"""How long the search index takes to be built anew from SQL while the server answers, and what searches notice of it.
+
+    python -m bench.reindex [--chunks 100000] [--searches 400] [--json]
+
+A real server process on a prepared folder (see bench/prepared.py) is asked real questions one after the other: first
+with nothing else to do, then while `POST /api/v1/index/rebuild` runs. Afterwards the same questions must give the same
+results, and nothing may have been embedded but questions: the vectors come from SQL.
+Target: 100,000 chunks in 30 s, without a failed search.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import load, prepared
+from bench.conditions import print_conditions
+from bench.server import Server, serving
+from ragkeeper.cli.client import Client
+
+SECONDS = 30.0
+_PROBES = 50
+_AT_ONCE = 20
+_RUNNING = frozenset({"queued", "running"})
+
+
+@dataclass(slots=True)
+class Measured:
+    """seconds: from the request to the job's end; during: searches of that time; changed: questions of `_PROBES`."""
+
+    seconds: float
+    chunks: int
+    idle: load.Load
+    during: list[float] = field(default_factory=list)
+    changed: int = 0
+
+    def figures(self) -> dict[str, float]:
+        during = load.Load(self.during, self.seconds, [])
+        return {
+            "chunks": self.chunks,
+            "seconds": round(self.seconds, 1),
+            "idle_p50_ms": round(self.idle.percentile(50), 2),
+            "idle_p95_ms": round(self.idle.percentile(95), 2),
+            "during_p50_ms": round(during.percentile(50), 2),
+            "during_p95_ms": round(during.percentile(95), 2),
+            "during_slowest_ms": round(max(self.during), 1),
+            "searches_during": len(self.during),
+            "changed_results": self.changed,
+        }
+
+
+def main() -> int:
+    options = _options()
+    n_chunks, searches = (500, 20) if options.self_check else (options.chunks, options.searches)
+    if not prepared.DATA.exists():
+        print(f"no data at {prepared.DATA}")
+        return 0 if options.self_check else 3
+    with serving(prepared.prepared(n_chunks)) as server:
+        figures = asyncio.run(measure(server, prepared.questions(searches))).figures()
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        print_conditions("qdrant-edge-py", "onnxruntime", "uvicorn", "fastapi")
+        _print(figures)
+    if options.self_check:
+        return int(figures["chunks"] != n_chunks or figures["changed_results"] > 0)
+    return int(figures["seconds"] > SECONDS or figures["changed_results"] > 0)
+
+
+async def measure(server: Server, questions: list[str]) -> Measured:
+    where = (server.address, server.key)
+    searches = [load.Request.of("/api/v1/search", {"query": query}) for query in questions]
+    await load.run(*where, searches[:_PROBES], 1)
+    idle = await load.run(*where, searches, 1)
+    before = await load.run(*where, searches[:_PROBES], 1)
+    with server.client() as client:
+        began = time.monotonic()
+        job = client.post("/api/v1/index/rebuild", {})["job_id"]
+        during, at = [], 0
+        while (await asyncio.to_thread(_job, client, job))["state"] in _RUNNING:
+            some = [searches[(at + one) % len(searches)] for one in range(_AT_ONCE)]
+            during += (await load.run(*where, some, 1)).milliseconds
+            at += _AT_ONCE
+        seconds = time.monotonic() - began
+        ended = _job(client, job)
+        if ended["state"] != "done":
+            raise SystemExit(f"the job ended with {ended['code']}: {ended['message']}")
+        after = await load.run(*where, searches[:_PROBES], 1)
+        client.post("/api/v1/index/finish")
+    changed = sum(_shown(one) != _shown(other) for one, other in zip(before.json(), after.json(), strict=True))
+    return Measured(seconds, ended["result"]["chunks"], idle, during, changed)
+
+
+def _job(client: Client, job_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.get(f"/api/v1/index/jobs/{job_id}")
+    return found
+
+
+def _shown(found: dict[str, Any]) -> list[int]:
+    """The best five: further down, two graphs over the same vectors may differ in what is nearly equal."""
+    return [hit["chunk_id"] for hit in found["results"][:5]]
+
+
+def _print(figures: dict[str, float]) -> None:
+    print(f"{figures['chunks']:,.0f} chunks built anew in {figures['seconds']} s (target {SECONDS:.0f} s)")
+    print(f"searches, idle: p50 {figures['idle_p50_ms']} ms, p95 {figures['idle_p95_ms']} ms")
+    print(
+        f"searches meanwhile ({figures['searches_during']:.0f}): p50 {figures['during_p50_ms']} ms, "
+        f"p95 {figures['during_p95_ms']} ms, slowest {figures['during_slowest_ms']} ms; none failed"
+    )
+    print(f"questions whose five best results changed: {figures['changed_results']:.0f} of {_PROBES}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--chunks", type=int, default=100_000)
+    parser.add_argument("--searches", type=int, default=400)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--self-check", action="store_true", help="prove quickly that the program measures")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
