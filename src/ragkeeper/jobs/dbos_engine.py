@@ -10,6 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
@@ -96,7 +97,9 @@ class DbosEngine:
     async def _call(self, method: str, *arguments: object, **named: object) -> Any:
         """One of DBOS's blocking calls; starts it if need be."""
         await self.start()
-        return await asyncio.to_thread(getattr(self._dbos, method), *arguments, **named)
+        call = partial(getattr(self._dbos, method), *arguments, **named)
+        # Not `to_thread`: a step's context would go along, and DBOS refuses to begin a job inside a step.
+        return await asyncio.get_running_loop().run_in_executor(None, call)
 
     async def _submit_scheduled(self, job_id: str, schedule: Schedule) -> None:
         await self.submit(schedule.kind, schedule.argument, job_id=job_id)

@@ -195,3 +195,25 @@ async def test_a_wrong_schedule_is_refused(opener: Opener):
     engine = opener()
     with pytest.raises(CronInvalid):
         await engine.set_schedules("kind", [Schedule("nightly", "0 2 * *", "kind")])
+
+
+async def test_a_step_may_use_the_engine_itself(opener: Opener):
+    engine, work = opener(), Counting()
+    work.may_go_on.set()
+
+    async def ask() -> Json:
+        job_id = await engine.submit("count", "from within")
+        found = await engine.find(job_id)
+        assert found is not None
+        return [job_id, len(await engine.jobs("count", 9))]
+
+    async def parent(run: JobRun, argument: Json) -> Json:
+        return await run.step("ask", ask)
+
+    engine.handle("count", work)
+    engine.handle("parent", parent)
+    job = await ended(engine, await engine.submit("parent", None))
+    assert isinstance(job.result, list), job
+    assert job.result[1] == 1
+    child = await ended(engine, str(job.result[0]))
+    assert (child.state, child.argument) == (DurableState.DONE, "from within")
