@@ -1,7 +1,7 @@
 """Sources over a real SQLite file, with a connector and a job engine in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from ragkeeper.ingestion.sources.models import NewSource, Run, Source, SourceKin
 from ragkeeper.ingestion.sources.service import SourceService
 from ragkeeper.ingestion.sources.sync import Synchronizer
 from ragkeeper.jobs.fake import FakeJobEngine, FakeStore
-from ragkeeper.jobs.port import DurableJob
+from ragkeeper.jobs.port import DurableJob, JobEngine
 from tests.wired import ADMIN, Wired, wired
 
 
@@ -27,8 +27,9 @@ class Keeper:
     place: FakeConnector
     owners: dict[str, Caller]
     store: FakeStore = field(default_factory=FakeStore)
+    make_engine: Callable[[FakeStore], JobEngine] = FakeJobEngine
     forgotten: list[str] = field(default_factory=list)
-    engine: FakeJobEngine = field(init=False)
+    engine: JobEngine = field(init=False)
     service: SourceService = field(init=False)
     jobs: SourceJobs = field(init=False)
 
@@ -37,7 +38,7 @@ class Keeper:
 
     def begin(self) -> None:
         """As a process begins: with what is on disk, and nothing else."""
-        self.engine = FakeJobEngine(self.store)
+        self.engine = self.make_engine(self.store)
         product = self.product
         synchronizer = Synchronizer(
             product.database, product.ingestion, product.deletions, self._connect, self._owner, utc_now
@@ -55,7 +56,7 @@ class Keeper:
         await self.service.add(ADMIN, NewSource(name, SourceKind.FOLDER, f"/srv/{name}", "default", options))
 
     async def ended(self, job_id: str) -> DurableJob:
-        for _ in range(2000):
+        for _ in range(5000):
             job = await self.engine.find(job_id)
             if job is not None and job.state.is_final:
                 return job
@@ -85,9 +86,9 @@ class Keeper:
 
 
 @asynccontextmanager
-async def keeping(folder: Path) -> AsyncIterator[Keeper]:
+async def keeping(folder: Path, make_engine: Callable[[FakeStore], JobEngine] = FakeJobEngine) -> AsyncIterator[Keeper]:
     async with wired(folder) as product:
-        keeper = Keeper(product, FakeConnector(), {ADMIN.id: ADMIN})
+        keeper = Keeper(product, FakeConnector(), {ADMIN.id: ADMIN}, make_engine=make_engine)
         try:
             yield keeper
         finally:
