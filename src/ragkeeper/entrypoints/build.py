@@ -200,16 +200,10 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     drain = OutboxDrain(database, index, documents)
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
-    jobs = IngestionJobs(
-        pipeline,
-        drain,
-        writer,
-        index,
-        # The lock of the data folder keeps every other process out.
-        Worker(database, alone=True),
-        DiskBrake(files.space),
-        ReadingLimits(settings.parser_workers, settings.retry_seconds),
-    )
+    # The lock of the data folder keeps every other process out.
+    worker, brake = Worker(database, alone=True), DiskBrake(files.space)
+    limits = ReadingLimits(settings.parser_workers, settings.retry_seconds)
+    jobs = IngestionJobs(pipeline, drain, writer, index, worker, brake, limits)
     retrieval = RetrievalService(
         database,
         index,
