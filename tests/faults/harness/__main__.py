@@ -13,6 +13,7 @@ anything was, 3 without a C compiler.
 import argparse
 import random
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from tests.faults.harness.era import LIVES, describe
 
 def main() -> int:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server ends too
     folder = options.folder or soak.temporary_folder()
     folder.mkdir(parents=True, exist_ok=True)
     _say(f"seed {options.seed}, folder {folder}")

@@ -25,6 +25,7 @@ _AT_ONCE = 3
 _SETTLE_SECONDS = 120.0
 _AGREE_SECONDS = 20.0
 _FREEZE_SECONDS = 3.0
+_LATE_SECONDS = 0.5  # for answers to what was asked while the disk failed
 _PIECE_SECONDS = 1.5  # what a small piece of work leaves to do behind its answers
 
 
@@ -58,6 +59,7 @@ class Era:
         self._desk = Desk(folder / "desk", self.model)
         self._conversations: list[str] = []
         self._marked = 0
+        self._disk_failed = False
 
     async def run(self, lives: int, operations_each: int) -> None:
         """Ends early with the first failure: after it the model is no guide."""
@@ -170,9 +172,12 @@ class Era:
         """What happens to the server from outside while operations go on."""
         if fault.action in {Action.FULL, Action.BROKEN}:
             await self._until(lambda: self._interposer.failing, 5.0)
+            self._disk_failed = fault.action is Action.BROKEN
             await asyncio.sleep(fault.seconds)
             self._interposer.disarm()
             self._interposer.heal()
+            await asyncio.sleep(_LATE_SECONDS)
+            self._disk_failed = False
             return
         await asyncio.sleep(fault.seconds / 3)
         if fault.kind is Kind.READERS:
@@ -285,7 +290,9 @@ class Era:
     # --- small things
 
     def _client(self) -> Client:
-        return Client(self.server.address, self.server.key, self.model, self._desk, self.failures, self._conversations)
+        found = Client(self.server.address, self.server.key, self.model, self._desk, self.failures, self._conversations)
+        found.disk_fails = lambda: self._disk_failed
+        return found
 
     async def _close(self, client: Client) -> None:
         await client.close()

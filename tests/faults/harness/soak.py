@@ -17,6 +17,7 @@ from tests.faults.harness.workload import operations
 _SAMPLE_SECONDS = 2.0
 _ENDLESS = 10_000_000
 _MOST_FAILED = 10
+_MOST_SAID = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ async def _era(plan: Plan, number: int, folder: Path, built: Path, report: Repor
         report.failed.append(number)
         report.failures += [f"era {number}: {failure}" for failure in era.failures]
         say(f"FAILED in era {number}, its folder is {place}; again: {again}")
-        for failure in era.failures:
+        for failure in era.failures[:_MOST_SAID]:
             say(f"  {failure}")
     else:
         shutil.rmtree(place)
