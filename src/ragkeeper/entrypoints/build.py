@@ -16,7 +16,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
-from ragkeeper.entrypoints.index import open_search
+from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
 from ragkeeper.entrypoints.writers import writers
@@ -200,25 +200,13 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     drain = OutboxDrain(database, index, documents)
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
-    # The lock of the data folder keeps every other process out.
-    worker, brake = Worker(database, alone=True), DiskBrake(files.space)
-    limits = ReadingLimits(settings.parser_workers, settings.retry_seconds)
-    jobs = IngestionJobs(pipeline, drain, writer, index, worker, brake, limits)
-    retrieval = RetrievalService(
-        database,
-        index,
-        embedder,
-        documents,
-        _search_options(settings),
-        transforms=engines.transforms(settings, chat_models),
-        reranker=engines.reranker(settings, chat_models),
-    )
+    stores, changes = Stores(folder, database, files), Changes(writer, drain, pipeline)
+    jobs = _reading(settings, stores, changes, index)
+    retrieval = _retrieval(settings, database, opened, documents, chat_models)
     answers = _answers(settings, retrieval, embedder, chat_models)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
-    upkeep = assemble_upkeep(
-        settings, Stores(folder, database, files), opened, Changes(writer, drain, pipeline), engine
-    )
+    upkeep = assemble_upkeep(settings, stores, opened, changes, engine)
     return Application(
         settings=settings,
         folder=folder,
@@ -233,7 +221,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         deletions=deletions,
         ingestion=ingestion,
         jobs=jobs,
-        progress=ProgressService(database, documents, deletions, jobs, embedder.name),
+        progress=ProgressService(database, documents, deletions, jobs, embedder),
         pipeline=pipeline,
         retrieval=retrieval,
         reconciler=upkeep.reconciler,
@@ -244,6 +232,37 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         upkeep=upkeep,
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=opened.lost,
+    )
+
+
+def _reading(settings: Settings, stores: Stores, changes: Changes, index: SwitchableIndex) -> IngestionJobs:
+    return IngestionJobs(
+        changes.pipeline,
+        changes.drain,
+        changes.writer,
+        index,
+        # The lock of the data folder keeps every other process out.
+        Worker(stores.database, alone=True),
+        DiskBrake(stores.files.space),
+        ReadingLimits(settings.parser_workers, settings.retry_seconds),
+    )
+
+
+def _retrieval(
+    settings: Settings,
+    database: Database,
+    opened: Opened,
+    documents: DocumentService,
+    chat_models: Sequence[ChatModel],
+) -> RetrievalService:
+    return RetrievalService(
+        database,
+        opened.index,
+        opened.embedder,
+        documents,
+        _search_options(settings),
+        transforms=engines.transforms(settings, chat_models),
+        reranker=engines.reranker(settings, chat_models),
     )
 
 

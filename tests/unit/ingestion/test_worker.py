@@ -55,7 +55,7 @@ async def test_a_silent_worker_is_stalled_then_taken_over_within_thirty_seconds(
         await other.start()
         background = jobs(product, other)
         progress = ProgressService(
-            product.database, product.documents, product.deletions, background, product.embedder.name
+            product.database, product.documents, product.deletions, background, product.embedder
         )
         version = (await product.documents.get(ADMIN, document)).version.id
         await other.beat()

@@ -5,6 +5,12 @@ from typing import Protocol
 from ragkeeper.ingestion.progress.models import Activity
 
 
+class Embedding(Protocol):
+    @property
+    def name(self) -> str:
+        """Of the model that embeds now."""
+
+
 class Background(Protocol):
     def activity(self) -> Activity:
         """What is going on now."""

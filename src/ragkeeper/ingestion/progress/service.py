@@ -9,7 +9,7 @@ from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.progress import repository, rules
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
 from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobState, VersionFacts
-from ragkeeper.ingestion.progress.ports import Background
+from ragkeeper.ingestion.progress.ports import Background, Embedding
 from ragkeeper.storage.sql.database import Database
 
 # Seconds between two looks at a job that somebody follows.
@@ -17,7 +17,7 @@ _LOOK_EVERY = 0.25
 
 
 class ProgressService:
-    """`model`: the embedding model whose vectors count."""
+    """`embedder`: the one whose vectors count; it may change."""
 
     def __init__(
         self,
@@ -25,13 +25,13 @@ class ProgressService:
         documents: DocumentService,
         deletions: DeletionService,
         background: Background,
-        model: str,
+        embedder: Embedding,
     ) -> None:
         self._database = database
         self._documents = documents
         self._deletions = deletions
         self._background = background
-        self._model = model
+        self._embedder = embedder
         self._ending = False
 
     async def jobs(
@@ -131,7 +131,7 @@ class ProgressService:
     async def _find(self, caller: Caller, job_id: str) -> VersionFacts:
         ids = await self._documents.collection_ids(caller, None)
         async with self._database.read() as sql:
-            found = await repository.find(sql, job_id, ids, self._model)
+            found = await repository.find(sql, job_id, ids, self._embedder.name)
         if found is None:
             raise JobUnknown(id=job_id)
         return found
@@ -147,7 +147,9 @@ class ProgressService:
     ) -> list[VersionFacts]:
         statuses = None if state is None else rules.STATUSES[state]
         async with self._database.read() as sql:
-            return await repository.page(sql, ids, statuses=statuses, after=after, limit=limit, model=self._model)
+            return await repository.page(
+                sql, ids, statuses=statuses, after=after, limit=limit, model=self._embedder.name
+            )
 
     def _jobs(self, facts: Sequence[VersionFacts]) -> list[Job]:
         activity = self._background.activity()

@@ -48,7 +48,7 @@ async def running(folder: Path):
         await background.start()
         try:
             progress = ProgressService(
-                product.database, product.documents, product.deletions, background, product.embedder.name
+                product.database, product.documents, product.deletions, background, product.embedder
             )
             yield product, progress, parser, background
         finally:
@@ -101,7 +101,7 @@ async def test_what_is_found_by_words_already_stays_so_when_cancelled(tmp_path: 
     async with wired(tmp_path) as product:
         background = jobs(product)
         progress = ProgressService(
-            product.database, product.documents, product.deletions, background, product.embedder.name
+            product.database, product.documents, product.deletions, background, product.embedder
         )
         added = await product.add("a.md", "Words to find.")
         await product.parse()
@@ -185,7 +185,7 @@ async def test_access_lists_hold_for_jobs(tmp_path: Path) -> None:
 async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_is_dropped(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         progress = ProgressService(
-            product.database, product.documents, product.deletions, jobs(product), product.embedder.name
+            product.database, product.documents, product.deletions, jobs(product), product.embedder
         )
         added = await product.add("a.md", "Words to find.")
         [first] = await product.claim(10)
@@ -205,7 +205,7 @@ async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_i
 async def test_a_job_cancelled_while_its_last_vectors_are_made_ends_after_a_retry(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         progress = ProgressService(
-            product.database, product.documents, product.deletions, jobs(product), product.embedder.name
+            product.database, product.documents, product.deletions, jobs(product), product.embedder
         )
         added = await product.add("a.md", "Words to find.")
         await product.parse()
@@ -289,7 +289,7 @@ async def test_nothing_is_begun_after_a_pause(tmp_path: Path) -> None:
 async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         progress = ProgressService(
-            product.database, product.documents, product.deletions, jobs(product), product.embedder.name
+            product.database, product.documents, product.deletions, jobs(product), product.embedder
         )
         added = await product.add("a.md", "Words.")
         await product.claim(10)
