@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+from dbos import DBOS
+
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.port import JobRun, Json
 
@@ -18,7 +20,7 @@ STEPS = ("list", "take", "remove")
 
 
 async def main(folder: Path, deadly: str) -> None:
-    engine = DbosEngine(f"sqlite:///{folder / 'jobs.db'}")
+    engine = DbosEngine(f"sqlite:///{folder / 'jobs.db'}", lambda: DBOS)
 
     async def handler(run: JobRun, argument: Json) -> Json:
         return [await run.step(name, lambda name=name: step(name)) for name in STEPS]

@@ -126,7 +126,7 @@ class Settings(BaseModel):
         alias="RAG_RETRY_SECONDS",
         gt=0,
         le=3600,
-        description="Wait before a file is read again that may well be read the next time; doubles, three times at most.",
+        description="Wait before a file is read again that may well be read then; doubles, three times at most.",
     )
 
     ocr_languages: str = Field("eng", alias="RAG_OCR_LANGUAGES", description="Tesseract languages, joined by `+`.")

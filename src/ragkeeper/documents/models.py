@@ -32,6 +32,10 @@ class Priority(IntEnum):
     BULK = 1  # one of many
 
 
+BROUGHT_BY = "source"
+"""The metadata field that names the source which keeps a document."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     id: str

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
 from ragkeeper.documents.errors import DescriptionInvalid
-from ragkeeper.documents.models import BROKEN_OFF, Document, Scalar, Version
+from ragkeeper.documents.models import BROKEN_OFF, BROUGHT_BY, Document, Scalar, Version
 
 _LONGEST_NAME = 1000
 # Uploads are few at any one moment, so a crash leaves few originals behind.
@@ -85,12 +85,14 @@ class Shelf:
         """The document that makes an upload a duplicate, if any.
 
         A document of the same name decides alone: equal content under an equal title changes nothing, any other is its
-        next version. Only a name that is new may turn out to be a copy of another document.
+        next version. Only a name that is new may turn out to be a copy of another document, and not of one that a
+        source has brought: that one goes when the source loses it.
         """
         named = self.named(collection_id, name)
         if named and title and title != named.version.title:
             return None
-        for document in [named] if named else self._by_name.values():
+        others = (one for one in self._by_name.values() if BROUGHT_BY not in one.metadata)
+        for document in [named] if named else others:
             same = document.collection_id == collection_id and document.version.sha256 == sha256
             if same and document.version.status not in BROKEN_OFF:
                 return document

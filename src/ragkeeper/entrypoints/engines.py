@@ -77,7 +77,13 @@ async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorI
 
 
 def job_engine(folder: DataFolder) -> JobEngine:
-    return DbosEngine(f"sqlite:///{folder.jobs.resolve()}")
+    return DbosEngine(f"sqlite:///{folder.jobs.resolve()}", _load_dbos)
+
+
+def _load_dbos() -> type:
+    from dbos import DBOS  # noqa: PLC0415 - its import takes a quarter of a second, behind the first ready answer
+
+    return DBOS
 
 
 def parser(settings: Settings) -> Parser:

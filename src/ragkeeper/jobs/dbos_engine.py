@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib import import_module
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -43,10 +42,14 @@ _LOST = {"code": "job_lost", "message": "It was begun again and again without co
 
 
 class DbosEngine:
-    """One at a time in a process: DBOS keeps its state in its module. `url`: as SQLAlchemy has it, no async driver."""
+    """One at a time in a process: DBOS keeps its state in its module.
 
-    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+    url: as SQLAlchemy has it, no async driver; load: imports the class `DBOS`, which takes a quarter of a second.
+    """
+
+    def __init__(self, url: str, load: Callable[[], Any], clock: Clock = utc_now) -> None:
         self._url = url
+        self._load = load
         self._handlers: dict[str, Handler] = {}
         self._scheduler = Scheduler(self._submit_scheduled, clock)
         self._working: dict[str, asyncio.Task[Json]] = {}
@@ -114,8 +117,8 @@ class DbosEngine:
             raise
 
     def _launch(self, ours: asyncio.AbstractEventLoop) -> Any:
-        """Runs in a thread, where DBOS finds no event loop to take over; its import takes a quarter of a second."""
-        dbos = import_module("dbos").DBOS
+        """Runs in a thread, where DBOS finds no event loop to take over; and which may take its time."""
+        dbos = self._load()
         dbos(
             config={
                 "name": "ragkeeper",

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.fake import FakeJobEngine, FakeStore
@@ -19,7 +20,11 @@ async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     opened: list[JobEngine] = []
 
     def opener() -> JobEngine:
-        engine = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}") if request.param == "dbos" else FakeJobEngine(store)
+        engine = (
+            DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS)
+            if request.param == "dbos"
+            else FakeJobEngine(store)
+        )
         opened.append(engine)
         return engine
 

@@ -14,7 +14,7 @@ async def test_what_is_due_is_read_and_all_can_be_read_at_once(tmp_path: Path) -
     def in_an_hour() -> datetime:
         return datetime.now(UTC) + timedelta(hours=1)
 
-    async with keeping(tmp_path, lambda _: DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", in_an_hour)) as keeper:
+    async with keeping(tmp_path, lambda _: DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS, in_an_hour)) as keeper:
         keeper.place.contents["a.md"] = "Alpha."
         await keeper.service.add(ADMIN, NewSource("docs", SourceKind.FOLDER, "/srv/x", "default", schedule="0 * * * *"))
         await keeper.jobs.start()

@@ -228,3 +228,14 @@ async def test_originals_are_not_removed_because_the_database_is_another_one(tmp
         with pytest.raises(OriginalsForeign):
             await product.deletions.remove_unused_originals()
         assert len([name async for names in product.files.stored() for name in names]) == 3
+
+
+async def test_what_somebody_adds_is_no_copy_of_what_a_source_has_brought(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        brought = Upload("wiki/a.md", metadata={"source": "wiki"}, bulk=True, distinct=True)
+        first = await product.ingestion.accept(ADMIN, brought, once(b"The same words."))
+        own = await product.add("mine.md", "The same words.")
+        assert not own.duplicate
+        await product.deletions.delete(ADMIN, first.id)
+        await product.settle()
+        assert await product.found("words") == ["mine.md"]

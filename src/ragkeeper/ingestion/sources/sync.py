@@ -15,7 +15,7 @@ from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.documents.deletions import DeletionService
-from ragkeeper.documents.models import Selection
+from ragkeeper.documents.models import BROUGHT_BY, Selection
 from ragkeeper.http.errors import DiskFull
 from ragkeeper.ingestion.errors import IngestionError, NameMissing
 from ragkeeper.ingestion.models import Accepted
@@ -124,7 +124,7 @@ class Synchronizer:
             name=rules.document_name(source.name, found.name),
             collection=source.collection,
             title=rules.stored_title(found.title),
-            metadata={"source": source.name},
+            metadata={BROUGHT_BY: source.name},
             bulk=True,
             distinct=True,
             filename=found.filename,
