@@ -33,8 +33,9 @@ bench: .venv/dev.stamp ## Print every published figure with its conditions (long
 		echo "== $$program"; $(BIN)/python -m "bench.$$(basename "$$program" .py)"; done
 
 SEED ?= 1
-soak: .venv/dev.stamp ## Kill and starve a server for an hour or two, then watch its memory (SEED=1)
+soak: .venv/dev.stamp ## Break a server in 300 ways and at each call of a piece of work, watch its memory (hours; SEED=1)
 	@$(BIN)/python -m tests.faults.harness --seed $(SEED) --operations 10000 --kills 300 --minutes 30
+	@$(BIN)/python -m tests.faults.harness --seed $(SEED) --sweep 0
 
 docs: .venv/dev.stamp ## Write the generated reference pages again
 	@$(BIN)/python -m scripts.docs
