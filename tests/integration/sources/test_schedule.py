@@ -4,6 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dbos import DBOS
+
 from ragkeeper.ingestion.sources.models import DUE_JOB, NewSource, SourceKind
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from tests.sources import keeping
@@ -14,7 +16,9 @@ async def test_what_is_due_is_read_and_all_can_be_read_at_once(tmp_path: Path) -
     def in_an_hour() -> datetime:
         return datetime.now(UTC) + timedelta(hours=1)
 
-    async with keeping(tmp_path, lambda _: DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS, in_an_hour)) as keeper:
+    async with keeping(
+        tmp_path, lambda _: DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS, in_an_hour)
+    ) as keeper:
         keeper.place.contents["a.md"] = "Alpha."
         await keeper.service.add(ADMIN, NewSource("docs", SourceKind.FOLDER, "/srv/x", "default", schedule="0 * * * *"))
         await keeper.jobs.start()
