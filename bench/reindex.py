@@ -3,9 +3,9 @@
     python -m bench.reindex [--chunks 100000] [--searches 400] [--json]
 
 A real server process on a prepared folder (see bench/prepared.py) is asked real questions one after the other: first
-with nothing else to do, then while `POST /api/v1/index/rebuild` runs. Afterwards the same questions must give the same
-results, and nothing may have been embedded but questions: the vectors come from SQL.
-Target: 100,000 chunks in 30 s, without a failed search.
+with nothing else to do, then while `POST /api/v1/index/rebuild` runs; a search that fails ends the program. The same
+questions must give the same five best results afterwards, but for what two graphs over the same vectors find by chance.
+Target: 100,000 chunks in 30 s.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from bench.server import Server, serving
 from ragkeeper.cli.client import Client
 
 SECONDS = 30.0
+EQUAL = 0.97
 _PROBES = 50
 _AT_ONCE = 20
 _RUNNING = frozenset({"queued", "running"})
@@ -29,13 +30,13 @@ _RUNNING = frozenset({"queued", "running"})
 
 @dataclass(slots=True)
 class Measured:
-    """seconds: from the request to the job's end; during: searches of that time; changed: questions of `_PROBES`."""
+    """seconds: from the request to the job's end; during: searches of that time; equal: share of the five best hits."""
 
     seconds: float
     chunks: int
     idle: load.Load
     during: list[float] = field(default_factory=list)
-    changed: int = 0
+    equal: float = 0.0
 
     def figures(self) -> dict[str, float]:
         during = load.Load(self.during, self.seconds, [])
@@ -48,7 +49,7 @@ class Measured:
             "during_p95_ms": round(during.percentile(95), 2),
             "during_slowest_ms": round(max(self.during), 1),
             "searches_during": len(self.during),
-            "changed_results": self.changed,
+            "equal_hits": round(self.equal, 4),
         }
 
 
@@ -66,8 +67,8 @@ def main() -> int:
         print_conditions("qdrant-edge-py", "onnxruntime", "uvicorn", "fastapi")
         _print(figures)
     if options.self_check:
-        return int(figures["chunks"] != n_chunks or figures["changed_results"] > 0)
-    return int(figures["seconds"] > SECONDS or figures["changed_results"] > 0)
+        return int(figures["chunks"] != n_chunks or figures["equal_hits"] < EQUAL)
+    return int(figures["seconds"] > SECONDS or figures["equal_hits"] < EQUAL)
 
 
 async def measure(server: Server, questions: list[str]) -> Measured:
@@ -90,8 +91,9 @@ async def measure(server: Server, questions: list[str]) -> Measured:
             raise SystemExit(f"the job ended with {ended['code']}: {ended['message']}")
         after = await load.run(*where, searches[:_PROBES], 1)
         client.post("/api/v1/index/finish")
-    changed = sum(_shown(one) != _shown(other) for one, other in zip(before.json(), after.json(), strict=True))
-    return Measured(seconds, ended["result"]["chunks"], idle, during, changed)
+    pairs = [(_shown(one), _shown(other)) for one, other in zip(before.json(), after.json(), strict=True)]
+    equal = sum(len(one & other) for one, other in pairs) / max(sum(len(one) for one, _ in pairs), 1)
+    return Measured(seconds, ended["result"]["chunks"], idle, during, equal)
 
 
 def _job(client: Client, job_id: str) -> dict[str, Any]:
@@ -99,9 +101,8 @@ def _job(client: Client, job_id: str) -> dict[str, Any]:
     return found
 
 
-def _shown(found: dict[str, Any]) -> list[int]:
-    """The best five: further down, two graphs over the same vectors may differ in what is nearly equal."""
-    return [hit["chunk_id"] for hit in found["results"][:5]]
+def _shown(found: dict[str, Any]) -> set[int]:
+    return {hit["chunk_id"] for hit in found["results"][:5]}
 
 
 def _print(figures: dict[str, float]) -> None:
@@ -111,7 +112,7 @@ def _print(figures: dict[str, float]) -> None:
         f"searches meanwhile ({figures['searches_during']:.0f}): p50 {figures['during_p50_ms']} ms, "
         f"p95 {figures['during_p95_ms']} ms, slowest {figures['during_slowest_ms']} ms; none failed"
     )
-    print(f"questions whose five best results changed: {figures['changed_results']:.0f} of {_PROBES}")
+    print(f"of the five best hits of {_PROBES} questions, equal before and after: {figures['equal_hits']:.1%}")
 
 
 def _options() -> argparse.Namespace:

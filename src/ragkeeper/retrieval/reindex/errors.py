@@ -43,6 +43,14 @@ class GenerationGone(RagkeeperError):
     fix = "Run `ragkeeper reindex` again."
 
 
+class IndexFolderUnwritable(RagkeeperError):
+    """What serves could not be written down in {path}: {reason}."""
+
+    code = "index_folder_unwritable"
+    status = 507
+    fix = "Nothing has changed. Make room on the disk, or mend the folder's permissions, and try again."
+
+
 class NothingKept(RagkeeperError):
     """No earlier index is kept."""
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ragkeeper.retrieval.reindex.errors import IndexFolderUnwritable
 from ragkeeper.storage.files.data_folder import replace_file
 
 _POINTER = "serving.json"
@@ -44,9 +45,12 @@ class IndexFolder:
             return None
 
     def point(self, pointer: Pointer) -> None:
-        """Durable and never halfway: after a crash the old content is there or the new."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        replace_file(self.root / _POINTER, json.dumps(asdict(pointer)).encode())
+        """Durable and never halfway: after a crash the old content is there or the new. IndexFolderUnwritable."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            replace_file(self.root / _POINTER, json.dumps(asdict(pointer)).encode())
+        except OSError as error:
+            raise IndexFolderUnwritable(path=self.root, reason=error.strerror or error) from error
 
     def path(self, generation: str) -> Path:
         return self.root / generation

@@ -11,7 +11,7 @@ from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.retrieval.outbox import OutboxDrain
 from ragkeeper.retrieval.reconcile import Reconciler
 from ragkeeper.retrieval.reindex import repository, rules
-from ragkeeper.retrieval.reindex.errors import GenerationGone, NothingKept, ReindexIncomplete
+from ragkeeper.retrieval.reindex.errors import GenerationGone, IndexFolderUnwritable, NothingKept, ReindexIncomplete
 from ragkeeper.retrieval.reindex.folder import IndexFolder, Pointer, job_of
 from ragkeeper.retrieval.reindex.models import EmbeddingChoice, Plan
 from ragkeeper.retrieval.reindex.ports import EmbedderPair, OpenEmbedder, Opener
@@ -173,13 +173,23 @@ class GenerationKeeper:
                     if equal and choice is not None:
                         await repository.choose_embedding(sql, choice)
                 if equal:
-                    self._folder.point(Pointer(opened.name, self._index.serving.name))
-                    self._index.switch()
-                    if choice is not None:
-                        self._embedder.switch()
-                    self._index.incomplete = False
+                    self._switch_now(opened, model_changes=choice is not None)
                     return
         raise ReindexIncomplete(found=found, expected=expected)
+
+    def _switch_now(self, opened: Generation, *, model_changes: bool) -> None:
+        """In one go for everybody. Raises IndexFolderUnwritable when only the pointer decides; nothing changes then."""
+        pointer = Pointer(opened.name, self._index.serving.name)
+        if not model_changes:
+            self._folder.point(pointer)
+        self._index.switch()
+        self._index.incomplete = False
+        if model_changes:
+            self._embedder.switch()
+            try:
+                self._folder.point(pointer)
+            except IndexFolderUnwritable as error:  # both are named already, and a start goes by the model
+                _log.warning("index_pointer_not_turned", reason=error.message)
 
     async def _counts(self, sql: AsyncConnection, opened: Generation) -> tuple[str, str]:
         """What the generation holds and what it should, in words; different while changes wait for the index."""

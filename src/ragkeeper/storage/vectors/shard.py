@@ -160,7 +160,8 @@ class Shard:
 
     def flush(self) -> None:
         """Write every segment to the disk; see `sync_log` for the cheap way to durability."""
-        self._edge.flush()
+        with _translated():
+            self._edge.flush()
 
     def optimize(self) -> None:
         """Blocks for minutes on a large shard: only in a process of its own."""
@@ -174,7 +175,8 @@ class Shard:
         sync(self._path / "wal")
 
     def close(self) -> None:
-        self._edge.close()
+        with _translated():
+            self._edge.close()
 
     def _point(self, entry: WordsEntry, other_vectors: Mapping[str, _NamedVector]) -> Point:
         vectors = {**other_vectors, _WORDS: self._encoder.document(entry.text)}

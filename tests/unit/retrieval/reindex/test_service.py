@@ -1,6 +1,7 @@
 """A new index and a change of the model over real SQL, with indexes and models in memory."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -447,3 +448,18 @@ async def test_a_model_that_fails_keeps_its_vectors_for_the_next_try(tmp_path: P
         one.builder.fails = None
         assert (await one.run(OTHER, Gate(force=True))).state is DurableState.DONE
         assert one.opened[-1].embedded == [], "all of them were there"
+
+
+async def test_a_pointer_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+
+        async def break_the_pointer() -> None:
+            one.disk.folder.point(Pointer("20260101T000000-first"))
+            (tmp_path / "index" / f".serving.json.{os.getpid()}").mkdir()
+
+        one.builder.before_end = break_the_pointer
+        job = await one.run()
+        assert (job.state, job.code) == (DurableState.FAILED, "index_folder_unwritable")
+        assert (await one.reindex.state()).serving.name == "20260101T000000-first"
+        assert one.product.generations.beside is None
+        assert await one.product.found("number3") != []
