@@ -4,6 +4,7 @@ Everything here blocks and belongs to one thread: the engine keeps the interpret
 thread would only wait. Callers keep writes small for the same reason.
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,7 +149,7 @@ class Shard:
     def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
         with _translated():
             records, _ = self._edge.scroll(ScrollRequest(offset=after + 1, limit=limit, with_payload=[VERSION]))
-        return [(int(record.id), str((record.payload or {})[VERSION])) for record in records]
+        return [(int(record.id), str((record.payload or {}).get(VERSION, ""))) for record in records]
 
     def vector_ids(self, after: int, limit: int) -> list[int]:
         with_vector = Filter(must=[HasVectorCondition(_DENSE)])
@@ -283,4 +284,5 @@ def _words_request(words: SparseVector, limit: int, where: Filter) -> QueryReque
 
 
 def _scores(points: Iterable[ScoredPoint]) -> dict[int, float]:
-    return {int(point.id): point.score for point in points}
+    """Of damaged vectors there are scores that are no numbers: as if there were no vector."""
+    return {int(point.id): point.score for point in points if math.isfinite(point.score)}
