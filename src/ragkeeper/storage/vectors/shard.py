@@ -4,7 +4,6 @@ Everything here blocks and belongs to one thread: the engine keeps the interpret
 thread would only wait. Callers keep writes small for the same reason.
 """
 
-import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -284,5 +283,4 @@ def _words_request(words: SparseVector, limit: int, where: Filter) -> QueryReque
 
 
 def _scores(points: Iterable[ScoredPoint]) -> dict[int, float]:
-    """Of damaged vectors there are scores that are no numbers: as if there were no vector."""
-    return {int(point.id): point.score for point in points if math.isfinite(point.score)}
+    return {int(point.id): point.score for point in points}

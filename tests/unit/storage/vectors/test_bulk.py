@@ -62,16 +62,3 @@ def test_an_index_for_something_else_is_refused(tmp_path: Path) -> None:
     BulkLoader.open(tmp_path, 2, "none", "one").close()
     with pytest.raises(IndexMismatch):
         BulkLoader.open(tmp_path, 2, "none", "two")
-
-
-async def test_a_damaged_vector_gives_no_score(tmp_path: Path) -> None:
-    """Bytes that turn into no numbers on the disk must not come out of a search."""
-    loader = BulkLoader.open(tmp_path, 2, "none", "one")
-    damaged = [(words, vector * np.float32(np.nan)) for words, vector in [entry(1, [1, 0])]]
-    loader._shard.apply(loader._shard.whole_operation(damaged))
-    loader.put([entry(2, [0, 1])])
-    loader.close()
-    index = await opened(tmp_path)
-    found = await index.search(IndexQuery("pump1", np.array([1, 0], np.float32), EVERYWHERE, 3))
-    await index.close()
-    assert {one.chunk_id: one.dense for one in found} == {1: None, 2: 0.0}
