@@ -16,14 +16,15 @@ from tests.acceptance.server import Server, add_text, serving, wait_for, wait_un
 pytestmark = pytest.mark.timeout(240)
 
 SUBJECTS = ("pump", "valve", "motor", "compressor", "turbine", "gearbox")
-QUESTIONS = [f"How is the {subject} of hall {hall} maintained?" for hall, subject in enumerate(SUBJECTS)]
+PLACES = ("harbour", "quarry", "refinery", "bakery")
+QUESTIONS = [f"Who maintains the {subject} of the {place}?" for subject in SUBJECTS for place in PLACES[:2]]
 OTHER = "openai:standin"
 
 
 def fill(server: Server) -> list[str]:
     added = [
-        add_text(server, f"{subject} {hall}", f"The {subject} of hall {hall} is maintained every {hall + 2} weeks.")
-        for hall in range(4)
+        add_text(server, f"{place} {subject}", f"The {subject} of the {place} is maintained every other week.")
+        for place in PLACES
         for subject in SUBJECTS
     ]
     wait_until_ready(server, added)
