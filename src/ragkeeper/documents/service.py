@@ -178,6 +178,12 @@ class DocumentService:
         [collection_id] = await self.collection_ids(caller, name, Right.WRITE)
         return collection_id
 
+    async def find_named(self, collection_id: str, name: str) -> Document | None:
+        """The document of this very name. collection_id: from `writable_collection`."""
+        async with self._database.read() as sql:
+            found = await repository.find_known(sql, {collection_id}, {name}, ())
+        return found[0] if found else None
+
     async def register(self, caller: Caller, collection_id: str, received: ReceivedFile, new: NewContent) -> Registered:
         """Write the version row of a received file: a new document, a new version, or a recognised duplicate.
 

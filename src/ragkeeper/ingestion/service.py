@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from ragkeeper.core.access import Caller
-from ragkeeper.documents.models import Priority, Scalar
+from ragkeeper.documents.models import Document, Priority, Scalar
 from ragkeeper.documents.rules import clean_name
 from ragkeeper.documents.service import DEFAULT_COLLECTION, DocumentService, NewContent
 from ragkeeper.ingestion.errors import FileEmpty, NameMissing
@@ -69,6 +69,11 @@ class IngestionService:
         self._wake(upload.priority)
         document = registered.document
         return Accepted(document.id, document.version.id, document.version.status.value, registered.duplicate)
+
+    async def named(self, caller: Caller, upload: Upload) -> Document | None:
+        """The document that an upload with a name would give a next version. Raises CollectionUnknown."""
+        collection_id = await self._documents.writable_collection(caller, upload.collection)
+        return await self._documents.find_named(collection_id, clean_name(upload.name or ""))
 
     async def retry(self, caller: Caller, document_id: str) -> Accepted:
         """Raises NothingToRetry."""

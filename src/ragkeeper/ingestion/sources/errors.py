@@ -67,6 +67,14 @@ class NameTaken(SourceError):
     fix = "Rename one of them where they come from."
 
 
+class NameForeign(SourceError):
+    """There is a document called {name} that this source did not bring."""
+
+    code = "source_item_name_foreign"
+    status = 409
+    fix = "Delete that document, or remove the source and add it under another name or to another collection."
+
+
 class OwnerUnknown(SourceError):
     """Nobody is known by the name {name} any more, on whose behalf the source was read."""
 

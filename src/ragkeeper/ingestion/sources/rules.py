@@ -4,8 +4,9 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 
+from ragkeeper.documents.models import BROUGHT_BY, Document
 from ragkeeper.ingestion.sources.connectors.port import Found, Unreadable
-from ragkeeper.ingestion.sources.errors import SourceShrank
+from ragkeeper.ingestion.sources.errors import NameForeign, NameTaken, SourceShrank
 from ragkeeper.ingestion.sources.models import Change, Item
 
 DEFAULT_MOST_REMOVED = 0.3
@@ -14,6 +15,7 @@ DEFAULT_MOST_REMOVED = 0.3
 # Fewer documents than this may go together: a share of a handful says little.
 _FEW = 10
 _LONGEST_KEY = 2000
+_LONGEST_NAME = 900  # of a document; a longer one would lose its beginning
 _LONGEST_TITLE = 1000
 _DIGEST = 32
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -21,10 +23,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def stored_key(key: str) -> str:
     """The key as it is kept: too long ones are cut and told apart by a hash."""
-    if len(key) <= _LONGEST_KEY and not _UNSTORABLE.search(key):
-        return key
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{_UNSTORABLE.sub('?', key)[: _LONGEST_KEY - _DIGEST - 1]}~{digest}"
+    return key if len(key) <= _LONGEST_KEY and not _UNSTORABLE.search(key) else _cut(key, _LONGEST_KEY)
 
 
 def stored_title(title: str | None) -> str | None:
@@ -69,11 +68,37 @@ def require_plausible(
 
 
 def document_name(source: str, item: str) -> str:
-    """What the document of an item is called."""
-    return f"{source}/{item}"
+    """What the document of an item is called; one that is too long is cut like a key."""
+    name = f"{source}/{item}"
+    return name if len(name) <= _LONGEST_NAME else _cut(name, _LONGEST_NAME)
+
+
+def owners(known: Mapping[str, Item]) -> dict[str, str]:
+    """Document id → the key of the item that it belongs to."""
+    return {item.document_id: key for key, item in known.items() if item.document_id is not None}
+
+
+def require_own(named: Document | None, source: str, key: str, owned: Mapping[str, str]) -> None:
+    """Whether an item may change the document that has its name already.
+
+    That is its own one, or one that this source brought and lost sight of. owned: document ids → keys. Raises
+    NameTaken for another item's document, NameForeign for one that comes from elsewhere.
+    """
+    if named is None or owned.get(named.id) == key:
+        return
+    if named.id in owned:
+        raise NameTaken(name=named.name)
+    if named.metadata.get(BROUGHT_BY) != source:
+        raise NameForeign(name=named.name)
 
 
 def failed(known: Item | None, key: str, error: Unreadable) -> Item:
     """The item after a failure: what was taken in before stays."""
     before = known or Item(key, "")
     return Item(key, before.fingerprint, before.document_id, error.code, error.message)
+
+
+def _cut(text: str, longest: int) -> str:
+    """Its beginning, and a hash of all of it."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{_UNSTORABLE.sub('?', text)[: longest - _DIGEST - 1]}~{digest}"

@@ -22,7 +22,7 @@ from ragkeeper.ingestion.models import Accepted
 from ragkeeper.ingestion.service import IngestionService, Upload
 from ragkeeper.ingestion.sources import repository, rules
 from ragkeeper.ingestion.sources.connectors.port import Connector, Found, Unreadable
-from ragkeeper.ingestion.sources.errors import NameTaken, OwnerUnknown, SourceError, SourceShrank
+from ragkeeper.ingestion.sources.errors import OwnerUnknown, SourceError, SourceShrank
 from ragkeeper.ingestion.sources.models import Change, Item, Plan, Problem, Run, Source
 from ragkeeper.ingestion.sources.options import checked_options
 from ragkeeper.ingestion.sources.ports import Connect, FindCaller
@@ -81,7 +81,8 @@ class Synchronizer:
         """
         caller = await self._caller(source)
         known = await self._known(source)
-        intake = _Intake(self._database, self._clock, source, known, run, partial(self._accept, source, caller))
+        accept = partial(self._accept, source, caller, rules.owners(known))
+        intake = _Intake(self._database, self._clock, source, known, run, accept)
         try:
             async with self._scan(source, known) as items:
                 async for one in items:
@@ -118,17 +119,12 @@ class Synchronizer:
         parts = [documents[start : start + _REMOVED_TOGETHER] for start in range(0, len(documents), _REMOVED_TOGETHER)]
         return sum([await self._delete(caller, some) for some in parts])
 
-    async def _accept(self, source: Source, caller: Caller, found: Found, before: Item | None) -> Accepted:
-        """Take in one item. Raises what is wrong with it, and DiskFull."""
-        upload = Upload(
-            name=rules.document_name(source.name, found.name),
-            collection=source.collection,
-            title=rules.stored_title(found.title),
-            metadata={BROUGHT_BY: source.name},
-            bulk=True,
-            distinct=True,
-            filename=found.filename,
-        )
+    async def _accept(
+        self, source: Source, caller: Caller, owned: dict[str, str], found: Found, before: Item
+    ) -> Accepted:
+        """Take in one item. owned: kept up to date, see `rules.owners`. Raises what is wrong with it, and DiskFull."""
+        upload = _upload(source, found)
+        rules.require_own(await self._ingestion.named(caller, upload), source.name, before.key, owned)
         try:
             async with found.content() as content:
                 accepted = await self._ingestion.accept(caller, upload, content)
@@ -136,7 +132,8 @@ class Synchronizer:
             if error.errno not in _NO_ROOM:
                 raise
             raise DiskFull(reason=error.strerror or error) from error
-        if before is not None and before.document_id not in {None, accepted.id}:
+        owned[accepted.id] = before.key
+        if before.document_id not in {None, accepted.id}:
             # It is called something else by now; before it is recorded, so that a crash does not lose the old one.
             await self._delete(caller, [before.document_id or ""])
         return accepted
@@ -172,7 +169,7 @@ class Synchronizer:
 class _Intake:
     """What one scan has brought so far. `run` counts; an earlier part of the same run is counted in it.
 
-    accept: takes in an item, given what was known of it.
+    accept: takes in an item, given what was known of it, if only its key.
     """
 
     database: Database
@@ -180,9 +177,8 @@ class _Intake:
     source: Source
     known: Mapping[str, Item]
     run: Run
-    accept: Callable[[Found, Item | None], Awaitable[Accepted]]
+    accept: Callable[[Found, Item], Awaitable[Accepted]]
     seen: set[str] = field(default_factory=set)
-    _names: set[str] = field(default_factory=set)
     _changed: list[Item] = field(default_factory=list)
     _unchanged: list[str] = field(default_factory=list)
     _recorded_at: float = field(default_factory=time.monotonic)
@@ -200,7 +196,6 @@ class _Intake:
         if isinstance(one, Unreadable):
             self._note(rules.failed(before, key, one), change)
         elif change is Change.UNCHANGED:
-            self._names.add(one.name)
             self._unchanged.append(key)
             self.run = replace(self.run, items=self.run.items + 1)
         else:
@@ -210,10 +205,7 @@ class _Intake:
     async def _take_in(self, found: Found, key: str, change: Change) -> None:
         before = self.known.get(key)
         try:
-            if found.name in self._names:
-                raise NameTaken(name=found.name)
-            self._names.add(found.name)
-            accepted = await self.accept(found, before)
+            accepted = await self.accept(found, before or Item(key, ""))
         except _OF_ONE_ITEM as error:
             self._note(rules.failed(before, key, Unreadable(key, error.code, error.message)), Change.FAIL)
         else:
@@ -246,6 +238,18 @@ class _Intake:
         self._changed.clear()
         self._unchanged.clear()
         self._recorded_at = time.monotonic()
+
+
+def _upload(source: Source, found: Found) -> Upload:
+    return Upload(
+        name=rules.document_name(source.name, found.name),
+        collection=source.collection,
+        title=rules.stored_title(found.title),
+        metadata={BROUGHT_BY: source.name},
+        bulk=True,
+        distinct=True,
+        filename=found.filename,
+    )
 
 
 def most_removed(source: Source) -> float:

@@ -255,3 +255,51 @@ async def test_an_item_that_is_called_otherwise_leaves_no_second_document(tmp_pa
         keeper.place.contents["a.md"] = "Alpha, changed."
         assert (await keeper.sync()).updated == 1
         assert await keeper.texts() == {"docs/renamed.md": "Alpha, changed.", "docs/b.md": "Beta."}
+
+
+async def test_names_that_are_cleaned_to_the_same_are_not_mixed_up(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as keeper:
+        await added(keeper, {"a/b.md": "Slash.", "c.md": "Gamma."})
+        keeper.place.contents = {"a\\b.md": "Backslash.", **keeper.place.contents}
+        run = await keeper.sync()
+        assert (run.added, run.updated, run.failed) == (0, 0, 1)
+        [failed] = (await keeper.service.get(ADMIN, "docs")).failed
+        assert (failed.key, failed.error_code) == ("a\\b.md", "source_item_name_taken")
+        assert await keeper.texts() == {"docs/a/b.md": "Slash.", "docs/c.md": "Gamma."}
+
+
+async def test_long_names_stay_apart_and_keep_their_beginning(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as keeper:
+        await added(keeper, {f"x/{'l' * 1500}": "One.", f"y/{'l' * 1500}": "Two."})
+        assert sorted((name[:7], text) for name, text in (await keeper.texts()).items()) == [
+            ("docs/x/", "One."),
+            ("docs/y/", "Two."),
+        ]
+
+
+@pytest.mark.parametrize("text", ["A person's text.", "The source's text."])
+async def test_a_document_that_a_person_added_is_neither_changed_nor_removed(tmp_path: Path, text: str) -> None:
+    async with keeping(tmp_path) as keeper:
+        await keeper.product.documents.ensure_default_collection(ADMIN)
+        await keeper.product.add("docs/a.md", text)
+        await keeper.add()
+        keeper.place.contents |= {"a.md": "The source's text.", "b.md": "Beta."}
+        assert (await keeper.sync()).failed == 1
+        [failed] = (await keeper.service.get(ADMIN, "docs")).failed
+        assert failed.error_code == "source_item_name_foreign"
+        del keeper.place.contents["a.md"]
+        assert (await keeper.sync()).removed == 0
+        assert await keeper.texts() == {"docs/a.md": text, "docs/b.md": "Beta."}
+
+
+async def test_a_source_that_is_added_again_recognises_what_it_brought(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as keeper:
+        await added(keeper, many(3))
+        await keeper.service.remove(ADMIN, "docs", documents=False)
+        await keeper.add()
+        keeper.place.contents["0.md"] = "Changed."
+        assert (await keeper.sync()).failed == 0
+        assert await keeper.texts() == {
+            "docs/0.md": "Changed.",
+            **{f"docs/{n}.md": f"Text number {n}." for n in (1, 2)},
+        }
