@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness.library import CompilerMissing, compile_library
+from tests.faults.harness.interposer import CompilerMissing, compile_library
 
 
 @pytest.fixture(scope="session")

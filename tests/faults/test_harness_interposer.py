@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness.library import Action, Call, Interposer, Part, Point
+from tests.faults.harness.interposer import Action, Call, Interposer, Part, Point
 
 WRITE = """
 import os, sys

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from bench.conditions import print_conditions
-from tests.faults.harness import library, soak, sweep
+from tests.faults.harness import interposer, soak, sweep
 from tests.faults.harness.era import LIVES, describe
 
 
@@ -31,7 +31,7 @@ def main() -> int:
     print_conditions("qdrant-edge-py", "sqlalchemy")
     try:
         failures = _sweep(options, folder) if options.sweep is not None else _soak(options, folder)
-    except library.CompilerMissing:
+    except interposer.CompilerMissing:
         _say("there is no C compiler: apt-get install gcc libc6-dev")
         return 3
     if not failures and options.folder is None:
@@ -44,7 +44,7 @@ def _soak(options: argparse.Namespace, folder: Path) -> list[str]:
     report = soak.run(plan, folder, _say)
     counts = report.counts
     _say("calls between the servers and their disk, by part of the data folder:")
-    _say(library.table(counts.calls))
+    _say(interposer.table(counts.calls))
     _say(f"struck at: {describe(counts.struck)}")
     _say(f"faults: {dict(counts.kinds)}")
     _say(f"answers by status: {dict(sorted(counts.answers.items()))}")

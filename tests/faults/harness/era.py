@@ -13,8 +13,8 @@ from tests.faults.harness import faults
 from tests.faults.harness.client import Client
 from tests.faults.harness.desk import Desk
 from tests.faults.harness.faults import Fault, Kind
+from tests.faults.harness.interposer import Action, Call, Interposer, Part, Point
 from tests.faults.harness.invariants import violations
-from tests.faults.harness.library import Action, Call, Interposer, Part, Point
 from tests.faults.harness.look import Look, look
 from tests.faults.harness.model import Model
 from tests.faults.harness.process import Server, StartFailed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tests.faults.harness import chance
-from tests.faults.harness.library import Action
+from tests.faults.harness.interposer import Action
 
 _MOST_CALLS = 1500
 _CALLS_OF_A_START = 700

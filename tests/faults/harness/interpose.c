@@ -2,7 +2,7 @@
 
    Loaded with LD_PRELOAD. Every call that changes something below FAULT_ROOT is counted, by call and by part of the
    data folder; at the call that the control block names, something happens to it: see `enum action`. The control block
-   is a file (FAULT_CONTROL) that the harness maps too, so the counts outlive the process. `library.py` mirrors it.
+   is a file (FAULT_CONTROL) that the harness maps too, so the counts outlive the process. `interposer.py` mirrors it.
 
    The power cut needs to know what is not on the disk yet: with FAULT_JOURNAL each change is kept with its undoing
    until an fsync covers it, and a cut undoes what is left, newest first. A created, renamed, linked or removed name is

@@ -13,7 +13,7 @@ import httpx
 
 from bench.processes import descendants, memory_mb
 from tests.acceptance.server import COMMAND
-from tests.faults.harness.library import Interposer
+from tests.faults.harness.interposer import Interposer
 
 _START_SECONDS = 60.0
 _LEAST_FREE_MB = "0"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.harness import library, memory
+from tests.faults.harness import interposer, memory
 from tests.faults.harness.era import LIVES, Counts, Era
 from tests.faults.harness.workload import operations
 
@@ -57,7 +57,7 @@ def run(plan: Plan, folder: Path, say: Say) -> Report:
 async def _run(plan: Plan, folder: Path, say: Say) -> Report:
     began = time.monotonic()
     report = Report()
-    built = library.compile_library(folder)
+    built = interposer.compile_library(folder)
     for number in itertools.count() if plan.era is None else (plan.era,):
         await _era(plan, number, folder, built, report, say)
         done = report.counts.operations >= plan.operations and report.counts.kills >= plan.kills

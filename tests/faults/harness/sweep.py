@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults.harness import chance, library, texts
+from tests.faults.harness import chance, interposer, texts
 from tests.faults.harness.era import Counts, Era
-from tests.faults.harness.library import Action, Call, Part, Point
+from tests.faults.harness.interposer import Action, Call, Part, Point
 from tests.faults.harness.workload import NAMES, Act, Operation
 
 # What is there before, and what is then done: a new document, a new version, deletions of each kind, a file of a
@@ -34,7 +34,7 @@ def run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Repor
 
 async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Report:
     report, counts = Report(), Counts()
-    built = library.compile_library(folder)
+    built = interposer.compile_library(folder)
     trace = await _era(seed, folder / "whole", built, counts, say).whole(_before(seed), _work(seed))
     report.calls = len(trace)
     for point in sample(seed, trace, most):
