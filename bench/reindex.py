@@ -18,6 +18,7 @@ from typing import Any
 
 from bench import load, prepared
 from bench.conditions import print_conditions
+from bench.processes import processor_seconds
 from bench.server import Server, serving
 from ragkeeper.cli.client import Client
 
@@ -30,13 +31,17 @@ _RUNNING = frozenset({"queued", "running"})
 
 @dataclass(slots=True)
 class Measured:
-    """seconds: from the request to the job's end; during: searches of that time; equal: share of the five best hits."""
+    """seconds: from the request to the job's end; during: searches of that time; equal: share of the five best hits.
+
+    processor: seconds of the server and its builder, without what as many searches take when nothing else goes on.
+    """
 
     seconds: float
     chunks: int
     idle: load.Load
     during: list[float] = field(default_factory=list)
     equal: float = 0.0
+    processor: float = 0.0
 
     def figures(self) -> dict[str, float]:
         during = load.Load(self.during, self.seconds, [])
@@ -49,6 +54,7 @@ class Measured:
             "during_p95_ms": round(during.percentile(95), 2),
             "during_slowest_ms": round(max(self.during), 1),
             "searches_during": len(self.during),
+            "processor_seconds": round(self.processor, 1),
             "equal_hits": round(self.equal, 4),
         }
 
@@ -75,10 +81,12 @@ async def measure(server: Server, questions: list[str]) -> Measured:
     where = (server.address, server.key)
     searches = [load.Request.of("/api/v1/search", {"query": query}) for query in questions]
     await load.run(*where, searches[:_PROBES], 1)
+    used = processor_seconds(server.process.pid)
     idle = await load.run(*where, searches, 1)
+    of_a_search = (processor_seconds(server.process.pid) - used) / len(searches)
     before = await load.run(*where, searches[:_PROBES], 1)
     with server.client() as client:
-        began = time.monotonic()
+        began, used = time.monotonic(), processor_seconds(server.process.pid)
         job = client.post("/api/v1/index/rebuild", {})["job_id"]
         during, at = [], 0
         while (await asyncio.to_thread(_job, client, job))["state"] in _RUNNING:
@@ -86,6 +94,7 @@ async def measure(server: Server, questions: list[str]) -> Measured:
             during += (await load.run(*where, some, 1)).milliseconds
             at += _AT_ONCE
         seconds = time.monotonic() - began
+        processor = processor_seconds(server.process.pid) - used - of_a_search * len(during)
         ended = _job(client, job)
         if ended["state"] != "done":
             raise SystemExit(f"the job ended with {ended['code']}: {ended['message']}")
@@ -93,7 +102,7 @@ async def measure(server: Server, questions: list[str]) -> Measured:
         client.post("/api/v1/index/finish")
     pairs = [(_shown(one), _shown(other)) for one, other in zip(before.json(), after.json(), strict=True)]
     equal = sum(len(one & other) for one, other in pairs) / max(sum(len(one) for one, _ in pairs), 1)
-    return Measured(seconds, ended["result"]["chunks"], idle, during, equal)
+    return Measured(seconds, ended["result"]["chunks"], idle, during, equal, processor)
 
 
 def _job(client: Client, job_id: str) -> dict[str, Any]:
@@ -107,6 +116,7 @@ def _shown(found: dict[str, Any]) -> set[int]:
 
 def _print(figures: dict[str, float]) -> None:
     print(f"{figures['chunks']:,.0f} chunks built anew in {figures['seconds']} s (target {SECONDS:.0f} s)")
+    print(f"processor time of it: {figures['processor_seconds']} s")
     print(f"searches, idle: p50 {figures['idle_p50_ms']} ms, p95 {figures['idle_p95_ms']} ms")
     print(
         f"searches meanwhile ({figures['searches_during']:.0f}): p50 {figures['during_p50_ms']} ms, "
