@@ -15,6 +15,8 @@ from ragkeeper.ingestion.sources.connectors.rules import is_wanted, require_fold
 from ragkeeper.ingestion.sources.errors import FolderRefused, SourceError, SourceUnreachable
 
 _BLOCK = 1 << 20
+_ROOT = "."  # the key of the folder itself
+_NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class FolderConnector:
         require_folder_allowed(self._root, self._data_folder)
 
     async def scan(self, known: Mapping[str, str]) -> AsyncGenerator[Found | Unreadable]:
-        await asyncio.to_thread(self._look_at_root)
+        before = await asyncio.to_thread(self._look_at_root)
         waiting = [self._root]
         n_found = 0
         while waiting:
@@ -72,24 +74,29 @@ class FolderConnector:
                     raise SourceTooLarge(location=self._folder.path, limit=f"{self._limits.most_items:,}")
                 yield entry if isinstance(entry, Unreadable) else self._found(entry)
             waiting += listing.folders
-        # Unmounted while it was read: the rest of it only seems to be gone.
-        await asyncio.to_thread(self._look_at_root)
+        # Unmounted while it was read, say: the rest of it only seems to be gone.
+        if await asyncio.to_thread(self._look_at_root) != before:
+            raise SourceUnreachable(location=self._folder.path, reason="it became another folder while it was read")
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _look_at_root(self) -> None:
-        """Raises SourceUnreachable, and FolderRefused when the path leads elsewhere by now."""
+    def _look_at_root(self) -> tuple[int, int]:
+        """Which folder it is. Raises SourceUnreachable, and FolderRefused when the path leads elsewhere by now."""
         try:
             self._root = _real(self._folder.path, strict=True)
             os.scandir(self._root).close()
+            info = self._root.stat()
         except OSError as error:
             raise SourceUnreachable(location=self._folder.path, reason=error.strerror or error) from error
         require_folder_allowed(self._root, self._data_folder)
+        return info.st_dev, info.st_ino
 
     def _list(self, folder: Path) -> _Listing:
         """Raises _UnreadableFolderError; a folder that has just gone is empty."""
         try:
+            if _real(folder, strict=True) != folder:
+                return _Listing((), ())  # a link has taken its place
             with os.scandir(folder) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except FileNotFoundError:
@@ -127,7 +134,9 @@ class FolderConnector:
     def _found(self, entry: _Entry) -> Found:
         info = entry.info
         fingerprint = f"{info.st_size}-{info.st_mtime_ns}-{info.st_ino}"
-        return Found(entry.key, fingerprint, entry.key, entry.key.rpartition("/")[2], lambda: _content(entry))
+        return Found(
+            entry.key, fingerprint, entry.key, entry.key.rpartition("/")[2], lambda: _content(entry, self._root)
+        )
 
     def _key(self, path: Path) -> str:
         """The path below the folder, with slashes; bytes that are no text are written out."""
@@ -137,7 +146,8 @@ class FolderConnector:
     def _below(error: "_UnreadableFolderError", known: Mapping[str, str]) -> list[Unreadable]:
         """What was known to be in a folder that cannot be read may well be there still."""
         problem = ItemUnavailable(location=error.key, reason=error.reason)
-        keys = [error.key, *(key for key in known if key.startswith(f"{error.key}/"))]
+        prefix = "" if error.key == _ROOT else f"{error.key}/"
+        keys = [error.key, *(key for key in known if key.startswith(prefix))]
         return [_unreadable(key, problem) for key in keys]
 
 
@@ -158,9 +168,9 @@ def _unreadable(key: str, error: SourceError) -> Unreadable:
 
 
 @asynccontextmanager
-async def _content(entry: _Entry) -> AsyncIterator[AsyncIterator[bytes]]:
+async def _content(entry: _Entry, root: Path) -> AsyncIterator[AsyncIterator[bytes]]:
     try:
-        file = await asyncio.to_thread(_open, entry)
+        file = await asyncio.to_thread(_open, entry, root)
     except OSError as error:
         raise ItemUnavailable(location=entry.key, reason=error.strerror or error) from error
     try:
@@ -169,9 +179,17 @@ async def _content(entry: _Entry) -> AsyncIterator[AsyncIterator[bytes]]:
         await asyncio.to_thread(file.close)
 
 
-def _open(entry: _Entry) -> IO[bytes]:
-    """Open the very file that was seen: a name may lead out of the folder by now."""
-    handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+def _open(entry: _Entry, root: Path) -> IO[bytes]:
+    """Open the very file that was seen, and through no link: a name may lead out of the folder by now."""
+    *folders, name = entry.path.relative_to(root).parts
+    folder = os.open(root, _NO_LINK | os.O_DIRECTORY)
+    try:
+        for part in folders:
+            above, folder = folder, os.open(part, _NO_LINK | os.O_DIRECTORY, dir_fd=folder)
+            os.close(above)
+        handle = os.open(name, _NO_LINK | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
     info = os.fstat(handle)
     if (info.st_dev, info.st_ino) != (entry.info.st_dev, entry.info.st_ino):
         os.close(handle)

@@ -29,6 +29,12 @@ def move_away(root: Path) -> None:
     root.rename(root.with_name("elsewhere"))
 
 
+def uncover(root: Path) -> None:
+    """What an unmounted disk leaves behind: the empty folder that it was mounted over."""
+    move_away(root)
+    root.mkdir()
+
+
 async def scan(made: FolderConnector, known: dict[str, str] | None = None) -> list[Found | Unreadable]:
     async with aclosing(made.scan(known or {})) as items:
         return [item async for item in items]
@@ -170,3 +176,37 @@ async def test_a_link_that_comes_to_lead_into_the_data_folder_is_refused_when_it
     link.symlink_to(data)
     with pytest.raises(FolderRefused):
         await scan(made)
+
+
+async def test_a_root_that_becomes_another_folder_during_the_scan_is_an_error(root: Path) -> None:
+    async with aclosing(connector(root).scan({})) as items:
+        await anext(items)
+        uncover(root)
+        with pytest.raises(SourceUnreachable):
+            [item async for item in items]
+
+
+async def test_a_folder_that_becomes_a_link_during_the_scan_leads_nowhere(root: Path) -> None:
+    outside = root.parent / "outside"
+    outside.mkdir()
+    (outside / "secret.md").write_text("Not for you.", encoding="utf-8")
+    async with aclosing(connector(root).scan({})) as items:
+        await anext(items)
+        (root / "below").rename(root.parent / "moved")
+        (root / "below").symlink_to(outside)
+        assert [item.key async for item in items] == []
+
+
+async def test_a_file_whose_folder_becomes_a_link_before_it_is_opened_is_not_read(root: Path) -> None:
+    [found] = [item for item in await scan(connector(root)) if item.key == "below/b.txt"]
+    (root / "below").rename(root.parent / "moved")
+    (root / "below").symlink_to(root.parent / "moved")  # even to the very same file
+    with pytest.raises(ItemUnavailable):
+        async with found.content():
+            pass
+
+
+def test_a_root_that_cannot_be_read_keeps_all_that_was_known() -> None:
+    error = _UnreadableFolderError(".", OSError(5, "Input/output error"))
+    kept = FolderConnector._below(error, {"a.md": "1", "below/b.txt": "2"})
+    assert [item.key for item in kept] == [".", "a.md", "below/b.txt"]
