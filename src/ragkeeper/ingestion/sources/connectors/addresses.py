@@ -17,6 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 2000
+_USER = re.compile(r"//.*@", re.DOTALL)
 _UNWANTED = re.compile(r"[\x00-\x20\x7f\\]")
 
 # Never fetched, not even from a host that may be private: what answers there is the machine's or the cloud's own.
@@ -76,8 +77,7 @@ class Target:
 
 def check_url(text: str, private_hosts: Sequence[str]) -> Target:
     """The address in parts, without its fragment. Raises AddressRefused when its form alone forbids it."""
-    url = _parsed(text)
-    host = url.raw_host.decode("ascii").lower().strip("[]").rstrip(".")
+    url, host = _parsed(text)
     port = url.port or _DEFAULT_PORTS.get(url.scheme, 0)
     listed = is_listed(host, port, private_hosts)
     reason = _objection(url, host, port, is_listed=listed)
@@ -140,15 +140,18 @@ def _is_in(address: Address, networks: Sequence[ipaddress.IPv4Network | ipaddres
     return any(address in network for network in networks if network.version == address.version)
 
 
-def _parsed(text: str) -> httpx.URL:
+def _parsed(text: str) -> tuple[httpx.URL, str]:
+    """The address and its host."""
     if len(text) > _LONGEST_URL:
-        raise AddressRefused(address=f"{text[:80]}…", reason=f"it has more than {_LONGEST_URL} characters")
+        raise AddressRefused(address=_quoted(text), reason=f"it has more than {_LONGEST_URL} characters")
     if _UNWANTED.search(text):
-        raise AddressRefused(address=ascii(text), reason="it holds spaces, control characters or backslashes")
+        raise AddressRefused(address=_quoted(text), reason="it holds spaces, control characters or backslashes")
     try:
-        return httpx.URL(text).copy_with(fragment=None)
-    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise AddressRefused(address=ascii(text), reason="it is not a web address") from error
+        url = httpx.URL(text).copy_with(fragment=None)
+        _shown(url)  # some addresses can be taken apart and not put together again
+        return url, url.raw_host.decode("ascii").lower().strip("[]").rstrip(".")
+    except (httpx.InvalidURL, ValueError) as error:
+        raise AddressRefused(address=_quoted(text), reason="it is not a web address") from error
 
 
 def _objection(url: httpx.URL, host: str, port: int, *, is_listed: bool) -> str | None:
@@ -175,6 +178,11 @@ def _is_odd_number(host: str) -> bool:
     except ValueError:
         return True
     return False
+
+
+def _quoted(text: str) -> str:
+    """The beginning of what is no address, without what may be a password."""
+    return ascii(_USER.sub("//***@", text)[:80])
 
 
 def _shown(url: httpx.URL) -> str:

@@ -17,6 +17,7 @@ from ragkeeper.ingestion.sources.errors import SourceError
 _FINE = {200, 203}
 _GONE = {404, 410}
 _NOT_MODIFIED = 304
+_LONGEST = 1000
 _SILENT = {429, 502, 503, 504}
 
 
@@ -52,7 +53,8 @@ class Mark:
 
     def validators(self) -> dict[str, str]:
         found = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
-        return {name: value for name, value in found.items() if value}
+        # Others cannot be sent back: what is no ASCII has no agreed encoding, what is long is refused.
+        return {name: value for name, value in found.items() if value and value.isascii() and len(value) <= _LONGEST}
 
 
 class State(StrEnum):

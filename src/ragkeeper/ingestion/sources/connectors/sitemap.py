@@ -32,6 +32,8 @@ from ragkeeper.ingestion.sources.errors import SourceError, SourceUnreachable
 
 _LARGEST_FILE = 50 * 1024 * 1024
 _MOST_ENTRIES = 50_000
+# Pictures and translations of a page are parts of its entry; all of them are held in memory until it ends.
+_LARGEST_ENTRY = 20_000
 _MOST_FILES = 1000
 _MOST_HOPS = 5
 _MOST_SILENCES = 5
@@ -192,19 +194,23 @@ def _unpack(packed: IO[bytes], plain: IO[bytes], url: str) -> None:
 
 
 def _listed(file: IO[bytes], url: str) -> Iterator[Entry]:
-    n_entries = 0
+    n_entries = n_held = depth = 0
     root: Element | None = None
     for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
         if root is None:
             root = element
             _require_sitemap(root, url)
-        name = _local_name(element)
-        if event != "end" or name not in {"url", "sitemap"}:
+        depth += 1 if event == "start" else -1
+        n_held += event == "start"
+        if n_held > _LARGEST_ENTRY:
+            raise SourceMalformed(location=url, reason=f"it has an entry of more than {_LARGEST_ENTRY:,} parts")
+        if event == "start" or depth != 1:
             continue
-        n_entries += 1
+        n_entries, n_held = n_entries + 1, 0
         if n_entries > _MOST_ENTRIES:
             raise SourceMalformed(location=url, reason=f"it has more than {_MOST_ENTRIES:,} entries")
-        entry = _entry(element, url, is_sitemap=name == "sitemap")
+        name = _local_name(element)
+        entry = _entry(element, url, is_sitemap=name == "sitemap") if name in {"url", "sitemap"} else None
         root.clear()
         if entry:
             yield entry

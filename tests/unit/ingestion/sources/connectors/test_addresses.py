@@ -174,3 +174,18 @@ def test_a_listed_host_may_be_private_but_not_the_clouds_own() -> None:
     for address in ("169.254.169.254", "::ffff:169.254.169.254", "fe80::1%eth0", "224.0.0.1", "fd00:ec2::254"):
         with pytest.raises(AddressRefused):
             check_answer(target, [address])
+
+
+@pytest.mark.parametrize("url", ["//u:p@//", "https://[fe80::1%25eth0]ß[v1.a]/", "b.chttps://[fe80::1%25eth0]℀]]"])
+def test_what_can_only_be_taken_apart_is_refused(url: str) -> None:
+    with pytest.raises(AddressRefused):
+        check_url(url, ())
+
+
+@pytest.mark.parametrize(
+    "url", ["https://user:secret@x.org/a b", "https://user:secret@x.org\\", f"https://u:secret@{'x' * 3000}"]
+)
+def test_what_is_refused_for_its_spelling_is_not_told_with_its_password(url: str) -> None:
+    with pytest.raises(AddressRefused) as caught:
+        check_url(url, ())
+    assert "secret" not in caught.value.message

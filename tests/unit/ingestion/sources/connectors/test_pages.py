@@ -28,3 +28,11 @@ async def test_the_content_of_an_unchanged_page_is_not_there() -> None:
     with pytest.raises(Exception, match="has not changed"):
         async with item.content():
             pass
+
+
+def test_only_what_can_be_sent_back_is_asked_with() -> None:
+    assert Mark("0", etag='"v1"', modified="Wed, 21 Oct 2015 07:28:00 GMT").validators() == {
+        "If-None-Match": '"v1"',
+        "If-Modified-Since": "Wed, 21 Oct 2015 07:28:00 GMT",
+    }
+    assert Mark("0", etag='"é"', modified="x" * 5000).validators() == {}

@@ -60,3 +60,9 @@ async def test_the_protocols_limits_hold() -> None:
         await read(f"<urlset>{entries}</urlset>")
     with pytest.raises(SourceMalformed, match="larger than"):
         await read(gzip.compress(bytes(60_000_000)))
+
+
+@pytest.mark.parametrize("inside", [b"<a/>" * 60_000, b"<url>" + b"<a/>" * 30_000 + b"</url>", b"<a>" * 30_000])
+async def test_what_is_no_entry_is_not_held_in_memory_without_end(inside: bytes) -> None:
+    with pytest.raises(SourceMalformed, match=r"more than [25]0,000"):
+        await read(b"<urlset>" + inside)

@@ -34,3 +34,10 @@ def test_a_server_is_given_the_time_it_asks_for_within_bounds() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(header: str, seconds: float | None) -> None:
     assert seconds_asked(header, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["Wed, 21 Oct 99999999999 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"]
+)
+def test_dates_beyond_all_time_cannot_be_read(text: str) -> None:
+    assert seconds_asked(text, datetime(2026, 1, 1, tzinfo=UTC)) is None
