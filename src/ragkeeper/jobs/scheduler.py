@@ -31,9 +31,9 @@ class Scheduler:
         for schedule in schedules:
             check_cron(schedule.cron)
         self._schedules[kind] = list(schedules)
-        names = {schedule.name for schedule in self._all}
-        self._since = {name: self._since.get(name, self._clock()) for name in names}
-        self._submitted = {name: self._submitted[name] for name in names & self._submitted.keys()}
+        now = self._clock()
+        self._since = {one.name: one.since or self._since.get(one.name, now) for one in self._all}
+        self._submitted = {name: self._submitted[name] for name in self._since.keys() & self._submitted.keys()}
         self._loop.wake()
 
     def start(self) -> None:
@@ -48,7 +48,9 @@ class Scheduler:
         for schedule in self._all:
             due = latest_run(schedule.cron, now)
             job_id = f"{schedule.name}@{due:%Y-%m-%dT%H:%M}"
-            if due > (schedule.since or self._since[schedule.name]) and self._submitted.get(schedule.name) != job_id:
+            # A clock that was ahead has been set right: nothing waits until it is as late again.
+            since = self._since[schedule.name] = min(self._since[schedule.name], now)
+            if due > since and self._submitted.get(schedule.name) != job_id:
                 await self._submit(job_id, schedule)
                 self._submitted[schedule.name] = job_id
 

@@ -101,3 +101,17 @@ def test_what_is_no_schedule_is_refused_and_changes_nothing(cron: str):
     with pytest.raises(CronInvalid) as caught:
         world.scheduler.set("sync", [Schedule("b", cron, "sync")])
     assert caught.value.advice
+
+
+async def test_a_clock_that_was_ahead_by_years_stops_no_schedule():
+    ahead = START + timedelta(days=700)
+    world = World(ahead)
+    made = [Schedule("a", "*/10 * * * *", "sync"), Schedule("b", "*/10 * * * *", "sync", since=ahead)]
+    world.scheduler.set("sync", made)
+    assert await world.at(START) == []
+    due = START + timedelta(minutes=10)
+    assert await world.at(due) == ["a@2026-03-01T01:40", "b@2026-03-01T01:40"]
+    after = world.restarted()
+    after.scheduler.set("sync", made)
+    assert await after.at(due) == world.submitted
+    assert len(await after.at(due + timedelta(minutes=10))) == 4
