@@ -46,7 +46,7 @@ class Keeper:
         self.service = SourceService(
             product.database, product.documents, synchronizer, self.engine, self._connect, self._forget, utc_now
         )
-        self.jobs = SourceJobs(self.engine, self.service)
+        self.jobs = SourceJobs(self.engine, self.service, Path("/srv/ragkeeper"))
 
     async def stop(self) -> None:
         await self.jobs.stop()

@@ -134,7 +134,9 @@ async def wired(
         await database.close()
 
 
-def jobs(product: Wired, worker: Worker | None = None, brake: DiskBrake | None = None) -> IngestionJobs:
+def jobs(
+    product: Wired, worker: Worker | None = None, brake: DiskBrake | None = None, retry_seconds: float = 0.05
+) -> IngestionJobs:
     return IngestionJobs(
         product.pipeline,
         product.drain,
@@ -142,5 +144,5 @@ def jobs(product: Wired, worker: Worker | None = None, brake: DiskBrake | None =
         product.index,
         worker or Worker(product.database, alone=True),
         brake or DiskBrake(product.files.space),
-        ReadingLimits(parsers=2, retry_seconds=0.05),
+        ReadingLimits(parsers=2, retry_seconds=retry_seconds),
     )

@@ -69,7 +69,7 @@ def assemble(
     synchronizer = Synchronizer(database, ingestion, deletions, connect, _find_caller, utc_now)
     service = SourceService(database, documents, synchronizer, engine, connect, forget, utc_now)
     pages = SinglePages(Fetcher(settings.fetch_private_hosts), settings.max_upload_mb * _MEGABYTE)
-    return Sources(service, SourceJobs(engine, service), pages)
+    return Sources(service, SourceJobs(engine, service, settings.data_dir), pages)
 
 
 async def _find_caller(name: str) -> Caller | None:

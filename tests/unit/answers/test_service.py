@@ -203,7 +203,7 @@ async def test_only_the_user_s_own_words_are_measured(tmp_path: Path) -> None:
         await filled(product)
         options = replace(OPTIONS, longest_query=100)
         retrieval = RetrievalService(
-            product.database, product.index, product.embedder, product.documents, options, [FollowUpByRule()]
+            product.database, product.generations, product.embedder, product.documents, options, [FollowUpByRule()]
         )
         answers = AnswerService(retrieval, ExtractiveAnswerer(product.embedder, threshold=0), [], AnswerOptions(5, 5))
         result = await answers.answer(ADMIN, Question("And this?", history=(Turn("user", "parental leave " * 500),)))

@@ -156,7 +156,7 @@ async def test_stopping_while_files_are_read_counts_no_attempt(tmp_path: Path) -
     async with wired(tmp_path, parser=OvertaxedParser(failures=100)) as product:
         added = await product.add("a.md", "Words.")
         for _ in range(5):
-            background = jobs(product)
+            background = jobs(product, retry_seconds=60)
             await background.start()
             async with asyncio.timeout(5):
                 while (await product.documents.get(ADMIN, added.id)).version.status is not VersionStatus.PARSING:  # noqa: ASYNC110 - SQL has no events

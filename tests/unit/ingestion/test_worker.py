@@ -54,9 +54,7 @@ async def test_a_silent_worker_is_stalled_then_taken_over_within_thirty_seconds(
         document = await claimed(product, gone)
         await other.start()
         background = jobs(product, other)
-        progress = ProgressService(
-            product.database, product.documents, product.deletions, background, product.embedder
-        )
+        progress = ProgressService(product.database, product.documents, product.deletions, background, product.embedder)
         version = (await product.documents.get(ADMIN, document)).version.id
         await other.beat()
         assert (await progress.job(ADMIN, version)).state is JobState.RUNNING

@@ -13,12 +13,12 @@ _LOOK_EVERY = 0.5  # seconds
 
 
 class SourceJobs:
-    """Made before the engine starts: it says to it who does these kinds of jobs."""
+    """Made before the engine starts: it says to it who does these kinds of jobs. data_folder: the server's own."""
 
-    def __init__(self, engine: JobEngine, service: SourceService) -> None:
+    def __init__(self, engine: JobEngine, service: SourceService, data_folder: Path) -> None:
         self._engine = engine
         self._service = service
-        self._watcher = FolderWatcher(service.watching)
+        self._watcher = FolderWatcher(service.watching, data_folder)
         self._syncing: dict[str, asyncio.Lock] = {}
         self._refreshing = asyncio.Lock()
         engine.handle(SYNC_JOB, self._sync)

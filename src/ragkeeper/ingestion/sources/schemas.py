@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,6 +31,9 @@ _OPTIONS = "What the kind understands; `most_removed` (0 to 1) is every kind's."
 _SCHEDULE = "Five cron fields, UTC."
 
 
+Location = Annotated[str, Field(min_length=1, max_length=_LONGEST_LOCATION, pattern=r"^[^\x00]*$")]
+
+
 class SourceBody(BaseModel):
     """`location`: a folder on the server, an address, a bucket."""
 
@@ -38,7 +41,7 @@ class SourceBody(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.-]*\w[\w.-]*( [\w.-]+)*$")
     kind: SourceKind
-    location: str = Field(min_length=1, max_length=_LONGEST_LOCATION)
+    location: Location
     collection: str = DEFAULT_COLLECTION
     options: dict[str, Any] = Field(default_factory=dict, description=_OPTIONS)
     schedule: str | None = Field(None, max_length=100, description=_SCHEDULE)
@@ -52,7 +55,7 @@ class SourcePatch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    location: str | None = Field(None, min_length=1, max_length=_LONGEST_LOCATION)
+    location: Location | None = None
     options: dict[str, Any] | None = Field(None, description=_OPTIONS)
     schedule: str | None = Field(None, max_length=100, description=_SCHEDULE)
     paused: bool | None = None

@@ -1,6 +1,7 @@
 """Tells when something changes in folders, by what the kernel says. It may fail at any time; schedules do not."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import structlog
 from watchfiles import awatch
 
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.ingestion.sources.models import Watching
 
 _log = structlog.get_logger()
@@ -32,10 +34,15 @@ class Watched:
 
 
 class FolderWatcher:
-    """`states`: whether each folder is watched, by its id; kept up to date."""
+    """`states`: whether each folder is watched, by its id; kept up to date.
 
-    def __init__(self, states: dict[str, Watching], timing: Timing | None = None) -> None:
+    data_folder: the server's own. It is no part of any source, and what happens there tells nothing: each
+    synchronisation writes to it.
+    """
+
+    def __init__(self, states: dict[str, Watching], data_folder: Path, timing: Timing | None = None) -> None:
         self._states = states
+        self._data_folder = data_folder
         self._timing = timing or Timing()
         self._tasks: dict[str, tuple[Path, asyncio.Task[None]]] = {}
 
@@ -67,22 +74,23 @@ class FolderWatcher:
                 self._states[name] = Watching(works=True)
                 if missed:
                     await watched.changed()
-                await _follow(watched, self._timing)
+                await _follow(watched, self._data_folder, self._timing)
                 missed = True
-            except (OSError, RuntimeError) as error:
-                reason = str(error) or type(error).__name__
+            except Exception as error:  # noqa: BLE001 - whatever fails once must not end the watch for good
+                reason = _reason(error)
                 self._states[name] = Watching(works=False, reason=reason)
                 _log.warning("watching_failed", folder=str(watched.path), reason=reason)
                 missed = True
                 await asyncio.sleep(self._timing.again_after)
 
 
-async def _follow(watched: Watched, timing: Timing) -> None:
+async def _follow(watched: Watched, data_folder: Path, timing: Timing) -> None:
     """Until the folder is another one. Raises OSError when it is gone or cannot be watched."""
     before = await asyncio.to_thread(_identity, watched.path)
+    hidden = await asyncio.to_thread(_below, watched.path, data_folder)
     changes = awatch(
         watched.path,
-        watch_filter=lambda _change, path: _is_shown(watched.path, path),
+        watch_filter=lambda _change, path: _is_shown(watched.path, path, hidden),
         debounce=timing.debounce_ms,
         rust_timeout=timing.look_every_ms,
         yield_on_timeout=True,
@@ -101,10 +109,26 @@ def _identity(path: Path) -> tuple[int, int]:
     return info.st_dev, info.st_ino
 
 
-def _is_shown(root: Path, path: str) -> bool:
-    """Hidden files are no part of a source."""
+def _below(root: Path, folder: Path) -> Path | None:
+    """Where in `root` a folder lies, whatever links lead to the two; None: elsewhere."""
+    real_root, real = Path(os.path.realpath(root)), Path(os.path.realpath(folder))
+    return real.relative_to(real_root) if real.is_relative_to(real_root) else None
+
+
+def _is_shown(root: Path, path: str, hidden: Path | None = None) -> bool:
+    """Hidden files are no part of a source, nor is what lies in `hidden`, a path below `root`."""
     try:
-        parts = Path(path).relative_to(root).parts
+        inside = Path(path).relative_to(root)
     except ValueError:
         return True
-    return not any(part.startswith(".") for part in parts)
+    if hidden is not None and inside.is_relative_to(hidden):
+        return False
+    return not any(part.startswith(".") for part in inside.parts)
+
+
+def _reason(error: Exception) -> str:
+    """For everybody: what an unexpected error says may be an SQL statement."""
+    if isinstance(error, RagkeeperError):
+        return error.message
+    known = isinstance(error, OSError | RuntimeError) and str(error)
+    return known or f"{type(error).__name__} inside the server."

@@ -100,9 +100,7 @@ async def test_reading_is_cancelled_and_can_be_taken_up_again(tmp_path: Path) ->
 async def test_what_is_found_by_words_already_stays_so_when_cancelled(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         background = jobs(product)
-        progress = ProgressService(
-            product.database, product.documents, product.deletions, background, product.embedder
-        )
+        progress = ProgressService(product.database, product.documents, product.deletions, background, product.embedder)
         added = await product.add("a.md", "Words to find.")
         await product.parse()
         await product.drain.drain_all()

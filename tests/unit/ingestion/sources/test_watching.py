@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from ragkeeper.ingestion.sources.models import Watching
-from ragkeeper.ingestion.sources.watching import FolderWatcher, Timing, Watched, _is_shown
+from ragkeeper.ingestion.sources.watching import FolderWatcher, Timing, Watched, _is_shown, _reason
+from ragkeeper.jobs.errors import JobsUnavailable
 
 QUICK = Timing(debounce_ms=50, look_every_ms=50, again_after=0.05)
 
@@ -26,9 +27,9 @@ async def until(condition) -> None:
 
 
 @pytest.fixture
-async def watching():
+async def watching(tmp_path: Path):
     states: dict[str, Watching] = {}
-    watcher = FolderWatcher(states, QUICK)
+    watcher = FolderWatcher(states, tmp_path / "data", QUICK)
     yield watcher, states
     await watcher.stop()
     assert states == {}
@@ -45,6 +46,38 @@ async def test_changes_ring_and_hidden_ones_do_not(tmp_path: Path, watching) -> 
     assert bell.rung == 0
     (tmp_path / "a.md").write_text("x")
     await until(lambda: bell.rung)
+
+
+async def test_what_the_server_writes_itself_is_no_change(tmp_path: Path, watching) -> None:
+    watcher, states = watching
+    bell, alias, data = Bell(), tmp_path.with_name(f"{tmp_path.name}-alias"), tmp_path / "data"
+    alias.symlink_to(tmp_path)
+    data.mkdir()
+    await watcher.watch({"s": Watched(tmp_path, bell.ring), "t": Watched(alias, bell.ring)})
+    await until(lambda: len(states) == 2)
+    await asyncio.sleep(0.2)
+    (data / "ragkeeper.db").write_text("x")
+    await asyncio.sleep(0.3)
+    assert bell.rung == 0
+    (tmp_path / "a.md").write_text("x")
+    await until(lambda: bell.rung == 2)
+
+
+@pytest.mark.parametrize("error", [JobsUnavailable(reason="locked"), ValueError("SELECT secret")])
+async def test_a_change_that_cannot_be_told_is_told_again(tmp_path: Path, watching, error: Exception) -> None:
+    watcher, states = watching
+    bell = Bell()
+
+    async def ring() -> None:
+        await bell.ring()
+        if bell.rung == 1:
+            raise error
+
+    await watcher.watch({"s": Watched(tmp_path, ring)})
+    await asyncio.sleep(0.2)
+    (tmp_path / "a.md").write_text("x")
+    await until(lambda: bell.rung == 2)
+    assert states["s"] == Watching(works=True)
 
 
 async def test_a_folder_that_is_not_there_is_said_and_watched_when_it_comes(tmp_path: Path, watching) -> None:
@@ -87,3 +120,9 @@ async def test_what_is_not_wanted_any_more_is_not_watched(tmp_path: Path, watchi
 )
 def test_hidden_files_are_no_part_of_a_source(path: str, shown: bool) -> None:
     assert _is_shown(Path("/r"), path) is shown
+
+
+def test_a_reason_holds_nothing_unexpected() -> None:
+    assert _reason(ValueError("SELECT secret")) == "ValueError inside the server."
+    assert _reason(JobsUnavailable(reason="locked")) == "The record of durable jobs cannot be opened: locked."
+    assert _reason(FileNotFoundError(2, "No such file")) == "[Errno 2] No such file"

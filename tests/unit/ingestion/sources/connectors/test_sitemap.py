@@ -45,7 +45,7 @@ FILE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><urlset><url><loc>
         "<urlset><url>",
         BOMB,
         FILE,
-        gzip.compress(b"<urlset/>")[:-5],
+        gzip.compress(b"<urlset/>", mtime=0)[:-5],
         b"\x1f\x8bx",
     ],
 )
