@@ -64,6 +64,8 @@ def upload_routes(ingestion: IngestionService, files: FileStore, pages: PageFetc
         body = await request.body()
         if _names_page(body):
             wanted = _parsed(UrlBody, body)
+            # First: who may add nothing has no errand for this server to run.
+            await ingestion.require_writable(caller, wanted.collection)
             async with pages.fetch(wanted.url) as page:
                 return AcceptedView.of(await ingestion.accept(caller, _page_upload(wanted, page), page.content))
         text = _parsed(TextBody, body)

@@ -70,6 +70,10 @@ class IngestionService:
         document = registered.document
         return Accepted(document.id, document.version.id, document.version.status.value, registered.duplicate)
 
+    async def require_writable(self, caller: Caller, collection: str) -> None:
+        """Raises CollectionUnknown unless `caller` may add to it."""
+        await self._documents.writable_collection(caller, collection)
+
     async def named(self, caller: Caller, upload: Upload) -> Document | None:
         """The document that an upload with a name would give a next version. Raises CollectionUnknown."""
         collection_id = await self._documents.writable_collection(caller, upload.collection)

@@ -93,3 +93,9 @@ async def test_a_page_that_must_not_be_fetched_is_refused_and_so_is_a_body_of_bo
         named = await http.post(DOCUMENTS, json={"url": "https://example.org/about", "name": "x"})
     assert (refused.status_code, refused.json()["code"]) == (422, "address_refused")
     assert {both.json()["code"], named.json()["code"]} == {"upload_invalid"}
+
+
+async def test_no_page_is_fetched_for_a_collection_that_the_caller_may_not_write_to(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product, client(product) as http:
+        answer = await http.post("/api/v1/documents", json={"url": "https://example.org/gone", "collection": "others"})
+        assert (answer.status_code, answer.json()["code"]) == (404, "collection_unknown")
