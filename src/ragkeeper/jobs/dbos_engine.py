@@ -20,15 +20,20 @@ from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
 from ragkeeper.jobs.errors import JobsUnavailable, StepFailed
+from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
 from ragkeeper.jobs.scheduler import Scheduler
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
 
-_QUEUE: Final = "jobs"
-# So many jobs at once: they wait for other machines or for the disk, and searches go on beside them.
+# So many jobs of one lane at once: they wait for other machines or for the disk, and searches go on beside them.
 _AT_ONCE: Final = 4
+# Jobs that have ended and are remembered, of each kind; so many of the rest are forgotten together, so often (seconds).
+_REMEMBERED: Final = 1000
+_FORGOTTEN: Final = 500
+_FORGET_EVERY: Final = 3600.0
+_ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # Seconds between two looks into the queue.
 _LOOK_EVERY: Final = 0.5
 _STATES: Final = {
@@ -44,30 +49,39 @@ _LOST = {"code": "job_lost", "message": "It was begun again and again without co
 class DbosEngine:
     """One at a time in a process: DBOS keeps its state in its module.
 
-    url: as SQLAlchemy has it, no async driver; load: imports the class `DBOS`, which takes a quarter of a second.
+    url: as SQLAlchemy has it, no async driver; load: imports the class `DBOS`, which takes a quarter of a second;
+    remembered: jobs that have ended, of each kind.
     """
 
-    def __init__(self, url: str, load: Callable[[], Any], clock: Clock = utc_now) -> None:
+    def __init__(
+        self, url: str, load: Callable[[], Any], clock: Clock = utc_now, remembered: int = _REMEMBERED
+    ) -> None:
         self._url = url
         self._load = load
+        self._remembered = remembered
         self._handlers: dict[str, Handler] = {}
+        self._lanes: dict[str, str] = {}
+        self._forgetting = Loop("forget_jobs", self._forget_some, idle_seconds=_FORGET_EVERY)
         self._scheduler = Scheduler(self._submit_scheduled, clock)
         self._working: dict[str, asyncio.Task[Json]] = {}
         self._changing = asyncio.Lock()
         self._dbos: Any = None
 
-    def handle(self, kind: str, handler: Handler) -> None:
+    def handle(self, kind: str, handler: Handler, *, lane: str = "jobs") -> None:
         self._handlers[kind] = handler
+        self._lanes[kind] = lane
 
     async def start(self) -> None:
         async with self._changing:
             if self._dbos is None:
                 await self._launched()
                 self._scheduler.start()
+                self._forgetting.start()
 
     async def stop(self) -> None:
         async with self._changing:
             await self._scheduler.stop()
+            await self._forgetting.stop()
             if self._dbos is None:
                 return
             # DBOS writes nothing down about what is cancelled here: the next start finds it under way.
@@ -77,7 +91,7 @@ class DbosEngine:
 
     async def submit(self, kind: str, argument: Json, *, job_id: str | None = None) -> str:
         job_id = job_id or new_id()
-        options = {"queue_name": _QUEUE, "workflow_name": kind, "workflow_id": job_id}
+        options = {"queue_name": self._lanes[kind], "workflow_name": kind, "workflow_id": job_id}
         await self._call("enqueue_workflow_with_options", options, argument)
         return job_id
 
@@ -107,6 +121,25 @@ class DbosEngine:
     async def _submit_scheduled(self, job_id: str, schedule: Schedule) -> None:
         await self.submit(schedule.kind, schedule.argument, job_id=job_id)
 
+    async def _forget_some(self) -> bool:
+        """Every schedule makes jobs for ever. True when more of them may be left."""
+        is_more = False
+        for kind in self._handlers:
+            old = await self._call(
+                "list_workflows",
+                name=kind,
+                status=_ENDED,
+                sort_desc=True,
+                offset=self._remembered,
+                limit=_FORGOTTEN,
+                load_input=False,
+                load_output=False,
+            )
+            if old:
+                await self._call("delete_workflows", [one.workflow_id for one in old])
+            is_more |= len(old) == _FORGOTTEN
+        return is_more
+
     async def _launched(self) -> None:
         launching = asyncio.ensure_future(asyncio.to_thread(self._launch, asyncio.get_running_loop()))
         try:
@@ -134,7 +167,8 @@ class DbosEngine:
             dbos.workflow(name=kind)(self._workflow(dbos, kind, ours))
         try:
             dbos.launch()
-            dbos.register_queue(_QUEUE, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
+            for lane in sorted(set(self._lanes.values())):
+                dbos.register_queue(lane, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
         except SQLAlchemyError as error:
             dbos.destroy(destroy_registry=True)
             raise JobsUnavailable(reason=str(error).partition("\n")[0]) from error

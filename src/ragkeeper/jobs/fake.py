@@ -28,7 +28,7 @@ class FakeJobEngine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._started = False
 
-    def handle(self, kind: str, handler: Handler) -> None:
+    def handle(self, kind: str, handler: Handler, *, lane: str = "jobs") -> None:  # noqa: ARG002 - none waits here
         self._handlers[kind] = handler
 
     async def start(self) -> None:

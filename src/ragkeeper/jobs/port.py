@@ -75,10 +75,13 @@ Handler = Callable[[JobRun, Json], Awaitable[Json]]
 
 
 class JobEngine(Protocol):
-    """The port. A job keeps its id for ever: submitting an id again changes nothing."""
+    """The port. A job keeps its id: submitting it again changes nothing while the job is remembered.
 
-    def handle(self, kind: str, handler: Handler) -> None:
-        """Say who does jobs of this kind; before `start`."""
+    All that have not ended are remembered, and of each kind a thousand of those that have.
+    """
+
+    def handle(self, kind: str, handler: Handler, *, lane: str = "jobs") -> None:
+        """Say who does jobs of this kind; before `start`. Only jobs of one lane wait for one another."""
 
     async def start(self) -> None:
         """Take up what was left by a stop or a crash, then what is submitted. The second call does nothing."""

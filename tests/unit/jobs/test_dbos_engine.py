@@ -1,6 +1,7 @@
 """What only the engine on DBOS can meet; what every engine promises is in `tests/contract/jobs`."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,22 @@ from dbos import DBOS
 
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.errors import JobsUnavailable
+from ragkeeper.jobs.port import JobRun, Json
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - jobs tell nobody
+            await asyncio.sleep(0.02)
+
+
+async def result(engine: DbosEngine, job_id: str) -> Json:
+    async with asyncio.timeout(20):
+        while True:
+            job = await engine.find(job_id)
+            if job is not None and job.state.is_final:
+                return job.result
+            await asyncio.sleep(0.02)
 
 
 async def test_a_damaged_record_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -34,3 +51,56 @@ async def test_a_start_that_is_cancelled_leaves_an_engine_that_stops(tmp_path: P
     again = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS)
     assert await again.find("anything") is None
     await again.stop()
+
+
+async def test_jobs_wait_for_others_of_their_lane_only(tmp_path: Path) -> None:
+    may_end, begun = asyncio.Event(), list[str]()
+
+    async def slow(run: JobRun, _: Json) -> Json:
+        begun.append(run.job_id)
+        await may_end.wait()
+        return None
+
+    async def quick(_: JobRun, __: Json) -> Json:
+        return "done"
+
+    engine = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS)
+    engine.handle("slow", slow, lane="slow")
+    engine.handle("quick", quick)
+    for number in range(5):
+        await engine.submit("slow", None, job_id=f"slow-{number}")
+    await until(lambda: len(begun) == 4)
+    assert await result(engine, await engine.submit("quick", None)) == "done"
+    assert len(begun) == 4
+    may_end.set()
+    await result(engine, "slow-4")
+    await engine.stop()
+
+
+async def test_what_ended_long_ago_is_forgotten_and_what_waits_is_not(tmp_path: Path) -> None:
+    never = asyncio.Event()
+
+    async def work(_: JobRun, argument: Json) -> Json:
+        if argument == "wait":
+            await never.wait()
+        return argument
+
+    def made() -> DbosEngine:
+        engine = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS, remembered=3)
+        engine.handle("work", work)
+        return engine
+
+    engine = made()
+    await engine.submit("work", "wait", job_id="first")
+    for job_id in [await engine.submit("work", number) for number in range(6)]:
+        await result(engine, job_id)
+    assert len(await engine.jobs("work", 100)) == 7
+    await engine.stop()
+    engine = made()
+    await engine.start()
+    async with asyncio.timeout(20):
+        while len(left := await engine.jobs("work", 100)) > 4:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.05)
+    assert len(left) == 4
+    assert left[-1].argument == "wait"
+    await engine.stop()

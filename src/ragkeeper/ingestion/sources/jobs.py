@@ -21,7 +21,8 @@ class SourceJobs:
         self._watcher = FolderWatcher(service.watching, data_folder)
         self._syncing: dict[str, asyncio.Lock] = {}
         self._refreshing = asyncio.Lock()
-        engine.handle(SYNC_JOB, self._sync)
+        # A large site is read for hours: nothing but other sources waits for that.
+        engine.handle(SYNC_JOB, self._sync, lane="syncs")
         engine.handle(DUE_JOB, self._due)
         engine.handle(SYNC_ALL_JOB, self._sync_all)
         service.changed = self.refresh
