@@ -158,7 +158,7 @@ async def test_stopping_while_files_are_read_counts_no_attempt(tmp_path: Path) -
         for _ in range(5):
             background = jobs(product, retry_seconds=60)
             await background.start()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while (await product.documents.get(ADMIN, added.id)).version.status is not VersionStatus.PARSING:  # noqa: ASYNC110 - SQL has no events
                     await asyncio.sleep(0.01)
             await background.stop()
