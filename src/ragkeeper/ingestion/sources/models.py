@@ -56,7 +56,7 @@ class Run:
     """One synchronisation: how far it is, or what it did.
 
     items: seen in the source; the others: how many of them, and how many documents were removed. ended_at None: it is
-    under way, or was broken off without a word.
+    under way, or was broken off without a word. attempts: how often it was begun; a crash makes it begin anew.
     """
 
     job_id: str
@@ -69,6 +69,7 @@ class Run:
     failed: int = 0
     removed: int = 0
     problem: Problem | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

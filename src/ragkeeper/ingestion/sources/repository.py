@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ragkeeper.documents.models import BROUGHT_BY
 from ragkeeper.ingestion.sources.models import Item, ItemCounts, Problem, Run, Source, SourceKind
-from ragkeeper.storage.sql.tables import collections, source_items, sources
+from ragkeeper.storage.sql.tables import collections, documents, source_items, sources
 
 _ASKED_AT_ONCE = 500
 
@@ -140,6 +141,20 @@ async def document_ids(sql: AsyncConnection, source_id: str, keys: Sequence[str]
     ]
 
 
+async def strays(sql: AsyncConnection, source: Source, since: datetime) -> list[str]:
+    """Documents that this source has brought since then, and that are no item's."""
+    prefix = f"{source.name}/"
+    query = select(documents.c.id, documents.c.metadata.label("document_metadata")).where(
+        documents.c.collection_id == source.collection_id,
+        documents.c.user_id == source.created_by,
+        documents.c.created_at >= since,
+        # Not LIKE: SQLite's takes capitals and small letters for the same.
+        func.substr(documents.c.name, 1, len(prefix)) == prefix,
+        ~select(source_items.c.key).where(source_items.c.document_id == documents.c.id).exists(),
+    )
+    return [row.id for row in await sql.execute(query) if row.document_metadata.get(BROUGHT_BY) == source.name]
+
+
 def _parts(keys: Sequence[str]) -> list[Sequence[str]]:
     return [keys[start : start + _ASKED_AT_ONCE] for start in range(0, len(keys), _ASKED_AT_ONCE)]
 
@@ -178,6 +193,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "updated": run.updated,
         "failed": run.failed,
         "removed": run.removed,
+        "attempts": run.attempts,
         "problem": {"code": problem.code, "message": problem.message, "fix": problem.fix} if problem else None,
     }
 

@@ -67,6 +67,11 @@ def require_plausible(
         raise SourceShrank(name=name, gone=n_gone, had=len(had))
 
 
+def stray(document_id: str) -> Item:
+    """An item for a document that nobody knows the item of: one that is never there."""
+    return Item(f"~{document_id}", "", document_id)
+
+
 def document_name(source: str, item: str) -> str:
     """What the document of an item is called; one that is too long is cut like a key."""
     name = f"{source}/{item}"

@@ -211,6 +211,9 @@ class SourceService:
         """Step 1 of a run: keys of what is gone. Raises what ended the run, and notes it."""
         source = await self._required(source_id)
         run = _run_of(source, job_id) or Run(job_id, self._clock(), allow_removals)
+        run = replace(run, attempts=run.attempts + 1)
+        async with self._database.write() as sql:
+            await repository.save_run(sql, source_id, run)
         try:
             return await self._synchronizer.take_in(source, run)
         except RagkeeperError as error:

@@ -92,7 +92,7 @@ class Synchronizer:
         rules.require_plausible(
             source.name, known, intake.seen, most_removed=most_removed(source), allowed=run.allow_removals
         )
-        return list(rules.gone(known, intake.seen))
+        return [*rules.gone(known, intake.seen), *await self._strays(source, intake.run)]
 
     async def remove(self, source: Source, keys: Sequence[str]) -> int:
         """Delete the documents of these items, with receipts, and forget the items; returns how many documents."""
@@ -144,6 +144,18 @@ class Synchronizer:
             return 0
         plan = await self._deletions.plan(caller, Selection(ids=tuple(documents)))
         return (await self._deletions.carry_out(caller, plan)).documents if plan.documents else 0
+
+    async def _strays(self, source: Source, run: Run) -> list[str]:
+        """Keys for what the run took in before it was killed, and did not find again: no item knows of these documents.
+
+        None while an item cannot be read: it may be the one.
+        """
+        if run.attempts <= 1 or run.failed:
+            return []
+        async with self._database.write() as sql:
+            items = [rules.stray(one) for one in await repository.strays(sql, source, run.began_at)]
+            await repository.save_items(sql, source.id, items, self._clock())
+        return [item.key for item in items]
 
     async def _known(self, source: Source) -> dict[str, Item]:
         async with self._database.read() as sql:

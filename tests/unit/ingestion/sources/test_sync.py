@@ -3,12 +3,15 @@ from pathlib import Path
 import pytest
 
 from ragkeeper.core.access import Right
+from ragkeeper.core.clock import utc_now
 from ragkeeper.documents import repository as documents_repository
 from ragkeeper.documents.models import Priority, Selection
+from ragkeeper.ingestion.service import Upload
+from ragkeeper.ingestion.sources import repository
 from ragkeeper.ingestion.sources.errors import SourceUnreachable
-from ragkeeper.ingestion.sources.models import Change, RunState
+from ragkeeper.ingestion.sources.models import Change, Run, RunState
 from tests.sources import Keeper, keeping
-from tests.wired import ADMIN, user
+from tests.wired import ADMIN, once, user
 
 
 def many(count: int) -> dict[str, str]:
@@ -303,3 +306,23 @@ async def test_a_source_that_is_added_again_recognises_what_it_brought(tmp_path:
             "docs/0.md": "Changed.",
             **{f"docs/{n}.md": f"Text number {n}." for n in (1, 2)},
         }
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+async def test_what_came_in_before_a_crash_and_is_gone_after_it_goes(tmp_path: Path, unreadable: bool) -> None:
+    async with keeping(tmp_path) as keeper:
+        await added(keeper, {"a.md": "Alpha."})
+        await keeper.product.add("docs/mine.md", "A person's.")
+        source = (await keeper.service.get(ADMIN, "docs")).source
+        run = Run("job", utc_now(), attempts=1)
+        for name in ("docs/b.md", "docs/c.md"):  # taken in and not noted: the process was killed
+            upload = Upload(name, metadata={"source": "docs"}, distinct=True)
+            await keeper.product.ingestion.accept(ADMIN, upload, once(name.encode()))
+        async with keeper.product.database.write() as sql:
+            await repository.save_run(sql, source.id, run)
+        keeper.place.contents["b.md"] = "docs/b.md"
+        keeper.place.unreadable |= {"a.md"} if unreadable else set()
+        keys = await keeper.service.take_in(source.id, "job", allow_removals=False)
+        assert await keeper.service.remove_gone(source.id, "job", keys) == (0 if unreadable else 1)
+        lost = {"docs/c.md"} if unreadable else set()
+        assert (await keeper.texts()).keys() == {"docs/a.md", "docs/b.md", "docs/mine.md"} | lost
