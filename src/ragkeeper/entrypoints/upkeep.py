@@ -79,6 +79,7 @@ def assemble_upkeep(settings: Settings, stores: Stores, opened: Opened, changes:
         open_embedder=open_embedder,
         reconciler=reconciler,
         drain=changes.drain,
+        writer=changes.writer,
         setting=settings.embedding_model,
         reopened=changes.pipeline.recover,
     )

@@ -28,8 +28,15 @@ class ModelChange:
         self._writer = writer
         self._dense_weight = dense_weight
 
-    async def embed_lacking(self, embedder: Embedder, told: Callable[[int], None] = lambda _done: None) -> int:
+    async def embed_lacking(
+        self,
+        embedder: Embedder,
+        told: Callable[[int], None] = lambda _done: None,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> int:
         """Vectors for every chunk that has none of this model; returns how many. Goes on where it was broken off.
+
+        wanted: asked before vectors are stored, where nothing is removed at the same time; if not, it ends.
 
         Raises EmbedderUnavailable, WrongDimension; what was made until then is kept.
         """
@@ -41,6 +48,8 @@ class ModelChange:
                 return done
             vectors = await chunk_vectors(embedder, [chunk.text for chunk in pending])
             async with self._database.write() as sql:
+                if not wanted():
+                    return done
                 stored = await repository.save_vectors(sql, pending, vectors, embedder.name)
                 await self._writer.vectors_added(sql, _ranges(stored))
             self._writer.wake()

@@ -8,7 +8,7 @@ import json
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ragkeeper.retrieval.reindex.errors import IndexFolderUnwritable
@@ -87,6 +87,14 @@ class IndexFolder:
 
 def generation_name(now: datetime, job_id: str) -> str:
     return f"{now:{_TIME}}-{job_id}"
+
+
+def made_at(generation: str) -> datetime:
+    """When making it began; the beginning of time where its name does not tell."""
+    try:
+        return datetime.strptime(generation.partition("-")[0], _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def job_of(generation: str) -> str:

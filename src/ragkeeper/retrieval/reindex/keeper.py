@@ -8,11 +8,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.errors import RagkeeperError
-from ragkeeper.retrieval.outbox import OutboxDrain
+from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.retrieval.reconcile import Reconciler
 from ragkeeper.retrieval.reindex import repository, rules
 from ragkeeper.retrieval.reindex.errors import GenerationGone, IndexFolderUnwritable, NothingKept, ReindexIncomplete
-from ragkeeper.retrieval.reindex.folder import IndexFolder, Pointer, job_of
+from ragkeeper.retrieval.reindex.folder import IndexFolder, Pointer, job_of, made_at
 from ragkeeper.retrieval.reindex.models import EmbeddingChoice, Plan
 from ragkeeper.retrieval.reindex.ports import EmbedderPair, OpenEmbedder, Opener
 from ragkeeper.retrieval.switching import Generation, SwitchableIndex, close_quietly
@@ -38,6 +39,7 @@ class GenerationKeeper:
         open_embedder: OpenEmbedder,
         reconciler: Reconciler,
         drain: OutboxDrain,
+        writer: OutboxWriter,
         setting: str,
         reopened: Callable[[], Awaitable[None]],
     ) -> None:
@@ -49,6 +51,7 @@ class GenerationKeeper:
         self._open_embedder = open_embedder
         self._reconciler = reconciler
         self._drain = drain
+        self._writer = writer
         self._setting = setting
         self._reopened = reopened
 
@@ -65,6 +68,10 @@ class GenerationKeeper:
         if self._embedder.beside is None:
             self._embedder.stand_beside(await self._open_embedder(choice))
 
+    async def open_embedder(self, choice: str) -> Embedder:
+        """Another one, which is the caller's to close. Raises what opening it raises."""
+        return await self._open_embedder(choice)
+
     async def adopt(self, plan: Plan) -> None:
         """Let the generation that was built serve, once it holds exactly what SQL says; the old one is kept.
 
@@ -76,7 +83,7 @@ class GenerationKeeper:
             raise GenerationGone(name=plan.generation)
         opened = await self._write_beside(plan.generation, plan.choice)
         chosen = rules.switched(await self.choice(), plan.choice) if plan.choice else None
-        await self._switch_to(opened, chosen)
+        await self._switch_to(opened, chosen, just_opened=True)
         await self._drop_older(plan.generation)
 
     async def roll_back(self) -> None:
@@ -90,9 +97,11 @@ class GenerationKeeper:
         beside = self._index.beside
         if choice.other is not None:
             await self.stand_beside(choice.other)
-        if beside is None or beside.name != pointer.previous:
+        just_opened = beside is None or beside.name != pointer.previous
+        if beside is None or just_opened:
             beside = await self._write_beside(pointer.previous, choice.other)
-        await self._switch_to(beside, rules.switched(choice, choice.other) if choice.other else None)
+        chosen = rules.switched(choice, choice.other) if choice.other else None
+        await self._switch_to(beside, chosen, just_opened=just_opened)
 
     async def finish(self) -> None:
         """Give up the kept generation, its embedder, and every vector of other models than the one that serves."""
@@ -100,14 +109,15 @@ class GenerationKeeper:
             foreign = await repository.foreign_models(sql, self._index.serving.model)
         if self.pointer.previous is None and not foreign:
             raise NothingKept
-        await self._let_go()
-        for model in foreign:
-            await self._forget_vectors(model)
+        # In this order: broken off anywhere, nothing makes again what was removed, and the same call ends it.
         async with self._database.write() as sql:
             choice = rules.chosen(self._setting, await repository.embedding_choice(sql))
             kept = None if choice.serving == self._setting else replace(choice, other=None)
             await repository.choose_embedding(sql, kept)
+        await self._let_go()
         await self._drop_previous()
+        for model in foreign:
+            await self._forget_vectors(model)
 
     async def abandon(self, job_id: str) -> None:
         """Remove what a job that does not go on has left. Vectors in SQL stay: they were dear."""
@@ -135,18 +145,18 @@ class GenerationKeeper:
         if choice is not None:
             await self.stand_beside(choice)
             embedder = self._embedder.beside or embedder
-        before = self._index.write_beside(None)
-        if before is not None:
-            await close_quietly(before)
+        await self._let_go(embedder=False)
         opened = await self._opener.open_existing(name, embedder)
         self._index.write_beside(opened, replacing=True)
         async with self._drain.held():
             pass  # what was being drained before did not know of it; from here on everything reaches it
         return opened
 
-    async def _switch_to(self, opened: Generation, choice: EmbeddingChoice | None) -> None:
+    async def _switch_to(self, opened: Generation, choice: EmbeddingChoice | None, *, just_opened: bool) -> None:
         """choice: written down with the switch to another model; None: the model stays."""
         try:
+            if just_opened:
+                await self._describe_again(opened)
             await self._reconciler.reconcile(opened)
             await self._verified_switch(opened, choice)
         except RagkeeperError:
@@ -157,6 +167,15 @@ class GenerationKeeper:
             await self._let_go(embedder=False)
         else:
             await self._reopened()
+
+    async def _describe_again(self, opened: Generation) -> None:
+        """Metadata that changed while nothing was written to it: the chunks are the same, so no comparison tells.
+
+        It was written to, or made, after the younger of both was begun.
+        """
+        since = max(made_at(opened.name), made_at(self._index.serving.name))
+        async with self._database.write() as sql:
+            await self._writer.words_added(sql, await repository.changed_since(sql, since))
 
     async def _verified_switch(self, opened: Generation, choice: EmbeddingChoice | None) -> None:
         """Nothing is written to SQL or to the index while both are counted, and until the new one serves."""
@@ -201,7 +220,8 @@ class GenerationKeeper:
 
     async def _let_go(self, *, embedder: bool = True) -> None:
         """Close what is beside; on the disk it stays."""
-        before = self._index.write_beside(None)
+        async with self._drain.held():
+            before = self._index.write_beside(None)
         if before is not None:
             await close_quietly(before)
         if embedder:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,6 +102,13 @@ async def forget_model(sql: AsyncConnection, model: str, limit: int) -> int:
         delete(chunk_vectors).where(chunk_vectors.c.model == model, chunk_vectors.c.chunk_id.in_(some))
     )
     return found.rowcount
+
+
+async def changed_since(sql: AsyncConnection, since: datetime) -> list[tuple[str, str]]:
+    """(document id, version id) of documents that are in the index and were changed since then."""
+    query = select(documents.c.id, documents.c.current_version_id)
+    query = query.where(documents.c.current_version_id.is_not(None), documents.c.updated_at >= since)
+    return [(row[0], row[1]) for row in await sql.execute(query)]
 
 
 async def waiting(sql: AsyncConnection) -> int:

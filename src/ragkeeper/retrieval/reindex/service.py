@@ -1,5 +1,6 @@
 """Use cases about the index as a whole: build it anew, change its model, undo, give up what is kept."""
 
+import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -58,6 +59,7 @@ class ReindexService:
     clock: Clock
     reserve_mb: int
     _progress: dict[str, Progress] = field(default_factory=dict)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # two requests at once do not decide side by side
 
     async def start(self) -> None:
         """Once the job engine has started: remove what jobs have left that do not go on."""
@@ -93,14 +95,12 @@ class ReindexService:
             needed = round(rules.needed_mb(n_chunks, embedder.dimension), 1)
             return Estimate(embedder.name, n_chunks, 0, 0.0, 0.0, needed)
         await self._check_change(choice)
-        stood_already = self.embedder.beside is not None
-        await self.keeper.stand_beside(choice)
+        # One of its own: what stands beside belongs to the job, which may begin or end meanwhile.
+        opened = await self.keeper.open_embedder(choice)
         try:
-            return await self.change.estimate(self.embedder.beside or self.embedder.serving)
+            return await self.change.estimate(opened)
         finally:
-            before = None if stood_already else self.embedder.stand_beside(None)
-            if before is not None:
-                await before.close()
+            await opened.close()
 
     async def begin(
         self, caller: Caller, choice: str | None = None, gate: Gate | None = None, golden: Sequence[Judged] = ()
@@ -110,9 +110,6 @@ class ReindexService:
         Raises ReindexRunning, UnfinishedChange, ModelServing, ReindexSpaceLow.
         """
         caller.require_admin("rebuild the search index")
-        await self._require_idle()
-        await self._check_change(choice)
-        await self._require_space()
         gate = gate or Gate()
         judged: list[Json] = [{"query": one.query, "grades": dict(one.grades)} for one in golden]
         limits: dict[str, Json] = {
@@ -120,44 +117,51 @@ class ReindexService:
             "max_ndcg_loss": gate.max_ndcg_loss,
             "force": gate.force,
         }
-        return await self.engine.submit(KIND, {"choice": choice, "gate": limits, "golden": judged}, job_id=new_id())
+        async with self._changing:
+            await self._require_idle()
+            await self._check_change(choice)
+            await self._require_space(self.embedder.serving)
+            return await self.engine.submit(KIND, {"choice": choice, "gate": limits, "golden": judged}, job_id=new_id())
 
     async def roll_back(self, caller: Caller) -> None:
         """Raises ReindexRunning, NothingKept and what the kept index or its model says."""
         caller.require_admin("rebuild the search index")
-        await self._require_idle()
-        await self.keeper.roll_back()
+        async with self._changing:
+            await self._require_idle()
+            await self.keeper.roll_back()
 
     async def finish(self, caller: Caller) -> None:
         """Raises ReindexRunning, NothingKept."""
         caller.require_admin("rebuild the search index")
-        await self._require_idle()
-        await self.keeper.finish()
+        async with self._changing:
+            await self._require_idle()
+            await self.keeper.finish()
 
     async def cancel(self, caller: Caller) -> bool:
         """Stop the job under way and remove what it has made; False when there is none."""
         caller.require_admin("rebuild the search index")
-        active = await self._active()
-        if active is None:
-            return False
-        await self.engine.cancel(active.id)
-        await self.keeper.abandon(active.id)
-        self._progress.pop(active.id, None)
-        return True
+        async with self._changing:
+            active = await self._active()
+            if active is None:
+                return False
+            await self.engine.cancel(active.id)
+            await self.keeper.abandon(active.id)
+            self._progress.pop(active.id, None)
+            return True
 
     async def follow_up(self) -> bool:
         """While two models are kept: vectors of the other one for what is new; True when there was something."""
         kept, embedder = self.index.beside, self.embedder.beside
         if kept is None or embedder is None or kept.name != self.keeper.pointer.previous:
             return False
-        return bool(await self.change.embed_lacking(embedder))
+        return bool(await self.change.embed_lacking(embedder, wanted=lambda: self._holds(embedder)))
 
     # --- the job's steps, each of which may be repeated
 
     async def plan(self, job_id: str, choice: str | None) -> Plan:
         """Raises ReindexSpaceLow and what opening the embedder raises."""
-        await self._require_space()
         embedder = await self._embedder_of(choice)
+        await self._require_space(embedder)
         async with self.database.read() as sql:
             n_chunks, _ = await repository.expected(sql, embedder.name)
         return Plan(generation_name(self.clock(), job_id), embedder.name, embedder.dimension, n_chunks, choice)
@@ -204,6 +208,9 @@ class ReindexService:
     def _tell(self, job_id: str, stage: str, done: int = 0, total: int = 0) -> None:
         self._progress[job_id] = Progress(stage, done, total)
 
+    def _holds(self, embedder: Embedder) -> bool:
+        return embedder in (self.embedder.serving, self.embedder.beside)
+
     async def _embedder_of(self, choice: str | None) -> Embedder:
         """A restart has closed what an earlier step opened. Raises what opening it raises."""
         if choice is None:
@@ -227,10 +234,11 @@ class ReindexService:
         if choice is not None and choice == now.serving:
             raise ModelServing(model=choice)
 
-    async def _require_space(self) -> None:
+    async def _require_space(self, embedder: Embedder) -> None:
         async with self.database.read() as sql:
-            n_chunks, _ = await repository.expected(sql, self.index.serving.model)
-        needed = rules.needed_mb(n_chunks, self.embedder.dimension)
+            n_chunks, _ = await repository.expected(sql, embedder.name)
+            to_embed = await repository.count_lacking(sql, embedder.name)
+        needed = rules.needed_mb(n_chunks, embedder.dimension, to_embed)
         free = shutil.disk_usage(self.folder.root).free / _MEGABYTE - self.reserve_mb
         if free < needed:
             raise ReindexSpaceLow(needed_mb=round(needed), free_mb=round(max(free, 0)))

@@ -142,6 +142,7 @@ async def bench(folder: Path, *, texts: int = 5, reserve_mb: int = 0) -> AsyncIt
             open_embedder=open_embedder,
             reconciler=product.reconciler,
             drain=product.drain,
+            writer=product.outbox,
             setting="minilm",
             reopened=product.pipeline.recover,
         )
