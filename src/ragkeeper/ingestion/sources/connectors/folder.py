@@ -6,6 +6,7 @@ import stat
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -104,10 +105,12 @@ class FolderConnector:
         except OSError as error:
             raise _UnreadableFolderError(self._key(folder), error) from error
         shown = [entry for entry in found if not entry.name.startswith(".")]
-        folders = [folder / entry.name for entry in shown if entry.is_dir(follow_symlinks=False)]
-        others = [folder / entry.name for entry in shown if not entry.is_dir(follow_symlinks=False)]
+        folders = (folder / entry.name for entry in shown if entry.is_dir(follow_symlinks=False))
+        others = (folder / entry.name for entry in shown if not entry.is_dir(follow_symlinks=False))
+        files = (one for path in others if (one := self._look(path)) is not None)
+        # One more than may be there is enough to refuse them all.
         return _Listing(
-            [one for path in others if (one := self._look(path)) is not None],
+            list(islice(files, self._limits.most_items + 1)),
             [path for path in folders if path != self._data_folder],
         )
 
