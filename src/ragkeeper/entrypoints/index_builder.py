@@ -48,6 +48,7 @@ class ChildBuilder:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # a terminal's interrupt is for the server, which ends its children itself
         )
         errors = asyncio.create_task(_drained(child.stderr))
         try:

@@ -7,7 +7,7 @@ import pytest
 
 from ragkeeper.storage.vectors import optimizer
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
-from ragkeeper.storage.vectors.errors import OptimizeFailed
+from ragkeeper.storage.vectors.errors import IndexClosed, OptimizeFailed
 from ragkeeper.storage.vectors.port import Candidate, IndexCounts, IndexFilter, IndexQuery, VectorEntry, WordsEntry
 
 EAST = np.array([1, 0, 0, 0], np.float32)
@@ -99,3 +99,12 @@ async def test_the_need_is_known_after_opening_again(folder):
 async def test_a_child_that_dies_is_a_failure_with_its_reason(tmp_path):
     with pytest.raises(OptimizeFailed, match="does not exist"):
         await optimizer.optimize_in_child(tmp_path / "nowhere")
+
+
+async def test_a_closed_index_says_so(folder):
+    index = await EmbeddedIndex.open(folder, 4)
+    await index.close()
+    await index.close()
+    for call in (index.count(), index.chunk_ids(0, 1), index.put_words(words(1)), index.remove_versions(["v1"])):
+        with pytest.raises(IndexClosed):
+            await call

@@ -76,10 +76,13 @@ def unusable(stored: bytes, dimension: int) -> FindingKind | None:
 def same_content(entry: WordsEntry, *, has_vector: bool, found: Sequence[Candidate], limit: int) -> bool:
     """Whether the index, asked for a chunk's own words and vector among its document's chunks, gives that chunk."""
     own = next((candidate for candidate in found if candidate.chunk_id == entry.chunk_id), None)
+    says_something = len(set(_LONG_WORD.findall(entry.text))) >= _LONG_WORDS
+    if own is None and not has_vector:
+        # Words alone: none that are searched by, or so many chunks that say the same.
+        return not says_something or len(found) >= limit
     if own is None:
         copies = [candidate for candidate in found if (candidate.dense or 0) >= _SAME]
         return len(copies) >= limit
     if has_vector and own.dense is not None and own.dense < _SAME:
         return False
-    says_something = len(set(_LONG_WORD.findall(entry.text))) >= _LONG_WORDS
     return not says_something or (own.lexical or 0) > 0

@@ -131,6 +131,8 @@ class IndexInspector:
             await self._compare_vectors(serving, checked)
             await self._compare_content(serving, checked, _DEEP_SAMPLE if deep else _SAMPLE)
         except RagkeeperError as error:
+            if self._index.serving is not serving:
+                return await self._check(deep=deep)  # another took its place meanwhile, and it was closed
             checked.reasons[FindingKind.UNUSABLE_INDEX] = error.message
             checked.found[FindingKind.UNUSABLE_INDEX] = []
         await self._check_stored_vectors(serving.model, embedder.dimension, checked)

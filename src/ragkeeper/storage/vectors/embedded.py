@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from qdrant_edge import UpdateOperation
 
 from ragkeeper.storage.vectors import layout
-from ragkeeper.storage.vectors.errors import VectorUnusable
+from ragkeeper.storage.vectors.errors import IndexClosed, VectorUnusable
 from ragkeeper.storage.vectors.optimizer import optimize_in_child
 from ragkeeper.storage.vectors.port import Candidate, IndexCounts, IndexQuery, VectorEntry, WordsEntry
 from ragkeeper.storage.vectors.shard import DOCUMENT, VERSION, Shard, removal
@@ -151,8 +151,12 @@ class EmbeddedIndex:
         self._engine.shutdown()
 
     async def _run(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Run on the engine's thread, after everything that was asked before."""
-        return await asyncio.get_running_loop().run_in_executor(self._engine, partial(call, *arguments))
+        """Run on the engine's thread, after everything that was asked before. IndexClosed."""
+        try:
+            asked = asyncio.get_running_loop().run_in_executor(self._engine, partial(call, *arguments))
+        except RuntimeError as error:  # the thread has ended
+            raise IndexClosed(path=self._root) from error
+        return await asked
 
     async def _remove(self, field: str, ids: Collection[str]) -> None:
         if not ids:

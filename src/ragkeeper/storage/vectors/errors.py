@@ -27,6 +27,13 @@ class IndexInUse(RagkeeperError):
     fix = "Stop the other ragkeeper process on this data folder, or talk to it instead."
 
 
+class IndexClosed(Unavailable):
+    """The search index in {path} was closed."""
+
+    code = "index_closed"
+    fix = "Try again: another index has taken its place, or the server is stopping."
+
+
 class IndexFailed(Unavailable):
     """The search index failed: {reason}."""
 

@@ -27,6 +27,7 @@ async def optimize_in_child(path: Path) -> None:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # a terminal's interrupt is for the server, which ends its children itself
     )
     try:
         _, errors = await child.communicate()
@@ -53,8 +54,10 @@ def main(path: Path, parent: int) -> None:
 def end_with_parent(parent: int) -> None:
     """End this process when the server that started it is gone: now, or (where the system can tell) as soon as it goes.
 
-    Otherwise it would go on writing into a folder that the next server takes for a leftover.
+    Otherwise it would go on writing into a folder that the next server takes for a leftover. Who asks it to end means
+    the server (service managers ask all of a group), which kills it when it stops; ending first looks like failing.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:

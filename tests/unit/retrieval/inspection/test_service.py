@@ -8,8 +8,10 @@ from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.retrieval.inspection.models import FindingKind, Inspection
 from ragkeeper.retrieval.inspection.service import IndexInspector
+from ragkeeper.retrieval.switching import Generation
 from ragkeeper.retrieval.vectors import encode_vector
 from ragkeeper.storage.sql.tables import chunk_vectors, chunks, index_outbox, versions
+from ragkeeper.storage.vectors.errors import IndexClosed
 from ragkeeper.storage.vectors.fake import FakeIndex
 from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
 from tests.wired import ADMIN, Wired, wired
@@ -209,6 +211,36 @@ async def test_so_many_ids_are_shown(tmp_path: Path) -> None:
     assert (finding.count, len(finding.examples)) == (3, 2)
 
 
+async def test_chunks_that_only_their_words_tell_apart_are_no_finding(tmp_path: Path) -> None:
+    """Many that say the same, and one of signs alone, before they have vectors."""
+    sentence = "Pumps need regular maintenance in every installed machine hall. " * 14
+    async with wired(tmp_path) as product:
+        await product.add("same.md", "\n\n".join(["# Part\n\n" + sentence] * 16))
+        await product.add("signs.md", "*** --- +++ !!!")
+        await product.parse()
+        inspection = await inspector(product).inspect()
+    assert inspection.counts["chunks"] > 12
+    assert inspection.findings == ()
+
+
+async def test_an_index_that_gives_way_to_another_while_it_is_looked_at_is_no_finding(tmp_path: Path) -> None:
+    first = GivingWay(64)
+    async with wired(tmp_path, index=first) as product:
+        await filled(product)
+        second = FakeIndex(64)
+        second._words, second._vectors = dict(first._words), dict(first._vectors)
+
+        def give_way() -> None:
+            product.generations.write_beside(Generation("second", "fake", second))
+            product.generations.switch()
+            product.generations.write_beside(None)
+
+        first.give_way = give_way
+        inspection = await inspector(product).inspect()
+    assert inspection.findings == ()
+    assert dict(inspection.counts)["words"] == 3
+
+
 class Broken(RagkeeperError):
     """It broke."""
 
@@ -229,3 +261,15 @@ class Unwritable(FakeIndex):
         if not self.writable:
             raise Broken
         await super().put_words(entries)
+
+
+class GivingWay(FakeIndex):
+    """Another serves and this one is closed, as soon as somebody looks at it."""
+
+    give_way = None
+
+    async def chunk_ids(self, after, limit):
+        if self.give_way:
+            self.give_way()
+            raise IndexClosed(path="first")
+        return await super().chunk_ids(after, limit)
