@@ -1,6 +1,7 @@
 import asyncio
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,17 @@ async def test_what_cannot_be_read_is_named(author: Author, tmp_path: Path) -> N
         "lfs.pdf": "source_item_unavailable",
         "lost.txt": "source_item_unavailable",
     }
+
+
+async def test_what_is_too_large_is_not_built_in_memory(author: Author, tmp_path: Path) -> None:
+    author.commit({"big.txt": bytes(40_000_000), "a.txt": b"a"})
+    author.repo.object_store.pack_loose_objects()
+    tracemalloc.start()
+    seen = await scan(connector(str(author.path), tmp_path))
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert seen.unreadable["big.txt"].code == "source_item_too_large"
+    assert set(seen.bodies) == {"a.txt"}
 
 
 async def test_too_many_files_are_an_error_and_no_cut(author: Author, tmp_path: Path) -> None:

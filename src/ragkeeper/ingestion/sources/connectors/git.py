@@ -16,7 +16,7 @@ from dulwich.repo import Repo
 
 from ragkeeper.ingestion.sources.connectors.errors import ItemTooLarge, ItemUnavailable, SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher, FetchLimits
-from ragkeeper.ingestion.sources.connectors.git_packs import check_pack
+from ragkeeper.ingestion.sources.connectors.git_packs import check_pack, object_bytes
 from ragkeeper.ingestion.sources.connectors.git_transport import Bridge, GuardedGitClient
 from ragkeeper.ingestion.sources.connectors.port import Found, ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.connectors.rules import is_wanted, require_folder_allowed
@@ -91,7 +91,7 @@ class GitConnector:
     def _open(self, bridge: Bridge) -> Repo:
         """The repository with the newest commit in it. Raises SourceUnreachable."""
         if not self._is_remote:
-            return self._guarded(lambda: Repo(self._repository.location))
+            return self._guarded(lambda: _local(self._repository.location, self._limits.largest_bytes))
         if len(list(self._cache.glob("objects/pack/*.pack"))) > _MOST_PACKS:
             shutil.rmtree(self._cache)
         try:
@@ -194,6 +194,9 @@ class GitConnector:
         if self._is_remote and file.blob not in repo.object_store:
             return _unreadable(file, ItemTooLarge(location=file.key, limit=f"{self._limits.largest_bytes:,}"))
         try:
+            # Asked first: the library makes an object whole in memory.
+            if self._guarded(lambda: _packed_bytes(repo, file.blob)) > self._limits.largest_bytes:
+                return _unreadable(file, ItemTooLarge(location=file.key, limit=f"{self._limits.largest_bytes:,}"))
             data = self._guarded(lambda: _content(repo, file.blob))
         except SourceError as error:
             return _unreadable(file, ItemUnavailable(location=file.key, reason=str(error.fields["reason"])))
@@ -219,6 +222,24 @@ def _require_location(location: str, fetcher: Fetcher, data_folder: Path) -> boo
     if target.url.scheme == "http" and not target.may_be_private:
         raise AddressRefused(address=location, reason="repositories are fetched over https")
     return True
+
+
+def _local(location: str, largest_bytes: int) -> Repo:
+    repo = Repo(location)
+    repo.object_store.loose_object_size_limit = max(largest_bytes, _LARGEST_OBJECT)
+    return repo
+
+
+def _packed_bytes(repo: Repo, blob: ObjectID) -> int:
+    """The size of an object that lies in a pack, 0 for others."""
+    for pack in repo.object_store.packs:
+        try:
+            offset = pack.index.object_offset(blob)
+        except KeyError:
+            continue
+        with Path(pack.data.path).open("rb") as file:
+            return object_bytes(file, offset, str(pack.data.path))
+    return 0
 
 
 def _content(repo: Repo, blob: ObjectID) -> bytes:

@@ -23,23 +23,31 @@ def check_pack(pack: IO[bytes], largest_bytes: int, location: str) -> None:
     if head[:4] != b"PACK":
         raise SourceMalformed(location=location, reason="what came is no pack")
     for _ in range(int.from_bytes(head[8:], "big")):
-        kind = _skip_object_head(reader)
+        kind, _ = _object_head(reader)
         start = reader.unpack(largest_bytes)
         if kind in {_OFFSET_DELTA, _REFERENCE_DELTA} and _result_bytes(start) > largest_bytes:
             reader.refuse(f"it holds an object of more than {largest_bytes:,} bytes")
 
 
-def _skip_object_head(reader: "_Reader") -> int:
-    """Reads what stands before an object's compressed bytes, and returns its type."""
+def object_bytes(pack: IO[bytes], offset: int, location: str) -> int:
+    """The size of the object that begins there, or of what a delta makes; nothing is unpacked for it."""
+    pack.seek(offset)
+    reader = _Reader(pack, location)
+    kind, n_bytes = _object_head(reader)
+    return _result_bytes(reader.peek()) if kind in {_OFFSET_DELTA, _REFERENCE_DELTA} else n_bytes
+
+
+def _object_head(reader: "_Reader") -> tuple[int, int]:
+    """Reads what stands before an object's compressed bytes, and returns its type and its size."""
     first = reader.take(1)[0]
+    kind, n_bytes = first >> 4 & 7, first & 0x0F
     if first & 0x80:
-        reader.skip_number()
-    kind = first >> 4 & 7
+        n_bytes |= reader.number() << 4
     if kind == _OFFSET_DELTA:
-        reader.skip_number()
+        reader.number()
     elif kind == _REFERENCE_DELTA:
         reader.take(_HASH_BYTES)
-    return kind
+    return kind, n_bytes
 
 
 def _result_bytes(delta: bytes) -> int:
@@ -75,11 +83,24 @@ class _Reader:
         taken, self._ahead = self._ahead[:n_bytes], self._ahead[n_bytes:]
         return taken
 
-    def skip_number(self) -> None:
-        for _ in range(_LONGEST_NUMBER):
-            if not self.take(1)[0] & 0x80:
-                return
+    def number(self) -> int:
+        """Seven bits a byte, the lowest first, as sizes are written."""
+        value = 0
+        for position in range(_LONGEST_NUMBER):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << 7 * position
+            if not byte & 0x80:
+                return value
         self.refuse("its pack is broken")
+        return value
+
+    def peek(self) -> bytes:
+        """How the compressed stream that comes next starts."""
+        try:
+            return zlib.decompressobj().decompress(self._ahead or self.take_some(), 2 * _LONGEST_NUMBER)
+        except zlib.error:
+            self.refuse("its pack is broken")
+            return b""
 
     def unpack(self, largest_bytes: int) -> bytes:
         """Goes past one compressed stream and returns how it starts."""

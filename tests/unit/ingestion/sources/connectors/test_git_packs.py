@@ -9,7 +9,7 @@ from dulwich.objects import Blob
 from dulwich.pack import write_pack_objects
 
 from ragkeeper.ingestion.sources.connectors.errors import SourceMalformed
-from ragkeeper.ingestion.sources.connectors.git_packs import check_pack
+from ragkeeper.ingestion.sources.connectors.git_packs import check_pack, object_bytes
 
 
 def pack(*contents: bytes) -> io.BytesIO:
@@ -70,3 +70,13 @@ def test_a_delta_counts_by_what_it_makes() -> None:
 def test_what_is_no_pack_is_refused(data: bytes) -> None:
     with pytest.raises(SourceMalformed):
         check_pack(io.BytesIO(data), 1000, "here")
+
+
+def test_the_size_of_an_object_is_known_before_it_is_built() -> None:
+    sizes = [0, 1, 15, 16, 2047, 2048, 50_000_000]
+    for size in sizes:
+        assert object_bytes(pack(bytes(size)), 12, "here") == size
+    for made in (delta([0xE8, 0x07]), delta([0xE8, 0x07], kind=6, base=b"\x81\x02")):
+        assert object_bytes(made, 12, "here") == 1000
+    with pytest.raises(SourceMalformed):
+        object_bytes(io.BytesIO(b"PACK" + bytes(8) + b"\x60" + b"b" * 20 + b"no zlib"), 12, "here")
