@@ -87,15 +87,13 @@ class OutboxDrain:
     async def drain(self) -> bool:
         """Apply one batch; True when there was one."""
         async with self._draining:
-            rows = await self._next_rows()
+            async with self._database.read() as sql:
+                rows = await self._next_rows(sql)
             if not rows:
                 return False
-            words = _versions(rows, IndexOperation.ADD_WORDS)
-            vectors = _versions(rows, IndexOperation.ADD_VECTORS)
-            await self._apply(rows, words)
+            await self._apply(rows)
             async with self._database.write() as sql:
-                await self._documents.mark_indexed(sql, words, vectors, self._index.serving.model)
-                await repository.remove_outbox_rows(sql, [row.id for row in rows])
+                await self._note(sql, rows)
             return True
 
     async def drain_all(self) -> None:
@@ -108,16 +106,28 @@ class OutboxDrain:
         async with self._draining:
             yield
 
-    async def _next_rows(self) -> list[OutboxRow]:
+    async def drain_rest(self, sql: AsyncConnection) -> None:
+        """What is left, in the caller's transaction, which nothing can be added beside; within `held` alone."""
+        while rows := await self._next_rows(sql):
+            await self._apply(rows)
+            await self._note(sql, rows)
+
+    async def _note(self, sql: AsyncConnection, rows: Sequence[OutboxRow]) -> None:
+        words = _versions(rows, IndexOperation.ADD_WORDS)
+        vectors = _versions(rows, IndexOperation.ADD_VECTORS)
+        await self._documents.mark_indexed(sql, words, vectors, self._index.serving.model)
+        await repository.remove_outbox_rows(sql, [row.id for row in rows])
+
+    async def _next_rows(self, sql: AsyncConnection) -> list[OutboxRow]:
         """The oldest rows: as many as hold about a batch of chunks, at least one."""
-        async with self._database.read() as sql:
-            rows = await repository.next_outbox_rows(sql, _ROWS)
-            sizes = await repository.chunk_counts(sql, _versions(rows, IndexOperation.ADD_WORDS)) if rows else {}
+        rows = await repository.next_outbox_rows(sql, _ROWS)
+        sizes = await repository.chunk_counts(sql, _versions(rows, IndexOperation.ADD_WORDS)) if rows else {}
         ends = accumulate(rules.chunks_of(row, sizes) for row in rows)
         return [row for number, (row, end) in enumerate(zip(rows, ends, strict=True)) if number == 0 or end <= _CHUNKS]
 
-    async def _apply(self, rows: Sequence[OutboxRow], words: Sequence[str]) -> None:
+    async def _apply(self, rows: Sequence[OutboxRow]) -> None:
         """To every generation; of two that are written, one may fail."""
+        words = _versions(rows, IndexOperation.ADD_WORDS)
         failed: list[RagkeeperError] = []
         targets = self._index.targets
         for target in targets:

@@ -21,7 +21,6 @@ from ragkeeper.storage.sql.database import Database
 
 _log = structlog.get_logger()
 
-_TRIES = 20
 _FORGOTTEN = 5000  # vectors in one transaction
 
 
@@ -162,11 +161,19 @@ class GenerationKeeper:
         except RagkeeperError:
             if self._index.serving is not opened:
                 await self._let_go(embedder=False)
+                await self._mend_serving()
             raise
         if choice is None:
             await self._let_go(embedder=False)
         else:
             await self._reopened()
+
+    async def _mend_serving(self) -> None:
+        """It was allowed to miss changes while it was to be replaced, and is not replaced now."""
+        try:
+            await self._reconciler.reconcile()
+        except RagkeeperError as error:
+            _log.error("serving_index_not_mended", code=error.code, reason=error.message)
 
     async def _describe_again(self, opened: Generation) -> None:
         """Metadata that changed while nothing was written to it: the chunks are the same, so no comparison tells.
@@ -179,22 +186,20 @@ class GenerationKeeper:
 
     async def _verified_switch(self, opened: Generation, choice: EmbeddingChoice | None) -> None:
         """Nothing is written to SQL or to the index while both are counted, and until the new one serves."""
-        found = expected = ""
         if choice is not None:
             # A restart between the commit below and the last line finds it by its model, which needs it to be named.
             self._folder.point(Pointer(self._index.serving.name, opened.name))
-        for _ in range(_TRIES):
-            await self._drain.drain_all()
-            async with self._drain.held():
-                async with self._database.write() as sql:
-                    found, expected = await self._counts(sql, opened)
-                    equal = found == expected
-                    if equal and choice is not None:
-                        await repository.choose_embedding(sql, choice)
-                if equal:
-                    self._switch_now(opened, model_changes=choice is not None)
-                    return
-        raise ReindexIncomplete(found=found, expected=expected)
+        await self._drain.drain_all()
+        async with self._drain.held():
+            async with self._database.write() as sql:
+                await self._drain.drain_rest(sql)  # only a few: while much is read in, the outbox is never empty
+                found, expected = await self._counts(sql, opened)
+                equal = found == expected
+                if equal and choice is not None:
+                    await repository.choose_embedding(sql, choice)
+            if not equal:
+                raise ReindexIncomplete(found=found, expected=expected)
+            self._switch_now(opened, model_changes=choice is not None)
 
     def _switch_now(self, opened: Generation, *, model_changes: bool) -> None:
         """In one go for everybody. Raises IndexFolderUnwritable when only the pointer decides; nothing changes then."""

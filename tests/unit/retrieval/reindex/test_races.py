@@ -14,6 +14,7 @@ from ragkeeper.retrieval.reindex import repository
 from ragkeeper.retrieval.reindex.errors import NothingKept, ReindexRunning, ReindexSpaceLow
 from ragkeeper.retrieval.reindex.folder import made_at
 from ragkeeper.retrieval.reindex.models import Gate
+from ragkeeper.storage.vectors.errors import IndexFailed
 from tests.unit.retrieval.reindex.test_service import OTHER, Bench, bench
 from tests.wired import ADMIN, once
 
@@ -172,3 +173,55 @@ async def test_an_index_whose_name_tells_no_time_is_described_anew_as_a_whole(tm
     async with bench(tmp_path) as one, one.product.database.read() as sql:
         changed = await repository.changed_since(sql, made_at("first"))
         assert len(changed) == 5
+
+
+@pytest.mark.parametrize("choice", [None, OTHER])
+async def test_documents_that_never_stop_coming_do_not_keep_a_new_index_from_serving(
+    tmp_path: Path, choice: str | None
+) -> None:
+    async with bench(tmp_path) as one:
+        drain_all, number = one.product.drain.drain_all, 0
+
+        async def drained_and_more() -> None:
+            nonlocal number
+            await drain_all()
+            number += 1
+            await one.product.add(f"more{number}.md", f"Compressor number{number} needs cooling.")
+            await one.product.parse()
+            await one.product.embed()
+
+        one.product.drain.drain_all = drained_and_more
+        job = await one.run(choice, Gate(force=True))
+        one.product.drain.drain_all = drain_all
+        assert job.state is DurableState.DONE, job
+        await one.product.settle()
+        assert await one.is_whole()
+        assert f"more{number}.md" in await one.product.found(f"number{number}")
+
+
+async def test_what_the_index_that_serves_on_missed_is_made_up_for(tmp_path: Path) -> None:
+    """It fails for a moment while it is being replaced, and then the other one is not whole."""
+    async with bench(tmp_path) as one:
+        first = one.product.generations.serving.index
+        put_words = first.put_words
+
+        async def broken(entries):
+            if one.product.generations.beside is not None:
+                raise IndexFailed(reason="a moment's trouble")
+            await put_words(entries)
+
+        async def forgets(entries) -> None:
+            """Nothing is kept."""
+
+        async def trouble() -> None:
+            first.put_words = broken
+            building = next(index for name, index in one.disk.indexes.items() if not name.endswith("first"))
+            building.put_words = forgets
+            await one.product.add("new.md", "A compressor needs cooling.")
+            await one.product.parse()
+
+        one.builder.before_end = trouble
+        assert (await one.run()).code == "reindex_incomplete"
+        await one.product.settle()
+        assert "new.md" in await one.product.found("compressor")
+        assert await one.is_whole()
