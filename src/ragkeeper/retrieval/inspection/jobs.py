@@ -1,5 +1,6 @@
 """Inspections and repairs as durable jobs: the daily check, and `doctor index --fix`."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from ragkeeper.jobs.port import JobEngine, JobRun, Json, Schedule
@@ -7,7 +8,9 @@ from ragkeeper.retrieval.inspection.models import CHECK, REPAIR, Inspection
 from ragkeeper.retrieval.inspection.schemas import InspectionView
 from ragkeeper.retrieval.inspection.service import IndexInspector
 
-DAILY: Final = Schedule("index-check", "17 3 * * *", CHECK)
+# A server that was off at that time checks when it comes back: nobody else looks.
+_ALWAYS: Final = datetime(2026, 1, 1, tzinfo=UTC)
+DAILY: Final = Schedule("index-check", "17 3 * * *", CHECK, since=_ALWAYS)
 
 
 def register_inspections(engine: JobEngine, inspector: IndexInspector) -> None:
