@@ -1,4 +1,4 @@
-"""Whether memory stays flat: resident megabytes by the minute, and the slope of a line through them."""
+"""Whether memory stays flat: resident megabytes of its own by the minute, and the slope of a line through them."""
 
 import math
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,15 @@ from tests.faults.harness.interposer import Interposer
 _START_SECONDS = 60.0
 _LEAST_FREE_MB = "0"
 _LOG_KEPT = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident MB: own of the server; mapped: files that the kernel may drop from it, the index above all; children."""
+
+    own: float
+    mapped: float
+    children: float
 
 
 class StartFailed(Exception):
@@ -92,10 +102,8 @@ class Server:
             _kill(pid)
         return len(readers)
 
-    def memory(self) -> tuple[float, float]:
-        """Resident MB of the server, and of its children."""
-        alone = memory_of(self.pid)
-        return alone, memory_mb(self.pid)["rss"] - alone
+    def memory(self) -> Memory:
+        return memory_of(self.pid)
 
     def _ready(self) -> bool:
         end = time.monotonic() + _START_SECONDS
@@ -130,12 +138,10 @@ class Server:
         return self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
-def memory_of(pid: int) -> float:
-    """Resident MB of one process."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return 0.0
+def memory_of(pid: int) -> Memory:
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines())
+    own, mapped = (int(fields[name].split()[0]) * 1024 / 1e6 for name in ("RssAnon", "RssFile"))
+    return Memory(own, mapped, memory_mb(pid)["rss"] - own - mapped)
 
 
 def _kill(pid: int) -> None:

@@ -110,12 +110,15 @@ async def _watch(era: Era, samples: list[tuple[float, float]], say: Say) -> None
         await asyncio.sleep(_SAMPLE_SECONDS)
         if era.server.died:
             continue
-        alone, children = era.server.memory()
+        memory_now = era.server.memory()
         elapsed = time.monotonic() - began
-        samples.append((elapsed, alone))
+        samples.append((elapsed, memory_now.own))
         if elapsed // 60 > told:
             told = int(elapsed // 60)
-            say(f"minute {told}: server {alone:.1f} MB resident, its readers {children:.1f} MB")
+            say(
+                f"minute {told}: {memory_now.own:.1f} MB of its own, {memory_now.mapped:.1f} MB of mapped files, "
+                f"{memory_now.children:.1f} MB in readers"
+            )
 
 
 def progress(report: Report) -> str:
