@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
@@ -23,6 +23,7 @@ from ragkeeper.jobs.errors import JobsUnavailable, StepFailed
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
 from ragkeeper.jobs.scheduler import Scheduler
+from ragkeeper.storage.sql.errors import StorageFull, is_full
 
 _log = structlog.get_logger()
 _T = TypeVar("_T")
@@ -34,6 +35,8 @@ _REMEMBERED: Final = 1000
 _FORGOTTEN: Final = 500
 _FORGET_EVERY: Final = 3600.0
 _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+# Seconds between two looks for jobs that nobody works on though they are under way.
+_RESUME_EVERY: Final = 5.0
 # Seconds between two looks into the queue.
 _LOOK_EVERY: Final = 0.5
 _STATES: Final = {
@@ -62,6 +65,8 @@ class DbosEngine:
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, str] = {}
         self._forgetting = Loop("forget_jobs", self._forget_some, idle_seconds=_FORGET_EVERY)
+        self._resuming = Loop("resume_jobs", self._resume_dropped, idle_seconds=_RESUME_EVERY)
+        self._seen_dropped: frozenset[str] = frozenset()
         self._scheduler = Scheduler(self._submit_scheduled, clock)
         self._working: dict[str, asyncio.Task[Json]] = {}
         self._changing = asyncio.Lock()
@@ -77,11 +82,13 @@ class DbosEngine:
                 await self._launched()
                 self._scheduler.start()
                 self._forgetting.start()
+                self._resuming.start()
 
     async def stop(self) -> None:
         async with self._changing:
             await self._scheduler.stop()
             await self._forgetting.stop()
+            await self._resuming.stop()
             if self._dbos is None:
                 return
             # DBOS writes nothing down about what is cancelled here: the next start finds it under way.
@@ -115,11 +122,27 @@ class DbosEngine:
         """One of DBOS's blocking calls; starts it if need be."""
         await self.start()
         call = partial(getattr(self._dbos, method), *arguments, **named)
-        # Not `to_thread`: a step's context would go along, and DBOS refuses to begin a job inside a step.
-        return await asyncio.get_running_loop().run_in_executor(None, call)
+        try:
+            # Not `to_thread`: a step's context would go along, and DBOS refuses to begin a job inside a step.
+            return await asyncio.get_running_loop().run_in_executor(None, call)
+        except DBAPIError as error:
+            raise _failure(error) from error
 
     async def _submit_scheduled(self, job_id: str, schedule: Schedule) -> None:
         await self.submit(schedule.kind, schedule.argument, job_id=job_id)
+
+    async def _resume_dropped(self) -> bool:
+        """Take up jobs that are under way by the record and by nobody: their outcome, or a step's, could not be noted.
+
+        Only those seen so twice: one that has just been taken from the queue has not come to its handler yet.
+        """
+        under_way = await self._call("list_workflows", status="PENDING", load_input=False, load_output=False)
+        dropped = frozenset(one.workflow_id for one in under_way) - self._working.keys()
+        for job_id in sorted(dropped & self._seen_dropped):
+            _log.warning("job_taken_up_again", job=job_id)
+            await self._call("resume_workflow", job_id)
+        self._seen_dropped = dropped - self._seen_dropped
+        return False
 
     async def _forget_some(self) -> bool:
         """Every schedule makes jobs for ever. True when more of them may be left."""
@@ -169,9 +192,9 @@ class DbosEngine:
             dbos.launch()
             for lane in sorted(set(self._lanes.values())):
                 dbos.register_queue(lane, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
-        except SQLAlchemyError as error:
+        except DBAPIError as error:
             dbos.destroy(destroy_registry=True)
-            raise JobsUnavailable(reason=str(error).partition("\n")[0]) from error
+            raise _failure(error) from error
         return dbos
 
     def _workflow(self, dbos: Any, kind: str, ours: asyncio.AbstractEventLoop) -> Callable[[Json], Awaitable[Json]]:
@@ -213,6 +236,13 @@ class _Run:
         except asyncio.CancelledError:
             await attempt.end()
             raise
+        except _NotNoted:
+            # All that is known of an earlier attempt is that it could not be noted; neither will this one be.
+            found = await attempt.run()
+        except DBAPIError as error:
+            # Whatever was done is done again: nothing says that it was. The job stays under way, and is taken up soon.
+            _log.warning("step_not_noted", job=self.job_id, step=name, reason=str(error.orig))
+            raise asyncio.CancelledError from error
         if "result" in found:
             result: Json = found["result"]
             return result
@@ -231,7 +261,7 @@ class _Attempt:
     """The work of one step, on our loop."""
 
     def __init__(self, work: Callable[[], Awaitable[Json]]) -> None:
-        self.error: RagkeeperError | None = None
+        self.error: Exception | None = None
         self._work = work
         self._task: asyncio.Task[Json] | None = None
         self._ended = False
@@ -255,6 +285,13 @@ class _Attempt:
         except RagkeeperError as error:
             self.error = error
             return {"code": error.code, "message": error.message}
+        except OperationalError as error:
+            # A locked or failing database may work again in a moment: not the step's outcome.
+            _log.warning("step_cut_off", reason=str(error.orig))
+            raise asyncio.CancelledError from error
+        except Exception as error:  # noqa: BLE001 - noted, so that a job that is taken up again meets it again
+            self.error = error
+            return {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
 
 
 async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, _T]) -> _T:
@@ -266,6 +303,11 @@ async def _end(tasks: Sequence[asyncio.Task[Json]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _failure(error: DBAPIError) -> RagkeeperError:
+    reason = str(error.orig)
+    return StorageFull(reason=reason) if is_full(reason) else JobsUnavailable(reason=reason)
 
 
 def _job(found: Any) -> DurableJob:
@@ -288,14 +330,22 @@ def _time(milliseconds: int | None) -> datetime:
     return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC)
 
 
+class _NotNoted(Exception):
+    """What DBOS noted instead of a result: that it failed to note it."""
+
+
+_ERROR: Final = "error that DBOS met"
+
+
 class _JsonSerializer:
     """Results as JSON: DBOS's own choice, pickle, would run what a forged file says."""
 
     def serialize(self, data: object) -> str:
-        return json.dumps(data, default=repr)
+        return json.dumps(data, default=lambda other: {_ERROR: repr(other)})
 
     def deserialize(self, serialized_data: str) -> Any:
-        return json.loads(serialized_data)
+        found = json.loads(serialized_data)
+        return _NotNoted(found[_ERROR]) if isinstance(found, dict) and found.keys() == {_ERROR} else found
 
     def name(self) -> str:
         return "json"

@@ -1,15 +1,17 @@
 """What only the engine on DBOS can meet; what every engine promises is in `tests/contract/jobs`."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from dbos import DBOS
+from sqlalchemy.exc import OperationalError
 
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.errors import JobsUnavailable
-from ragkeeper.jobs.port import JobRun, Json
+from ragkeeper.jobs.port import DurableJob, DurableState, JobRun, Json
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -104,3 +106,65 @@ async def test_what_ended_long_ago_is_forgotten_and_what_waits_is_not(tmp_path: 
     assert len(left) == 4
     assert left[-1].argument == "wait"
     await engine.stop()
+
+
+async def ended(engine: DbosEngine, job_id: str) -> DurableJob:
+    async with asyncio.timeout(30):
+        while (job := await engine.find(job_id)) is None or not job.state.is_final:  # noqa: ASYNC110 - DBOS tells nobody
+            await asyncio.sleep(0.05)
+    return job
+
+
+async def test_a_step_that_the_database_cut_off_is_done_again(tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    async def fails_once() -> Json:
+        tried.append("second")
+        if len(tried) == 2:
+            raise OperationalError("INSERT", None, sqlite3.OperationalError("database is locked"))
+        return "done"
+
+    async def first() -> Json:
+        tried.append("first")
+        return None
+
+    async def handler(run: JobRun, argument: Json) -> Json:
+        await run.step("first", first)
+        return await run.step("second", fails_once)
+
+    engine = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS)
+    engine.handle("work", handler)
+    job = await ended(engine, await engine.submit("work", None))
+    await engine.stop()
+    assert (job.state, job.result) == (DurableState.DONE, "done")
+    assert tried == ["first", "second", "second"]
+
+
+async def test_an_outcome_that_could_not_be_noted_is_noted_later(tmp_path: Path) -> None:
+    """The record is locked while a step ends, for longer than DBOS waits."""
+    file = tmp_path / "jobs.db"
+    began = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def work() -> Json:
+        began.set()
+        await go_on.wait()
+        return "done"
+
+    async def handler(run: JobRun, argument: Json) -> Json:
+        return await run.step("only", work)
+
+    engine = DbosEngine(f"sqlite:///{file}", lambda: DBOS)
+    engine.handle("work", handler)
+    job_id = await engine.submit("work", None)
+    await began.wait()
+    # Nothing can be written from here on: what DBOS notes of the step fails, as on a full disk.
+    with sqlite3.connect(file, isolation_level=None) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON operation_outputs BEGIN SELECT RAISE(ABORT, 'x'); END")
+        go_on.set()
+        await asyncio.sleep(1)
+        other.execute("DROP TRIGGER full")
+    other.close()
+    job = await ended(engine, job_id)
+    await engine.stop()
+    assert (job.state, job.result) == (DurableState.DONE, "done")

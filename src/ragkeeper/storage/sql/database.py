@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ragkeeper.storage.sql.driver import connector
-from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, StorageFull
+from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, StorageFull, is_full
 
 # How long a statement waits for another process's lock, in milliseconds.
 _BUSY_MS = 10_000
@@ -64,7 +64,7 @@ class Database:
                 async with connection.begin():
                     yield connection
             except OperationalError as error:
-                if "disk is full" in str(error.orig) or "disk I/O error" in str(error.orig):
+                if is_full(str(error.orig)):
                     raise StorageFull(reason=str(error.orig)) from error
                 raise
 

@@ -41,3 +41,8 @@ class StorageFull(RagkeeperError):
     code = "storage_full"
     status = 507
     fix = "Free space on the disk of the data folder; nothing was stored, so send it again afterwards."
+
+
+def is_full(reason: str) -> bool:
+    """Whether SQLite's words mean that the disk takes no more."""
+    return "disk is full" in reason or "disk I/O error" in reason
