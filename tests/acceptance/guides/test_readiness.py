@@ -117,7 +117,8 @@ def test_g4_003_strangers_are_told_states_and_codes_and_no_reason(tmp_path: Path
         damage(server)
         wait_for(lambda: server.stranger.get("/health").status_code == 503, 15)
         told = server.stranger.get("/health")
-        assert {**told.json()["codes"]}.keys() == {"database", "llm_service"}
+        # The worker meets the damaged database too, sooner or later.
+        assert {**told.json()["codes"]}.keys() - {"worker"} == {"database", "llm_service"}
         assert told.json()["codes"]["database"] == "database_unreadable"
         reasons = server.http.get("/health/detailed").json()["components"]
         assert "file is not a database" in reasons["database"]["reason"]
