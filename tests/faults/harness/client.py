@@ -154,6 +154,7 @@ class Client:
         self._desk.clear(one.names[0])
 
     async def _sync(self, body: Mapping[str, bool]) -> None:
+        self._desk.disturbed = True
         await self._post(f"/api/v1/sources/{SOURCE}/sync", json=body)
 
     # --- the wire

@@ -21,6 +21,7 @@ class Desk:
         self._folder = folder.resolve()
         self._model = model
         self.files: dict[str, Content] = {}
+        self.disturbed = True  # since the last run that was waited for
         folder.mkdir(exist_ok=True)
 
     def put(self, place: str, content: Content) -> None:
@@ -28,6 +29,7 @@ class Desk:
         name = f"{place}{content.suffix}"
         for other in [other for other in self.files if other.startswith(f"{place}.") and other != name]:
             self.take(other)
+        self.disturbed = True
         self._model.putting(_document(name), content)
         self._model.put(_document(name), content, Outcome.UNKNOWN)
         self.files[name] = content
@@ -40,6 +42,7 @@ class Desk:
             self.take(name)
 
     def take(self, name: str) -> None:
+        self.disturbed = True
         del self.files[name]
         (self._folder / name).unlink()
         self._model.deleted(_document(name), Outcome.UNKNOWN, time.monotonic())
@@ -50,7 +53,7 @@ class Desk:
 
     async def bring_in_step(self, http: httpx.AsyncClient) -> str | None:
         """Let the server read it twice: the first run may have begun before the last change. A sentence if it fails."""
-        if not await self._is_source(http):
+        if not self.disturbed or not await self._is_source(http):
             return None
         for _ in range(2):
             if failure := await self._run(http):
@@ -60,6 +63,7 @@ class Desk:
                 self._model.deleted(name, Outcome.DONE, time.monotonic())
         for name, content in self.files.items():
             self._model.put(_document(name), content, Outcome.DONE)
+        self.disturbed = False
         return None
 
     async def _is_source(self, http: httpx.AsyncClient) -> bool:

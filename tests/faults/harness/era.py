@@ -1,6 +1,7 @@
 """One data folder from its first start through many lives of its server, and what was found wrong on the way."""
 
 import asyncio
+import copy
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -53,12 +54,12 @@ class Era:
         self._number = number
         self._counts = counts
         self._say = say
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._interposer = Interposer(library, folder, folder / "data")
         self.server = Server(folder, self._interposer, {})
         self._desk = Desk(folder / "desk", self.model)
         self._conversations: list[str] = []
-        self._marked = 0
         self._disk_failed = False
 
     async def run(self, lives: int, operations_each: int) -> None:
@@ -90,36 +91,49 @@ class Era:
 
     # --- one piece of work, again and again
 
-    async def whole(self, before: Iterator[Operation], work: Iterator[Operation]) -> list[Point]:
-        """Do the work without a fault; the calls that it makes, numbered from its beginning."""
-        await self._piece(before, work, lambda: None)
-        n_before = self._marked
-        return [Point(one.number - n_before, one.call, one.part) for one in self._interposer.trace()[n_before:]]
-
-    async def killed_at(
-        self, before: Iterator[Operation], work: Iterator[Operation], action: Action, call: int
-    ) -> None:
-        """Let `action` happen at a call of the work, then look what the next server makes of it."""
-        await self._piece(before, work, lambda: self._interposer.arm(action, call))
-        self._note_kill()
-        if not self.failures:
-            await self._last_look()
-
-    async def _piece(self, before: Iterator[Operation], work: Iterator[Operation], prepare: Callable[[], None]) -> None:
-        self._interposer.reset()
-        await asyncio.to_thread(self.server.start, journal=True)
+    async def prepare(self, before: Iterator[Operation]) -> None:
+        """Do what comes before the piece, and stop the server; other eras may begin with a copy of the folder."""
+        await self._start(None)
         client = self._client()
         try:
             await self._perform(client, before)
             await self._check(client)
-            self._marked = self._interposer.calls
-            prepare()
+        finally:
+            await self._close(client)
+            self.server.stop()
+
+    def begin_like(self, prepared: "Era") -> None:
+        """Go on from there: the folder is a copy of that era's."""
+        self.model = copy.deepcopy(prepared.model)
+        self._desk = Desk(self._folder / "desk", self.model)
+
+    async def whole(self, work: Iterator[Operation]) -> list[Point]:
+        """Do the work without a fault; the calls that it makes, numbered from its beginning."""
+        before = await self._piece(work, Action.NONE, 0)
+        return [Point(one.number - before, one.call, one.part) for one in self._interposer.trace()[before:]]
+
+    async def killed_at(self, work: Iterator[Operation], action: Action, call: int) -> None:
+        """Let `action` happen at a call of the work, then look what the next server makes of it."""
+        await self._piece(work, action, call)
+        self._note_kill()
+        await self._last_look()
+
+    async def _piece(self, work: Iterator[Operation], action: Action, call: int) -> int:
+        """Returns how many calls there were before the work."""
+        self._interposer.reset()
+        await asyncio.to_thread(self.server.start, journal=True)
+        client = self._client()
+        before = self._interposer.calls
+        try:
+            if action is not Action.NONE:
+                self._interposer.arm(action, call)
             await self._perform(client, work, at_once=1)
             await self._until(lambda: self.server.died, _PIECE_SECONDS)
         finally:
             await self._close(client)
         if not self.server.died:
             self.server.kill()
+        return before
 
     # --- one life
 

@@ -35,18 +35,33 @@ def run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Repor
 async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Report:
     report, counts = Report(), Counts()
     built = interposer.compile_library(folder)
-    trace = await _era(seed, folder / "whole", built, counts, say).whole(_before(seed), _work(seed))
+    place, kept = folder / "work", folder / "prepared"
+
+    def era(prepared: Era | None = None) -> Era:
+        """Always in the same place: the source's folder is known to the server by its path."""
+        shutil.rmtree(place, ignore_errors=True)
+        if prepared:
+            shutil.copytree(kept, place)
+        found = Era(seed, 0, place, built, counts, lambda _: None)
+        if prepared:
+            found.begin_like(prepared)
+        return found
+
+    prepared = era()
+    await prepared.prepare(_before(seed))
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.move(place, kept)
+    trace = await era(prepared).whole(_work(seed))
     report.calls = len(trace)
     for point in sample(seed, trace, most):
-        place = folder / f"call-{point.number}"
-        era = _era(seed, place, built, counts, lambda _: None)
+        struck = era(prepared)
         action = _ACTIONS[point.number % len(_ACTIONS)]
-        await era.killed_at(_before(seed), _work(seed), action, point.number)
-        if era.failures:
-            report.failures += [f"{action.name} at {point}: {failure}" for failure in era.failures]
-            say(f"FAILED after {action.name} at {point}, its folder is {place}: {era.failures}")
-        else:
-            shutil.rmtree(place)
+        await struck.killed_at(_work(seed), action, point.number)
+        if struck.failures:
+            report.failures += [f"{action.name} at {point}: {failure}" for failure in struck.failures]
+            aside = shutil.move(place, folder / f"call-{point.number}")
+            say(f"FAILED after {action.name} at {point}, its folder is {aside}: {struck.failures}")
+    report.failures += prepared.failures
     report.kills, report.struck = counts.kills, counts.struck
     return report
 
@@ -65,11 +80,6 @@ def sample(seed: int, trace: Sequence[Point], most: int) -> list[Point]:
     while len(chosen) < most:
         chosen += [points.pop() for points in kinds.values() if points][: most - len(chosen)]
     return sorted(chosen, key=lambda point: point.number)
-
-
-def _era(seed: int, place: Path, built: Path, counts: Counts, say: Callable[[str], None]) -> Era:
-    shutil.rmtree(place, ignore_errors=True)
-    return Era(seed, 0, place, built, counts, say)
 
 
 def _before(seed: int) -> Iterator[Operation]:
