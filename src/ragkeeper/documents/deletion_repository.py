@@ -151,6 +151,11 @@ async def members(sql: AsyncConnection, deletion_id: str, *, after: str, limit: 
     ]
 
 
+async def deleted_contents(sql: AsyncConnection) -> set[str]:
+    """The originals of everything that was ever deleted."""
+    return {one for row in await sql.execute(select(deleted_documents.c.contents)) for one in row.contents}
+
+
 async def _receipts(sql: AsyncConnection, query: Select[Any]) -> list[DeletionReceipt]:
     rows = (await sql.execute(query)).all()
     sums = (

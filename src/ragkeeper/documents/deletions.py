@@ -99,7 +99,11 @@ class DeletionService:
             n_used += len(used)
             unused += sorted(set(names) - used)
         if unused and not rules.are_leftovers(len(unused), n_used):
-            raise OriginalsForeign(unused=len(unused), used=n_used)
+            # A crash may have come between a large deletion and the removal of its files: those are known.
+            async with self._database.read() as sql:
+                n_foreign = len(set(unused) - await deletion_repository.deleted_contents(sql))
+            if n_foreign and not rules.are_leftovers(n_foreign, n_used):
+                raise OriginalsForeign(unused=n_foreign, used=n_used)
         return await self._remove_originals(unused)
 
     async def discard_version(self, caller: Caller, document_id: str, version_id: str) -> DeletionReceipt | None:

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -104,3 +105,20 @@ async def test_who_may_only_read_deletes_nothing_and_sees_no_foreign_receipt(tmp
         with pytest.raises(DeletionUnknown):
             await product.deletions.receipt(reader, receipt.id)
         assert await product.deletions.receipts(reader, document_id=None, after=None, limit=10) == []
+
+
+async def test_files_of_a_large_deletion_that_a_crash_left_behind_are_removed_later(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        added = [await product.add(f"{number}.md", f"Text {number}.") for number in range(30)]
+        plan = await product.deletions.plan(ADMIN, Selection(ids=tuple(one.id for one in added)))
+        remove = product.files.remove
+
+        async def crash(_hashes: Sequence[str]) -> int:
+            raise OSError("the process was killed here")
+
+        product.files.remove = crash
+        with pytest.raises(OSError, match="killed"):
+            await product.deletions.carry_out(ADMIN, plan)
+        product.files.remove = remove
+        assert await product.deletions.remove_unused_originals() == len(added)
+        assert [name async for names in product.files.stored() for name in names] == []
