@@ -309,7 +309,7 @@ async def test_no_descriptor_left_for_a_child_is_no_fault_of_the_file(tmp_path: 
     assert (await parser.parse(path, path.name)).text == "good words"
     assert len(list((tmp_path / "work").iterdir())) == 1
     await parser.close()
-    assert opened() == before
+    assert opened() <= before
 
 
 @pytest.mark.parametrize(
