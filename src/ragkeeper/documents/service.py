@@ -207,14 +207,14 @@ class DocumentService:
         return await repository.reread_failed(transaction, collection_ids, code)
 
     async def mark_indexed(
-        self, transaction: AsyncConnection, words: list[str], vectors: list[str], model: str
+        self, transaction: AsyncConnection, words: list[str], applied: list[str], model: str
     ) -> None:
-        """The index holds these versions' words, and these versions' vectors of `model`."""
+        """The index holds the words of the first, and of `applied` all that SQL holds, vectors of `model` too."""
         now = self._clock()
         if words:
             await repository.mark_searchable(transaction, words, now)
-        if words or vectors:
-            await repository.mark_ready(transaction, [*words, *vectors], model, now)
+        if applied:
+            await repository.mark_ready(transaction, applied, model, now)
 
     async def _register_all(self, items: Sequence[Registration]) -> list[Registered]:
         """One transaction for all of them; each sees the ones before it."""

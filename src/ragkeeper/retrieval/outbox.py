@@ -114,9 +114,11 @@ class OutboxDrain:
 
     async def _note(self, sql: AsyncConnection, rows: Sequence[OutboxRow]) -> None:
         words = _versions(rows, IndexOperation.ADD_WORDS)
-        vectors = _versions(rows, IndexOperation.ADD_VECTORS)
-        await self._documents.mark_indexed(sql, words, vectors, self._index.serving.model)
+        touched = {*words, *_versions(rows, IndexOperation.ADD_VECTORS)}
         await repository.remove_outbox_rows(sql, [row.id for row in rows])
+        # Vectors may have come into SQL while the rows above were applied: their own rows still wait.
+        applied = touched - await repository.waiting_for_vectors(sql, touched)
+        await self._documents.mark_indexed(sql, words, sorted(applied), self._index.serving.model)
 
     async def _next_rows(self, sql: AsyncConnection) -> list[OutboxRow]:
         """The oldest rows: as many as hold about a batch of chunks, at least one."""

@@ -52,6 +52,12 @@ async def remove_outbox_rows(sql: AsyncConnection, ids: Collection[int]) -> None
     await sql.execute(delete(index_outbox).where(index_outbox.c.id.in_(ids)))
 
 
+async def waiting_for_vectors(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
+    """Those of the versions with vectors that are in SQL and not in the index yet."""
+    query = select(index_outbox.c.version_id).where(index_outbox.c.operation == IndexOperation.ADD_VECTORS.value)
+    return set((await sql.execute(query.where(index_outbox.c.version_id.in_(version_ids)))).scalars())
+
+
 async def outbox_backlog(sql: AsyncConnection) -> tuple[int, datetime | None]:
     """How many rows wait, and since when the oldest does."""
     row = (await sql.execute(select(func.count(), func.min(index_outbox.c.created_at)))).one()
