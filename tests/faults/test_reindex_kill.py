@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.index.standin import standing_in
+from tests.acceptance.background import in_background
 from tests.acceptance.server import add_text, serving, wait_for, wait_until_ready
+from tests.contract.embedding.standin import StandIn
 
 OTHER = "openai:standin"
 
@@ -17,7 +18,7 @@ OTHER = "openai:standin"
 @pytest.mark.parametrize("seed", range(4))
 def test_the_old_index_serves_until_the_new_one_does(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - a reproducible moment
-    with standing_in() as model:
+    with in_background(StandIn()) as model:
         settings = {"RAG_EMBEDDING_BASE_URL": model.base_url}
         with serving(tmp_path, settings) as server:
             added = [add_text(server, f"Machine {n}", f"Machine number{n} hums in hall {n % 7}.") for n in range(30)]

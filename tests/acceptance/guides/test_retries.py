@@ -1,17 +1,15 @@
 """What may pass is tried again, what cannot is not, and one file's trouble is nobody else's."""
 
-import asyncio
 import os
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 from bench.processes import descendants
 from ragkeeper.core.settings import Settings
+from tests.acceptance.background import in_background
 from tests.acceptance.server import Server, add_text, serving, wait_for, wait_until_ready
 from tests.contract.embedding.standin import Reply, StandIn
 from tests.machine import require_data
@@ -19,23 +17,6 @@ from tests.machine import require_data
 _JOBS = "/api/v1/jobs"
 _SLOW = "docugami-sec10q/pdf/2022 Q3 INTC.pdf"
 _ENCRYPTED = "files/hostile-pdf/unstructured__password.pdf"
-
-
-@contextmanager
-def embedding_endpoint() -> Iterator[StandIn]:
-    """A stand-in on a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    standin = StandIn()
-    asyncio.run_coroutine_threadsafe(standin.__aenter__(), loop).result()
-    try:
-        yield standin
-    finally:
-        asyncio.run_coroutine_threadsafe(standin.__aexit__(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 def kill_readers(server: Server) -> None:
@@ -47,7 +28,7 @@ def kill_readers(server: Server) -> None:
 
 def test_g4_052_only_what_may_pass_is_tried_again(tmp_path: Path) -> None:
     assert Settings().retry_seconds == 60, "the guides' first wait"
-    with embedding_endpoint() as standin:
+    with in_background(StandIn()) as standin:
         settings = {
             "RAG_EMBEDDING_MODEL": "openai:m",
             "RAG_EMBEDDING_BASE_URL": standin.base_url,

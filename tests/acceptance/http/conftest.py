@@ -1,11 +1,10 @@
 """One server with a model (a stand-in on loopback) and a few documents, for all tests that break nothing."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.background import in_background
 from tests.acceptance.server import Server, add_text, serving, wait_until_ready
 from tests.contract.chat.standin import Behaviour, StandIn
 
@@ -18,16 +17,8 @@ DOCUMENTS = {
 
 @pytest.fixture(scope="session")
 def model() -> Iterator[StandIn]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    standin = StandIn()
-    asyncio.run_coroutine_threadsafe(standin.__aenter__(), loop).result(10)
-    yield standin
-    asyncio.run_coroutine_threadsafe(standin.__aexit__(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    with in_background(StandIn()) as standin:
+        yield standin
 
 
 @pytest.fixture(scope="session")

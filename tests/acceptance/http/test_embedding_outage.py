@@ -1,34 +1,14 @@
 """An embedding endpoint that is away: documents are found by words, jobs say what they wait for, nothing is lost."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from tests.acceptance.background import in_background
 from tests.acceptance.server import add_text, serving, wait_for, wait_until_ready
 from tests.contract.embedding.standin import Reply, StandIn
 
 
-@contextmanager
-def endpoint() -> Iterator[StandIn]:
-    """The stand-in on a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    standin = StandIn()
-    asyncio.run_coroutine_threadsafe(standin.__aenter__(), loop).result()
-    try:
-        yield standin
-    finally:
-        asyncio.run_coroutine_threadsafe(standin.__aexit__(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
 def test_documents_wait_for_their_vectors_and_say_so(tmp_path: Path):
-    with endpoint() as standin:
+    with in_background(StandIn()) as standin:
         settings = {"RAG_EMBEDDING_MODEL": "openai:m", "RAG_EMBEDDING_BASE_URL": standin.base_url}
         with serving(tmp_path, settings) as server:
             standin.replies = [Reply(503)] * 10_000

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.index.standin import standing_in
+from tests.acceptance.background import in_background
 from tests.acceptance.server import Server, add_text, serving, wait_for, wait_until_ready
+from tests.contract.embedding.standin import StandIn
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -124,7 +125,7 @@ def test_an_index_that_a_start_cannot_read_is_put_aside_and_rebuilt(tmp_path: Pa
 
 
 def test_another_model_serves_after_a_restart_and_gives_back(tmp_path: Path) -> None:
-    with standing_in() as model:
+    with in_background(StandIn()) as model:
         settings = {"RAG_EMBEDDING_BASE_URL": model.base_url}
         with serving(tmp_path, settings) as server:
             fill(server)
@@ -160,7 +161,7 @@ def test_another_model_serves_after_a_restart_and_gives_back(tmp_path: Path) -> 
 
 
 def test_the_environment_overrules_what_was_chosen_once_it_changes(tmp_path: Path) -> None:
-    with standing_in() as model:
+    with in_background(StandIn()) as model:
         settings = {"RAG_EMBEDDING_BASE_URL": model.base_url}
         with serving(tmp_path, settings) as server:
             added = fill(server)
