@@ -32,6 +32,19 @@ def test_a_broken_link_is_found(tmp_path: Path):
     assert _broken_links(text, tmp_path) == ["missing.md"]
 
 
+def test_every_page_is_found_from_the_first():
+    assert _unreachable(ROOT / "docs") == []
+
+
+def test_a_page_that_nothing_links_to_is_found(tmp_path: Path):
+    (tmp_path / "index.md").write_text("[a](howto/a.md) [out](../README.md)", encoding="utf-8")
+    (tmp_path / "howto").mkdir()
+    (tmp_path / "howto/a.md").write_text("[b](b.md#part)", encoding="utf-8")
+    (tmp_path / "howto/b.md").write_text("[a](a.md)", encoding="utf-8")
+    (tmp_path / "howto/c.md").write_text("[a](a.md)", encoding="utf-8")
+    assert _unreachable(tmp_path) == ["howto/c.md"]
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_and_their_options_exist(page: Path):
     assert _unknown_commands(page.read_text(encoding="utf-8")) == []
@@ -64,6 +77,23 @@ def _unknown(words: list[str]) -> str:
     return next((" ".join([*path, option]) for option in given if option not in known), "")
 
 
+def _unreachable(folder: Path) -> list[str]:
+    """The pages of a folder that no chain of links leads to from its `index.md`; the chain stays in the folder."""
+    pages = set(folder.rglob("*.md"))
+    reached, waiting = set[Path](), [folder / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        linked = {(page.parent / target).resolve() for target in _targets(page.read_text(encoding="utf-8"))}
+        waiting += (linked & pages) - reached
+    return sorted(str(page.relative_to(folder)) for page in pages - reached)
+
+
 def _broken_links(text: str, folder: Path) -> list[str]:
+    return [target for target in _targets(text) if not (folder / target).exists()]
+
+
+def _targets(text: str) -> list[str]:
+    """Where a page's links lead in the repository, as it writes them."""
     targets = re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", text)
-    return [target for target in targets if "://" not in target and not (folder / target).exists()]
+    return [target for target in targets if "://" not in target]
