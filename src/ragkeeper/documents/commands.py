@@ -24,7 +24,8 @@ Cursor = Annotated[str | None, typer.Option("--cursor", help="`next_cursor` of a
 def document_commands(connect: Connect) -> typer.Typer:
     app = command_group(name="documents", help="List, read, delete and retry documents; manage collections.")
     _add_reading(app, connect)
-    _add_changing(app, connect)
+    _add_deleting(app, connect)
+    _add_retrying(app, connect)
     _add_collections(app, connect)
     return app
 
@@ -78,7 +79,7 @@ def _add_reading(app: typer.Typer, connect: Connect) -> None:
         _show_page(page, json, _show_chunks)
 
 
-def _add_changing(app: typer.Typer, connect: Connect) -> None:
+def _add_deleting(app: typer.Typer, connect: Connect) -> None:
     @app.command(
         "delete",
         epilog=example("ragkeeper documents delete ID", "ragkeeper documents delete --name-prefix 2019/ --dry-run"),
@@ -102,15 +103,13 @@ def _add_changing(app: typer.Typer, connect: Connect) -> None:
 
         Give ids, or conditions that must all apply.
         """
-        given = {
-            "collection": collection,
-            "status": status.value if status else None,
-            "name_prefix": name_prefix,
-            "added_before": added_before.isoformat() if added_before else None,
-            "metadata": values(metadata) if metadata else None,
-        }
-        # What is empty is sent too: the server refuses it, and a variable that was not set does not widen a deletion.
-        conditions = {name: value for name, value in given.items() if value is not None}
+        conditions = _given(
+            collection=collection,
+            status=status.value if status else None,
+            name_prefix=name_prefix,
+            added_before=added_before.isoformat() if added_before else None,
+            metadata=values(metadata) if metadata else None,
+        )
         body: dict[str, Any] = {"ids": documents or [], **({"filter": conditions} if conditions else {})}
         with connect() as client:
             plan = client.post(_DELETE, {**body, "dry_run": True})
@@ -139,6 +138,8 @@ def _add_changing(app: typer.Typer, connect: Connect) -> None:
             )
         _show_page(page, json, _show_receipts)
 
+
+def _add_retrying(app: typer.Typer, connect: Connect) -> None:
     @app.command("retry", epilog=example("ragkeeper documents retry ID"))
     def retry_document(document: DocumentId, json: Json = False) -> None:
         """Read a failed document again."""
@@ -168,6 +169,11 @@ def _add_collections(app: typer.Typer, connect: Connect) -> None:
         with connect() as client:
             made = client.post("/api/v1/collections", {"name": name, "description": description})
         print_json(made) if json else print_text(f"Created the collection {made['name']}.")
+
+
+def _given(**conditions: object) -> dict[str, object]:
+    """What is empty counts: the server refuses it, so that a variable that was not set does not widen a deletion."""
+    return {name: value for name, value in conditions.items() if value is not None}
 
 
 def _pages(fetch: Any, limit: int, cursor: str | None) -> dict[str, Any]:

@@ -28,7 +28,13 @@ from ragkeeper.storage.files.store import FileStore
 
 def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["documents"])
+    _add_collections(router, documents)
+    _add_documents(router, documents)
+    _add_contents(router, documents, files)
+    return router
 
+
+def _add_collections(router: APIRouter, documents: DocumentService) -> None:
     @router.get("/collections")
     async def list_collections(caller: CurrentCaller) -> list[CollectionView]:
         return [CollectionView.of(collection) for collection in await documents.collections(caller)]
@@ -37,6 +43,8 @@ def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
     async def create_collection(caller: CurrentCaller, body: CollectionBody) -> CollectionView:
         return CollectionView.of(await documents.create_collection(caller, body.name, body.description))
 
+
+def _add_documents(router: APIRouter, documents: DocumentService) -> None:
     @router.get("/documents")
     async def list_documents(
         caller: CurrentCaller,
@@ -56,6 +64,8 @@ def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
     async def get_document(caller: CurrentCaller, document_id: str) -> DocumentView:
         return DocumentView.of(await documents.get(caller, document_id))
 
+
+def _add_contents(router: APIRouter, documents: DocumentService, files: FileStore) -> None:
     @router.get("/documents/{document_id}/content")
     async def get_content(caller: CurrentCaller, document_id: str) -> ContentView:
         document, text = await documents.text(caller, document_id)
@@ -91,8 +101,6 @@ def document_routes(documents: DocumentService, files: FileStore) -> APIRouter:
         after = decode_number(cursor, first=-1)
         rows = await documents.chunks(caller, document_id, after=after, limit=limit + 1)
         return page_of(rows, limit, ChunkView.of, lambda chunk: str(chunk.ordinal))
-
-    return router
 
 
 def deletion_routes(deletions: DeletionService) -> APIRouter:

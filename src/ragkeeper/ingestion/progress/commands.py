@@ -27,6 +27,7 @@ def job_commands(connect: Connect) -> typer.Typer:
     app = command_group(name="jobs", help="Show how far files are and why; cancel, retry, pause and resume.")
     _add_reading(app, connect)
     _add_steering(app, connect)
+    _add_pausing(app, connect)
     return app
 
 
@@ -117,6 +118,8 @@ def _add_steering(app: typer.Typer, connect: Connect) -> None:
         gone = "The document is gone." if found["deletion"] else "The document keeps its earlier version."
         print_json(found) if json else print_text(f"Discarded. {gone}")
 
+
+def _add_pausing(app: typer.Typer, connect: Connect) -> None:
     @app.command("pause", epilog=example("ragkeeper jobs pause"))
     def pause(json: Json = False) -> None:
         """Begin to read no more files. Uploads are still accepted; searches and answers go on."""

@@ -39,6 +39,7 @@ def source_commands(connect: Connect) -> typer.Typer:
     )
     _add_reading(app, connect)
     _add_adding(app, connect)
+    _add_changing(app, connect)
     _add_sync(app, connect)
     _add_pausing(app, connect)
     _add_removing(app, connect)
@@ -112,6 +113,8 @@ def _add_adding(app: typer.Typer, connect: Connect) -> None:
         else:
             print_text(f"Added the source {made['name']}. Read it with: ragkeeper sources sync {made['name']}")
 
+
+def _add_changing(app: typer.Typer, connect: Connect) -> None:
     @app.command("change", epilog=example("ragkeeper sources change handbook --schedule '0 2 * * *'"))
     def change_source(
         name: Name,

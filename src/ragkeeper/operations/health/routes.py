@@ -16,8 +16,12 @@ _UNAVAILABLE = 503
 
 def health_routes(health: HealthService, status: StatusSource, version: str) -> APIRouter:
     router = APIRouter(tags=["health"])
-    started = time.monotonic()
+    _add_public(router, health, version)
+    _add_detailed(router, health, status, version)
+    return router
 
+
+def _add_public(router: APIRouter, health: HealthService, version: str) -> None:
     @router.get("/health")
     async def get_health(response: Response) -> dict[str, Any]:
         """The state of each part for everybody, with a stable code where it is unwell and never a reason."""
@@ -25,9 +29,7 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
         if found.status is ComponentState.UNHEALTHY:
             response.status_code = _UNAVAILABLE
         return {
-            "status": found.status.value,
-            "timestamp": found.checked_at.isoformat(),
-            "version": version,
+            **_summary(found, version),
             "components": {name: result.state.value for name, result in found.components.items()},
             "codes": {name: result.code for name, result in found.components.items() if result.code},
         }
@@ -49,23 +51,17 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
             "capabilities": _capabilities(health.health()),
         }
 
+
+def _add_detailed(router: APIRouter, health: HealthService, status: StatusSource, version: str) -> None:
+    started = time.monotonic()
+
     @router.get("/health/detailed")
     async def get_detailed(caller: CurrentCaller) -> dict[str, Any]:
         caller.require_admin("see why a component is unwell")
         found = health.health()
         return {
-            "status": found.status.value,
-            "timestamp": found.checked_at.isoformat(),
-            "version": version,
-            "components": {
-                name: {
-                    "state": result.state.value,
-                    "code": result.code,
-                    "reason": result.reason,
-                    "since": found.since[name].isoformat(),
-                }
-                for name, result in found.components.items()
-            },
+            **_summary(found, version),
+            "components": _components(found),
             "machine": asdict(figures) if (figures := health.machine()) else None,
         }
 
@@ -79,7 +75,21 @@ def health_routes(health: HealthService, status: StatusSource, version: str) -> 
             **await status(),
         }
 
-    return router
+
+def _summary(found: Health, version: str) -> dict[str, Any]:
+    return {"status": found.status.value, "timestamp": found.checked_at.isoformat(), "version": version}
+
+
+def _components(found: Health) -> dict[str, Any]:
+    return {
+        name: {
+            "state": result.state.value,
+            "code": result.code,
+            "reason": result.reason,
+            "since": found.since[name].isoformat(),
+        }
+        for name, result in found.components.items()
+    }
 
 
 def _capabilities(found: Health) -> dict[str, Any]:
