@@ -331,6 +331,14 @@ async def test_a_snapshot_opens_and_answers_the_same(index, opener, folder: Path
     assert set(await find(index, "fox")) == {1, 3}
 
 
-async def test_closing_twice_is_allowed(index):  # passes by raising nothing
-    await index.close()
-    await index.close()
+async def test_closing_twice_leaves_it_whole_for_the_next(index, opener, folder: Path):
+    await index.put_words([words(1, "red fox")])
+    await index.snapshot(folder / "copy")
+    copy = await opener(folder / "copy")
+    await copy.close()
+    await copy.close()
+    again = await opener(folder / "copy")
+    try:
+        assert set(await find(again, "fox")) == {1}
+    finally:
+        await again.close()
