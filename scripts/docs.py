@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 import ragkeeper
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.metrics import TABLE, Histogram, Metric
 from ragkeeper.core.settings import Settings
 from scripts.cli_page import cli_page
 from scripts.guides import guides_page
@@ -109,11 +110,40 @@ def _subclasses(parent: type[RagkeeperError]) -> Iterable[type[RagkeeperError]]:
             yield from _subclasses(child)
 
 
+def metrics_page() -> str:
+    rows = [
+        (f"`{one.name}`", type(one).__name__.lower(), _labels(one), one.unit, f"{one.help}{_buckets(one)}")
+        for one in TABLE
+    ]
+    return (
+        "# Metrics\n\n"
+        "`GET /metrics` gives every figure in Prometheus' text format: to anybody on the server's own machine, and "
+        "elsewhere to who sends `RAG_METRICS_TOKEN` or an administrator's key as `Authorization: Bearer`. A label's "
+        "value that is not listed here counts as `other`. Metrics whose labels are all listed exist from the start; "
+        "the others begin with the first provider, path or status.\n\n"
+        + table(("name", "type", "labels", "unit", "meaning"), rows)
+    )
+
+
+def _labels(metric: Metric) -> str:
+    return "; ".join(
+        f"`{label.name}`" + (f": {', '.join(f'`{value}`' for value in label.values)}" if label.values else "")
+        for label in metric.labels
+    )
+
+
+def _buckets(metric: Metric) -> str:
+    if not isinstance(metric, Histogram):
+        return ""
+    return f" Buckets: {', '.join(f'{bound:g}' for bound in metric.buckets)}."
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "cli.md": cli_page,
     "http.md": http_page,
+    "metrics.md": metrics_page,
     "guides.md": guides_page,
 }
 

@@ -32,10 +32,11 @@ def http_page() -> str:
     shapes = described["components"]["schemas"]
     return (
         "# HTTP\n\n"
-        "The server listens on `RAG_HOST`:`RAG_PORT`. Every endpoint but `/health`, `/health/live`, `/health/ready` "
-        "and `/docs` wants the key in `X-API-Key` or as `Authorization: Bearer`. Failures are problem details with a "
-        "stable `code`: see [errors](errors.md). Lists answer `{items, next_cursor}`; pass `next_cursor` as `cursor`. "
-        "The server shows the same description at `/docs` and `/openapi.json`.\n\n"
+        "The server listens on `RAG_HOST`:`RAG_PORT`. Every endpoint but `/health`, `/health/live`, `/health/ready`, "
+        "`/docs` and, on its own machine, `/metrics` wants the key in `X-API-Key` or as `Authorization: Bearer`. "
+        "Failures are problem details with a stable `code`: see [errors](errors.md). Lists answer "
+        "`{items, next_cursor}`; pass `next_cursor` as `cursor`. The server shows the same description at `/docs` and "
+        "`/openapi.json`.\n\n"
         + table(("method", "path", "parameters", "body", "answer"), (_row(*one) for one in operations))
         + "\n## Shapes\n"
         + "".join(_shape(name, shapes[name]) for name in sorted(shapes) if name not in _FOREIGN)

@@ -1,6 +1,7 @@
 """One question, start to finish: search, generate by the first model that can, or quote; then check what is cited."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -21,7 +22,8 @@ from ragkeeper.answers.models import (
 )
 from ragkeeper.answers.ports import Compressor, Extractor, Writer
 from ragkeeper.core.access import Caller
-from ragkeeper.core.telemetry import Stopwatch
+from ragkeeper.core.metrics import ANSWERS, Metrics
+from ragkeeper.core.telemetry import Stopwatch, observe_stages
 from ragkeeper.generation.models import Answer, Passage
 from ragkeeper.providers.chat.errors import ChatError
 from ragkeeper.retrieval.models import SearchRequest, SearchResult
@@ -48,12 +50,14 @@ class AnswerService:
         writers: Sequence[Writer],
         options: AnswerOptions,
         compressor: Compressor | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._retrieval = retrieval
         self._extractor = extractor
         self._writers = writers
         self._options = options
         self._compressor = compressor
+        self._metrics = metrics or Metrics()
 
     @property
     def models(self) -> list[str]:
@@ -129,11 +133,13 @@ class AnswerService:
         self, writer: Writer, question: Question, passages: Sequence[Passage], watch: Stopwatch
     ) -> AsyncGenerator[str | Answer, None]:
         """The writer's pieces. A failure before the first one raises _NotBegunError: another model may try."""
-        begun = False
+        began, begun = time.perf_counter(), False
         with watch.stage("generate"):
             async with aclosing(writer.stream(question.text, passages, question.history)) as pieces:
                 try:
                     async for piece in pieces:
+                        if not begun:
+                            watch.add("first_token", (time.perf_counter() - began) * 1000)
                         begun = True
                         yield piece
                 except ChatError as error:
@@ -190,6 +196,7 @@ class AnswerService:
         checked = rules.without_versions(answer, gone)
         if gone and mode is AnswerMode.EXTRACTIVE:
             checked = rules.only_supported(checked)
+        self._count(mode, search, watch)
         return AnswerResult(
             answer=checked,
             mode=mode,
@@ -198,6 +205,12 @@ class AnswerService:
             notes=(*search.notes, *notes, *filter(None, [answer.note])),
             timings_ms=watch.timings(),
         )
+
+    def _count(self, mode: AnswerMode, search: SearchResult, watch: Stopwatch) -> None:
+        """Its own stages only: the search has told of its own."""
+        own = {stage: spent for stage, spent in watch.stages.items() if stage not in {*search.timings_ms, "retrieve"}}
+        observe_stages(self._metrics, own)
+        self._metrics.count(ANSWERS, mode=mode.value)
 
 
 class _NotBegunError(Exception):

@@ -93,6 +93,11 @@ class Settings(BaseModel):
         alias="API_KEY",
         description="Key of every request, 32 characters or more; default: generated into `secrets/api_key`.",
     )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        alias="RAG_METRICS_TOKEN",
+        description="Bearer token that opens `/metrics` and nothing else; this machine itself needs none.",
+    )
     log_level: str = Field(
         "info",
         alias="RAG_LOG_LEVEL",

@@ -3,10 +3,14 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
+
+from ragkeeper.core.metrics import STAGE_SECONDS, Metrics
+
+_MILLISECONDS = 1000
 
 
 def configure_logging(level: str) -> None:
@@ -41,11 +45,17 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.add(name, (time.perf_counter() - began) * 1000)
+            self.add(name, (time.perf_counter() - began) * _MILLISECONDS)
 
     def add(self, name: str, milliseconds: float) -> None:
         self.stages[name] = round(self.stages.get(name, 0.0) + milliseconds, 3)
 
     def timings(self) -> dict[str, float]:
         """Every stage and the `total` so far, in milliseconds."""
-        return {**self.stages, "total": round((time.perf_counter() - self._began) * 1000, 3)}
+        return {**self.stages, "total": round((time.perf_counter() - self._began) * _MILLISECONDS, 3)}
+
+
+def observe_stages(metrics: Metrics, stages: Mapping[str, float]) -> None:
+    """stages: milliseconds by name, as a Stopwatch has them."""
+    for stage, milliseconds in stages.items():
+        metrics.observe(STAGE_SECONDS, milliseconds / _MILLISECONDS, stage=stage)

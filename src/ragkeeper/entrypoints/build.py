@@ -12,6 +12,7 @@ from ragkeeper.conversations.service import ConversationService
 from ragkeeper.core.access import local_administrator
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
@@ -77,6 +78,7 @@ class Application:
     sources: Sources
     upkeep: Upkeep
     index_was_lost: bool
+    metrics: Metrics
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, *, for_one_command: bool = False) -> None:
@@ -192,7 +194,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     files.prepare()
     opened = await open_search(settings, IndexFolder(folder.index), database)
     embedder, index = opened.embedder, opened.index
-    chat_models = probes.observed(engines.chat_models(settings))
+    metrics = Metrics()
+    chat_models = probes.observed(engines.metered(engines.chat_models(settings), metrics))
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
@@ -202,8 +205,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
     stores, changes = Stores(folder, database, files), Changes(writer, drain, pipeline)
     jobs = _reading(settings, stores, changes, index)
-    retrieval = _retrieval(settings, database, opened, documents, chat_models)
-    answers = _answers(settings, retrieval, embedder, chat_models)
+    retrieval = _retrieval(settings, database, opened, documents, chat_models, metrics)
+    answers = _answers(settings, retrieval, embedder, chat_models, metrics)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine)
@@ -232,6 +235,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         upkeep=upkeep,
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=opened.lost,
+        metrics=metrics,
     )
 
 
@@ -254,6 +258,7 @@ def _retrieval(
     opened: Opened,
     documents: DocumentService,
     chat_models: Sequence[ChatModel],
+    metrics: Metrics,
 ) -> RetrievalService:
     return RetrievalService(
         database,
@@ -263,11 +268,16 @@ def _retrieval(
         _search_options(settings),
         transforms=engines.transforms(settings, chat_models),
         reranker=engines.reranker(settings, chat_models),
+        metrics=metrics,
     )
 
 
 def _answers(
-    settings: Settings, retrieval: RetrievalService, embedder: SwitchableEmbedder, chat_models: Sequence[ChatModel]
+    settings: Settings,
+    retrieval: RetrievalService,
+    embedder: SwitchableEmbedder,
+    chat_models: Sequence[ChatModel],
+    metrics: Metrics,
 ) -> AnswerService:
     return AnswerService(
         retrieval,
@@ -275,6 +285,7 @@ def _answers(
         writers(settings, chat_models, embedder),
         AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
         engines.compressor(settings, chat_models),
+        metrics,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ragkeeper.answers.ports import Compressor, Extractor
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import RerankingMethod, SettingInvalid, Settings
 from ragkeeper.generation.compression import ModelCompressor
 from ragkeeper.generation.extractive import ExtractiveAnswerer
@@ -20,6 +21,7 @@ from ragkeeper.ingestion.parsers.pool import SandboxedParser
 from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.port import JobEngine
+from ragkeeper.providers.chat.metered import MeteredChat
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
 from ragkeeper.providers.embedding.port import Embedder
@@ -120,6 +122,10 @@ def chat_models(settings: Settings) -> list[ChatModel]:
         )
         for provider in settings.chat_providers
     ]
+
+
+def metered(models: Sequence[ChatModel], metrics: Metrics) -> list[ChatModel]:
+    return [MeteredChat(model, metrics) for model in models]
 
 
 def transforms(settings: Settings, models: Sequence[ChatModel]) -> list[QueryTransform]:

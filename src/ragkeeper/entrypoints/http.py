@@ -15,12 +15,14 @@ from ragkeeper.documents.routes import deletion_routes, document_routes
 from ragkeeper.entrypoints.build import Application
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
+from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.ingestion.sources.routes import source_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
+from ragkeeper.operations.metrics.routes import metrics_routes
 from ragkeeper.retrieval.inspection.routes import inspection_routes
 from ragkeeper.retrieval.reindex.routes import index_routes
 from ragkeeper.retrieval.routes import search_routes
@@ -44,11 +46,13 @@ def create_app(application: Application) -> FastAPI:
     install_error_handlers(app)
     settings = application.settings
     app.add_middleware(JsonUnsaid, paths=CHAT_PATHS)
-    # The last one added is the first to see a request: its id, then its key, then its size.
+    # The last one added is the first to see a request: its time, its id, then its key, then its size.
     app.add_middleware(BodyLimit, limits=body_limits(settings.max_upload_mb))
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     app.add_middleware(RequestEnvelope)
+    app.add_middleware(RequestMetrics, metrics=application.metrics)
     app.include_router(health_routes(application.health, application.status, __version__))
+    app.include_router(metrics_routes(application.metrics, settings.metrics_token.get_secret_value()))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
     app.include_router(document_routes(application.documents, application.files))
     app.include_router(job_routes(application.progress))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ragkeeper.core.access import Caller
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.metrics import SEARCH_SECONDS, Metrics
 from ragkeeper.core.settings import FusionMethod
-from ragkeeper.core.telemetry import Stopwatch
+from ragkeeper.core.telemetry import Stopwatch, observe_stages
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
@@ -53,6 +54,7 @@ class RetrievalService:
         options: SearchOptions,
         transforms: Sequence[QueryTransform] = (),
         reranker: Reranker | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._database = database
         self._index = index
@@ -61,6 +63,7 @@ class RetrievalService:
         self._options = options
         self._transforms = transforms
         self._reranker = reranker
+        self._metrics = metrics or Metrics()
 
     async def search(self, caller: Caller, request: SearchRequest) -> SearchResult:
         """Hits best first, each confirmed by SQL: it exists, is current, and `caller` may read it.
@@ -80,6 +83,8 @@ class RetrievalService:
         with watch.stage("confirm"):
             hits = await self._confirmed(candidates, fused, collection_ids, top_k)
         hits = await self._rerank(plan.queries[0], hits, watch, notes)
+        observe_stages(self._metrics, watch.stages)
+        self._metrics.observe(SEARCH_SECONDS, watch.stages["search"] / 1000, mode=request.mode.value)
         return SearchResult(tuple(hits[:top_k]), plan.queries, watch.timings(), tuple(notes))
 
     def _check(self, query: str) -> None:

@@ -1,0 +1,39 @@
+"""Who may read the metrics. No I/O."""
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+# A proxy on this machine says so in one of these: then the one who asks is somebody else.
+_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-real-ip"})
+
+
+def asks_from_this_machine(client: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether a request came over loopback, for loopback, and through nobody.
+
+    headers: names in lower case. The `Host` is looked at because a page of another site can make a browser on this
+    machine ask under that site's name (DNS rebinding).
+    """
+    return _is_loopback(client or "") and _is_local_name(headers.get("host", "")) and not _FORWARDED & set(headers)
+
+
+def holds_token(authorization: str, token: str) -> bool:
+    """Whether the header carries the token for metrics; never, where none is set."""
+    scheme, _, given = authorization.partition(" ")
+    return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def _is_local_name(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or _is_loopback(name)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,65 @@
+"""A chat model whose calls are timed by provider, model and outcome."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+
+from ragkeeper.core.metrics import LLM_FIRST_TOKEN, LLM_SECONDS, Metrics
+from ragkeeper.providers.chat.errors import ChatError
+from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
+
+
+class MeteredChat:
+    """Implements the port around another model. `check` is no call that a user waits for, and is not timed."""
+
+    def __init__(self, model: ChatModel, metrics: Metrics) -> None:
+        self._model = model
+        self._metrics = metrics
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def model(self) -> str:
+        return self._model.model
+
+    async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
+        with self._timed():
+            return await self._model.complete(messages, max_tokens=max_tokens, temperature=temperature)
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float
+    ) -> AsyncGenerator[str, None]:
+        began: float | None = time.perf_counter()
+        with self._timed():
+            pieces = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature)
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    if began is not None:
+                        seconds, began = time.perf_counter() - began, None
+                        self._metrics.observe(LLM_FIRST_TOKEN, seconds, provider=self.name, model=self.model)
+                    yield piece
+
+    async def check(self) -> None:
+        await self._model.check()
+
+    async def close(self) -> None:
+        await self._model.close()
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        outcome = "ok"
+        try:
+            yield
+        except ChatError as error:
+            outcome = error.code
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = "cancelled"  # the one who asked has gone, which says nothing about the provider
+            raise
+        finally:
+            seconds = time.perf_counter() - began
+            self._metrics.observe(LLM_SECONDS, seconds, provider=self.name, model=self.model, outcome=outcome)

@@ -1,0 +1,48 @@
+"""The table of metrics against a running server."""
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from ragkeeper.core.metrics import TABLE, Histogram
+from tests.acceptance.server import Server
+
+
+def test_the_table_and_a_live_scrape_are_the_same(server: Server):
+    asked = server.http.post("/chat", json={"message": "How many weeks of parental leave?"})
+    assert asked.status_code == 200, asked.text
+    families = list(text_string_to_metric_families(server.http.get("/metrics").text))
+    told = {metric.name.removesuffix("_total"): metric for metric in TABLE}
+    assert {family.name: family.type for family in families} == {
+        name: type(metric).__name__.lower() for name, metric in told.items()
+    }
+    for family in families:
+        metric = told[family.name]
+        for sample in family.samples:
+            extra = {"le"} if sample.name.endswith("_bucket") and isinstance(metric, Histogram) else set()
+            assert set(sample.labels) == {*metric.label_names, *extra}
+            for label in metric.labels:
+                assert not label.values or sample.labels[label.name] in {*label.values, "other"}
+
+
+def test_a_path_is_told_by_its_route_only(server: Server):
+    for number in range(20):
+        server.http.get(f"/nowhere/{number}")
+        server.http.get(f"/api/v1/documents/{number}")
+    text = server.http.get("/metrics").text
+    assert 'path="unknown",status="404"' in text
+    assert 'path="/api/v1/documents/{document_id}",status="404"' in text
+    assert "nowhere" not in text
+
+
+def test_who_may_read(server: Server):
+    assert server.stranger.get("/metrics").status_code == 200
+    behind_a_proxy = {"X-Forwarded-For": "10.0.0.7"}
+    assert server.stranger.get("/metrics", headers=behind_a_proxy).status_code == 401
+    assert server.stranger.get("/metrics", headers={"Host": "evil.example"}).status_code == 401
+    assert server.http.get("/metrics", headers=behind_a_proxy).status_code == 200
+
+
+def test_prometheus_understands_the_type(server: Server):
+    answer = server.http.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert httpx.codes.is_success(answer.status_code)

@@ -1,0 +1,122 @@
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ragkeeper.core.metrics import (
+    ANSWERS,
+    CACHE_HITS,
+    HTTP_REQUESTS,
+    LLM_FIRST_TOKEN,
+    LLM_SECONDS,
+    OTHER,
+    RATE_LIMIT_REMAINING,
+    TABLE,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    Metrics,
+)
+from ragkeeper.core.telemetry import observe_stages
+
+ONE_HOUR = 3600
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(metrics.scrape().decode())
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def use(metrics: Metrics, metric: Metric, labels: dict[str, str]) -> None:
+    if isinstance(metric, Counter):
+        metrics.count(metric, **labels)
+    elif isinstance(metric, Gauge):
+        metrics.set(metric, 1, **labels)
+    elif isinstance(metric, Histogram):
+        metrics.observe(metric, 1, **labels)
+
+
+@pytest.mark.parametrize("metric", TABLE, ids=lambda metric: metric.name)
+def test_a_scrape_has_the_metric_with_exactly_its_labels(metric: Metric):
+    metrics = Metrics([metric])
+    use(metrics, metric, {label.name: (label.values or ("x",))[0] for label in metric.labels})
+    [family] = text_string_to_metric_families(metrics.scrape().decode())
+    assert family.type == type(metric).__name__.lower()
+    assert family.documentation == metric.help
+    names = {name for sample in family.samples for name in sample.labels} - {"le"}
+    assert names == set(metric.label_names)
+    suffixes = ("_bucket", "_sum", "_count") if isinstance(metric, Histogram) else ("",)
+    assert {sample.name for sample in family.samples} == {metric.name + suffix for suffix in suffixes}
+
+
+@pytest.mark.parametrize("metric", TABLE, ids=lambda metric: metric.name)
+def test_names_say_kind_and_unit(metric: Metric):
+    assert metric.name.endswith("_total") is isinstance(metric, Counter)
+    assert not metric.unit or metric.name.endswith(f"_{metric.unit}")
+    assert metric.help.endswith(".")
+
+
+def test_names_are_told_apart():
+    assert len({metric.name for metric in TABLE}) == len(TABLE)
+
+
+@pytest.mark.parametrize("metric", [one for one in TABLE if isinstance(one, Histogram)], ids=lambda one: one.name)
+def test_buckets_rise(metric: Histogram):
+    assert list(metric.buckets) == sorted(set(metric.buckets))
+
+
+@pytest.mark.parametrize("metric", [LLM_SECONDS, LLM_FIRST_TOKEN])
+def test_the_longest_call_that_settings_allow_falls_into_a_bucket(metric: Histogram):
+    assert metric.buckets[-1] > ONE_HOUR
+
+
+def test_metrics_whose_labels_are_all_known_exist_from_the_start():
+    found = samples(Metrics())
+    assert found["rag_answers_total", "extractive"] == 0
+    assert found["rag_cache_hits_total", "answer"] == 0
+    assert found[("rag_degradation_step",)] == 0
+
+
+def test_an_unknown_value_of_a_bounded_label_counts_as_other():
+    metrics = Metrics()
+    metrics.count(CACHE_HITS, kind="dream")
+    metrics.count(CACHE_HITS, kind="nightmare")
+    found = samples(metrics)
+    assert found["rag_cache_hits_total", OTHER] == 2
+    assert ("rag_cache_hits_total", "dream") not in found
+
+
+def test_the_number_of_series_is_bounded():
+    metrics = Metrics()
+    for number in range(3000):
+        metrics.count(HTTP_REQUESTS, method="GET", path=f"/{number}", status="200")
+    found = {labels: value for labels, value in samples(metrics).items() if labels[0] == "http_requests_total"}
+    assert len(found) == 1001
+    assert found["http_requests_total", "GET", OTHER, OTHER] == 2000
+
+
+def test_a_forgotten_label_is_an_error():
+    with pytest.raises(KeyError):
+        Metrics().count(ANSWERS)
+
+
+def test_a_metric_outside_the_table_is_an_error():
+    with pytest.raises(KeyError):
+        Metrics().count(Counter("rag_invented_total", "Nothing."))
+
+
+def test_gauges_that_time_changes_are_asked_before_each_scrape():
+    metrics, left = Metrics(), iter([18, 28])
+    metrics.before_scrape(lambda: metrics.set(RATE_LIMIT_REMAINING, next(left), provider="groq"))
+    assert [samples(metrics)["rag_rate_limit_remaining", "groq"] for _ in range(2)] == [18, 28]
+
+
+def test_two_objects_share_nothing():
+    one, other = Metrics(), Metrics()
+    one.count(ANSWERS, mode="full")
+    assert samples(other)["rag_answers_total", "full"] == 0
+
+
+def test_stages_are_observed_in_seconds():
+    metrics = Metrics()
+    observe_stages(metrics, {"search": 250.0})
+    assert samples(metrics)["rag_stage_seconds_sum", "search"] == 0.25
