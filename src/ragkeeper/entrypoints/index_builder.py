@@ -10,6 +10,7 @@ import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.retrieval import repository
@@ -66,13 +67,13 @@ async def _follow(child: asyncio.subprocess.Process, task: Task, told: Told, err
         raise IndexBuildFailed(reason="its process has no pipes")
     child.stdin.write(json.dumps(asdict(task)).encode())
     child.stdin.close()
-    last: dict[str, object] = {}
+    last: dict[str, Any] = {}
     async for line in child.stdout:
         last = json.loads(line)
         if "done" in last:
-            told(int(str(last["done"])))
+            told(last["done"])
     if await child.wait() == 0 and "filled" in last:
-        return Filled(**last["filled"])  # type: ignore[arg-type]  # our own process wrote it
+        return Filled(**last["filled"])
     text = (await errors).decode(errors="replace").strip().rpartition("\n")[2]
     raise IndexBuildFailed(reason=last.get("error") or text or f"its process ended with {child.returncode}")
 

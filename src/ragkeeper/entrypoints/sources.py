@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ragkeeper.core.access import Caller, local_administrator
 from ragkeeper.core.clock import utc_now
@@ -23,7 +24,14 @@ from ragkeeper.ingestion.sources.connectors.web import Web, WebConnector
 from ragkeeper.ingestion.sources.errors import OptionsInvalid
 from ragkeeper.ingestion.sources.jobs import SourceJobs
 from ragkeeper.ingestion.sources.models import Source, SourceKind
-from ragkeeper.ingestion.sources.options import BucketOptions, FolderOptions, GitOptions, PagesOptions, WebOptions
+from ragkeeper.ingestion.sources.options import (
+    BucketOptions,
+    FolderOptions,
+    GitOptions,
+    PagesOptions,
+    SourceOptions,
+    WebOptions,
+)
 from ragkeeper.ingestion.sources.service import SourceService
 from ragkeeper.ingestion.sources.sync import Synchronizer
 from ragkeeper.jobs.port import JobEngine
@@ -89,31 +97,18 @@ def _folder(source: Source, settings: Settings) -> Connector:
 
 
 def _web(source: Source, settings: Settings) -> Connector:
-    options = WebOptions.model_validate(dict(source.options))
-    web = Web(
-        source.location,
-        depth=options.depth,
-        hosts=options.hosts,
-        prefix=options.prefix,
-        include=options.include,
-        exclude=options.exclude,
-        most_pages=options.most_pages,
-        delay_seconds=options.delay_seconds,
-    )
+    web = Web(source.location, **_told(WebOptions, source))
     return WebConnector(web, _limits(settings), Fetcher(settings.fetch_private_hosts))
 
 
 def _sitemap(source: Source, settings: Settings) -> Connector:
-    options = PagesOptions.model_validate(dict(source.options))
-    sitemap = Sitemap(
-        source.location,
-        hosts=options.hosts,
-        prefix=options.prefix,
-        include=options.include,
-        exclude=options.exclude,
-        delay_seconds=options.delay_seconds,
-    )
+    sitemap = Sitemap(source.location, **_told(PagesOptions, source))
     return SitemapConnector(sitemap, _limits(settings), Fetcher(settings.fetch_private_hosts))
+
+
+def _told(kind: type[SourceOptions], source: Source) -> dict[str, Any]:
+    """A source's options without those of every kind, which are the synchronisation's business."""
+    return kind.model_validate(dict(source.options)).model_dump(exclude=set(SourceOptions.model_fields))
 
 
 def _bucket(source: Source, settings: Settings) -> Connector:
@@ -132,8 +127,7 @@ def _profile(settings: Settings, name: str) -> S3Profile:
 
 
 def _git(source: Source, settings: Settings) -> Connector:
-    options = GitOptions.model_validate(dict(source.options))
-    repository = Repository(source.location, options.branch, options.include, options.exclude)
+    repository = Repository(source.location, **_told(GitOptions, source))
     fetcher = Fetcher(settings.fetch_private_hosts, FETCH_LIMITS)
     return GitConnector(repository, _limits(settings), fetcher, _cache(source, settings), settings.data_dir)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
@@ -93,9 +94,9 @@ class FakeJobEngine:
         else:
             self._change(job.id, state=DurableState.DONE, result=result)
 
-    def _change(self, job_id: str, **changes: object) -> None:
+    def _change(self, job_id: str, **changes: Any) -> None:
         job = self.store.jobs[job_id]
-        self.store.jobs[job_id] = replace(job, updated_at=self._clock(), **changes)  # type: ignore[arg-type]
+        self.store.jobs[job_id] = replace(job, updated_at=self._clock(), **changes)
 
 
 @dataclass(slots=True)

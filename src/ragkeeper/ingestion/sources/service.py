@@ -36,7 +36,7 @@ from ragkeeper.ingestion.sources.options import checked_options
 from ragkeeper.ingestion.sources.ports import Connect, Forget
 from ragkeeper.ingestion.sources.sync import Synchronizer, problem_of
 from ragkeeper.jobs.cron import check_cron
-from ragkeeper.jobs.port import DurableJob, JobEngine
+from ragkeeper.jobs.port import DurableJob, JobEngine, Json
 from ragkeeper.storage.sql.database import Database
 
 _SHOWN_FAILURES = 100
@@ -255,8 +255,8 @@ class SourceService:
         # Noted first: what is noted and never submitted is not under way, what is submitted is always noted.
         async with self._database.write() as sql:
             await repository.save_run(sql, source.id, run)
-        argument = {"source": source.id, "allow_removals": allow_removals}
-        return await self._engine.submit(SYNC_JOB, argument, job_id=run.job_id)  # type: ignore[arg-type]
+        argument: Json = {"source": source.id, "allow_removals": allow_removals}
+        return await self._engine.submit(SYNC_JOB, argument, job_id=run.job_id)
 
     async def _job_under_way(self, source: Source) -> DurableJob | None:
         run = source.last_run

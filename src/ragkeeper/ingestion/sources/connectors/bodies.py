@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import IO
 
 from ragkeeper.ingestion.sources.connectors.errors import ItemTooLarge, ItemUnavailable
@@ -89,15 +89,13 @@ class Spool:
     @classmethod
     async def fill(cls, chunks: AsyncIterator[bytes]) -> "Spool":
         """Takes in all of `chunks`; what it raises leaves nothing behind."""
-        file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - close() ends it
         digest = hashlib.sha256()
-        try:
+        with ExitStack() as undone:
+            file = undone.enter_context(tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY))
             async for chunk in chunks:
                 file.write(chunk)
                 digest.update(chunk)
-        except BaseException:
-            file.close()
-            raise
+            undone.pop_all()
         return cls(file, file.tell(), digest.hexdigest())
 
     def head(self, most: int) -> bytes:

@@ -5,7 +5,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -115,11 +115,10 @@ class GitConnector:
         self._cache.mkdir(parents=True, exist_ok=True)
         has_one = (self._cache / "HEAD").exists()
         repo = Repo(str(self._cache)) if has_one else Repo.init_bare(str(self._cache))
-        try:
+        with ExitStack() as undone:
+            undone.callback(repo.close)
             self._fetch(repo, bridge)
-        except BaseException:
-            repo.close()
-            raise
+            undone.pop_all()
         return repo
 
     def _fetch(self, repo: Repo, bridge: Bridge) -> None:

@@ -5,6 +5,8 @@ no object beyond the limit is ever built. Format: git's `gitformat-pack`, versio
 """
 
 import zlib
+from collections.abc import Iterator
+from itertools import islice
 from typing import IO
 
 from ragkeeper.ingestion.sources.connectors.errors import SourceMalformed
@@ -51,17 +53,19 @@ def _object_head(reader: "_Reader") -> tuple[int, int]:
 
 
 def _result_bytes(delta: bytes) -> int:
-    """The size of what a delta makes: the second number at its start."""
-    sizes, value, shift = [], 0, 0
-    for byte in delta:
+    """The size of what a delta makes: the second number at its start, behind the size of what it is made from."""
+    return next(islice(_numbers(delta), 1, None), 0)
+
+
+def _numbers(data: bytes) -> Iterator[int]:
+    """Seven bits a byte, the lowest first, as sizes are written."""
+    value = shift = 0
+    for byte in data:
         value |= (byte & 0x7F) << shift
         shift += 7
         if not byte & 0x80:
-            sizes.append(value)
-            value, shift = 0, 0
-        if len(sizes) == 2:  # noqa: PLR2004 - of the base, of the result
-            return sizes[1]
-    return 0
+            yield value
+            value = shift = 0
 
 
 class _Reader:

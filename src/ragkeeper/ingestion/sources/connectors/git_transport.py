@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from dulwich.client import AbstractHttpGitClient
@@ -18,7 +19,6 @@ from ragkeeper.ingestion.sources.errors import SourceError, SourceUnreachable
 
 LARGEST_PACK = 4 * 1024**3
 _GIT = "application/x-git-"
-_OK = 200
 
 T = TypeVar("T")
 
@@ -82,9 +82,10 @@ class GitResponse:
         return piece
 
     def close(self) -> None:
-        self._bridge.ask(self._end())
+        self._bridge.ask(self.end())
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
+        """What `close` does, for those who are on the event loop already."""
         await self._chunks.aclose()
         await self._opened.__aexit__(None, None, None)
 
@@ -124,7 +125,7 @@ class GuardedGitClient(AbstractHttpGitClient):
         response = GitResponse(opened, answer, request.url, self._bridge)
         reason = _objection(answer)
         if reason:
-            await response._end()  # noqa: SLF001 - both classes are this file's
+            await response.end()
             raise SourceUnreachable(location=self._base_url, reason=reason)
         return response
 
@@ -132,7 +133,7 @@ class GuardedGitClient(AbstractHttpGitClient):
 def _objection(answer: Answer) -> str | None:
     if answer.status in {401, 403, 404}:
         return f"the server answers {answer.status}: there is no such repository, or it is not public"
-    if answer.status != _OK:
+    if answer.status != HTTPStatus.OK:
         return f"the server answers {answer.status}"
     return None if answer.content_type.startswith(_GIT) else "what answers there is no Git server"
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from protego import Protego
 
@@ -14,7 +15,6 @@ AGENT = "ragkeeper"
 _LARGEST = 512 * 1024
 _LONGEST_DELAY = 30.0
 _CLIENT_ERRORS = range(400, 500)
-_TOO_MANY = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class Manners:
 
 async def _read(answer: Answer) -> Allowed:
     """As RFC 9309 says: 4xx allows everything, an error of the server nothing. What is too long is cut."""
-    if answer.status in _CLIENT_ERRORS and answer.status != _TOO_MANY:
+    if answer.status in _CLIENT_ERRORS and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
         return Allowed(None)
-    if answer.status != 200:  # noqa: PLR2004 - OK
+    if answer.status != HTTPStatus.OK:
         raise ServerSilent(location=answer.url, reason=f"the server answers {answer.status}")
     body = b""
     async for chunk in answer.chunks(100 * _LARGEST):

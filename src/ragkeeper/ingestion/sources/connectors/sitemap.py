@@ -9,6 +9,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import IO
 from xml.etree.ElementTree import Element, ParseError
 
@@ -123,7 +124,7 @@ class SitemapConnector:
     async def _file(self, url: str) -> list[Entry]:
         try:
             async with self._fetcher.open(Request(url)) as answer:
-                if answer.status != 200:  # noqa: PLR2004 - OK
+                if answer.status != HTTPStatus.OK:
                     raise SourceUnreachable(location=url, reason=f"the server answers {answer.status}")
                 async with aclosing(answer.chunks(_LARGEST_FILE)) as chunks:
                     return await read_sitemap(chunks, answer.url)
