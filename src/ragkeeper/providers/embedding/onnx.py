@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -39,9 +40,10 @@ from ragkeeper.providers.embedding.tokenizer import SHIPPED_MODEL, load_tokenize
 MODEL_FILE = "model.int8.onnx"
 MOST_THREADS = 4
 # Questions and the event loop go first: bulk work of the same process gives way to them.
-BULK_NICENESS = 5
+BULK_NICENESS = 10
 LOAD_ERRORS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, NotImplementedOperator)
 TokenIds = NDArray[np.int64]
+Turn = Callable[[], AbstractContextManager[None]]
 Result = TypeVar("Result")
 
 
@@ -50,10 +52,15 @@ class OnnxEmbedder:
 
     `embed_documents` uses `threads` threads (default: the process's cores, at most 4), `embed_now` as many others of a
     higher priority, and `embed_query` one of its own, so that nobody who waits queues behind documents. Calls of each
-    are served in order.
+    are served in order. Each text of a document is embedded within a `turn`, which may let others go first.
     """
 
-    def __init__(self, model_dir: Path = SHIPPED_MODEL, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model_dir: Path = SHIPPED_MODEL,
+        threads: int | None = None,
+        turn: Turn = nullcontext,
+    ) -> None:
         self._tokenizer = load_tokenizer(model_dir)
         self._session = _open_session(model_dir / MODEL_FILE)
         facts = self._session.get_modelmeta().custom_metadata_map
@@ -65,23 +72,24 @@ class OnnxEmbedder:
         self._document_workers = ThreadPoolExecutor(self._threads, "embed-documents", initializer=_give_way)
         self._urgent_workers = ThreadPoolExecutor(self._threads, "embed-now")
         self._query_worker = ThreadPoolExecutor(1, "embed-query")
+        self._turn = turn
         self._closed = False
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         return token_spans(self._tokenizer, text)
 
     async def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        return await self._embed(self._document_workers, texts)
+        return await self._embed(self._document_workers, texts, self._turn)
 
     async def embed_now(self, texts: Sequence[str]) -> Vectors:
-        return await self._embed(self._urgent_workers, texts)
+        return await self._embed(self._urgent_workers, texts, nullcontext)
 
-    async def _embed(self, executor: ThreadPoolExecutor, texts: Sequence[str]) -> Vectors:
+    async def _embed(self, executor: ThreadPoolExecutor, texts: Sequence[str], turn: Turn) -> Vectors:
         vectors = np.empty((len(texts), self.dimension), np.float32)
         waiting = deque(enumerate(texts))
         workers = range(min(self._threads, len(texts)))
         try:
-            await asyncio.gather(*(self._run(executor, partial(self._drain, waiting, vectors)) for _ in workers))
+            await asyncio.gather(*(self._run(executor, partial(self._drain, waiting, vectors, turn)) for _ in workers))
         finally:
             waiting.clear()  # after an error or a cancellation the workers stop at their next text
         return vectors
@@ -99,7 +107,7 @@ class OnnxEmbedder:
             raise EmbedderUnavailable(name=self.name, reason="it was closed")
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    def _drain(self, waiting: deque[tuple[int, str]], vectors: Vectors) -> None:
+    def _drain(self, waiting: deque[tuple[int, str]], vectors: Vectors, turn: Turn) -> None:
         while True:
             try:
                 position, text = waiting.popleft()
@@ -107,7 +115,8 @@ class OnnxEmbedder:
                 return
             ids = self._token_ids(text)
             refuse_longer(self.name, len(ids), self.max_tokens)
-            vectors[position] = self._infer(ids)
+            with turn():
+                vectors[position] = self._infer(ids)
 
     def _embed_windows(self, text: str) -> Vectors:
         ids = self._token_ids(text)
