@@ -1,6 +1,5 @@
 """Sources over a real SQLite file, with a connector and a job engine in memory."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from ragkeeper.ingestion.sources.service import SourceService
 from ragkeeper.ingestion.sources.sync import Synchronizer
 from ragkeeper.jobs.fake import FakeJobEngine, FakeStore
 from ragkeeper.jobs.port import DurableJob, JobEngine
+from tests.waiting import ended
 from tests.wired import ADMIN, Wired, wired
 
 
@@ -56,12 +56,7 @@ class Keeper:
         await self.service.add(ADMIN, NewSource(name, SourceKind.FOLDER, f"/srv/{name}", "default", options))
 
     async def ended(self, job_id: str) -> DurableJob:
-        for _ in range(5000):
-            job = await self.engine.find(job_id)
-            if job is not None and job.state.is_final:
-                return job
-            await asyncio.sleep(0.002)
-        raise AssertionError(f"{job_id} has not ended")
+        return await ended(self.engine, job_id)
 
     async def sync(self, name: str = "docs", *, allow_removals: bool = False) -> Run:
         await self.ended(await self.service.sync(ADMIN, name, allow_removals=allow_removals))

@@ -15,6 +15,7 @@ from dbos import DBOS
 
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.port import JobRun, Json
+from tests.waiting import ended
 
 STEPS = ("list", "take", "remove")
 
@@ -36,8 +37,7 @@ async def main(folder: Path, deadly: str) -> None:
 
     engine.handle("sync", handler)
     await engine.submit("sync", None, job_id="the-job")
-    while (job := await engine.find("the-job")) is None or not job.state.is_final:  # noqa: ASYNC110 - asked on purpose
-        await asyncio.sleep(0.05)
+    job = await ended(engine, "the-job")
     sys.stdout.write(f"{job.state} {job.result}\n")
     await engine.stop()
 

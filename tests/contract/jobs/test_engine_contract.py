@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ragkeeper.jobs.errors import CronInvalid
-from ragkeeper.jobs.port import DurableJob, DurableState, JobEngine, JobRun, Json, Schedule
+from ragkeeper.jobs.port import DurableState, JobRun, Json, Schedule
 from ragkeeper.storage.files.errors import DiskSpaceLow
 from tests.contract.jobs.conftest import Opener
+from tests.waiting import ended
 
 
 class Counting:
@@ -42,16 +43,6 @@ class Counting:
             self.let_go = True
         self.done.append("second")
         return None
-
-
-async def ended(engine: JobEngine, job_id: str) -> DurableJob:
-    async with asyncio.timeout(20):
-        while True:
-            job = await engine.find(job_id)
-            assert job is not None
-            if job.state.is_final:
-                return job
-            await asyncio.sleep(0.02)
 
 
 async def test_a_job_gives_what_its_handler_returns(opener: Opener):

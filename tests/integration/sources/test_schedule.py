@@ -1,6 +1,5 @@
 """Sources on the engine that servers use: schedules, and one job for all of them."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from dbos import DBOS
 from ragkeeper.ingestion.sources.models import DUE_JOB, NewSource, SourceKind
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from tests.sources import keeping
+from tests.waiting import until
 from tests.wired import ADMIN
 
 
@@ -23,9 +23,11 @@ async def test_what_is_due_is_read_and_all_can_be_read_at_once(tmp_path: Path) -
         await keeper.service.add(ADMIN, NewSource("docs", SourceKind.FOLDER, "/srv/x", "default", schedule="0 * * * *"))
         await keeper.jobs.start()
         await keeper.engine.start()
-        async with asyncio.timeout(20):
-            while not (await keeper.service.get(ADMIN, "docs")).source.synced_at:  # noqa: ASYNC110 - SQL has no event
-                await asyncio.sleep(0.05)
+
+        async def read() -> bool:
+            return (await keeper.service.get(ADMIN, "docs")).source.synced_at is not None
+
+        await until(read)
         assert await keeper.texts() == {"docs/a.md": "Alpha."}
         [due] = await keeper.engine.jobs(DUE_JOB, 9)
         assert due.result == (await keeper.service.get(ADMIN, "docs")).source.last_run.job_id

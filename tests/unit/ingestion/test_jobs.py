@@ -9,6 +9,7 @@ from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.ingestion.service import Upload
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.storage.files.store import Space
+from tests.waiting import until
 from tests.wired import ADMIN, jobs, once, wired
 
 
@@ -46,9 +47,7 @@ async def test_a_failing_loop_tells_why_and_recovers(tmp_path: Path) -> None:
         await background.start()
         added = await product.add("a.md", "Words.")
         background.wake()
-        async with asyncio.timeout(10):
-            while background.state()["embed"] is None:  # noqa: ASYNC110 - the loop's state has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: background.state()["embed"])
         assert "away" in str(background.state()["embed"])
         product.embedder.fails = None
         async with asyncio.timeout(10):
@@ -117,8 +116,7 @@ async def test_what_somebody_adds_goes_before_the_many_that_wait(tmp_path: Path)
             await product.ingestion.accept(ADMIN, Upload(f"{number}.md", bulk=True), once(f"Text {number}.".encode()))
         background.wake()
         async with asyncio.timeout(20):
-            while len(parser.order) < 2:  # noqa: ASYNC110 - the parser tells nobody
-                await asyncio.sleep(0.01)
+            await until(lambda: len(parser.order) >= 2)
             await product.add("urgent.md", "Somebody waits for it.")
             background.wake(Priority.PERSON)
             parser.go_on.set()
@@ -155,12 +153,14 @@ async def test_on_a_full_disk_nothing_is_begun_and_it_goes_on_when_there_is_room
 async def test_stopping_while_files_are_read_counts_no_attempt(tmp_path: Path) -> None:
     async with wired(tmp_path, parser=OvertaxedParser(failures=100)) as product:
         added = await product.add("a.md", "Words.")
+
+        async def being_read() -> bool:
+            return (await product.documents.get(ADMIN, added.id)).version.status is VersionStatus.PARSING
+
         for _ in range(5):
             background = jobs(product, retry_seconds=60)
             await background.start()
-            async with asyncio.timeout(20):
-                while (await product.documents.get(ADMIN, added.id)).version.status is not VersionStatus.PARSING:  # noqa: ASYNC110 - SQL has no events
-                    await asyncio.sleep(0.01)
+            await until(being_read)
             await background.stop()
         version = (await product.documents.get(ADMIN, added.id)).version
         assert (version.status, version.attempts) == (VersionStatus.ACCEPTED, 0)

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,8 @@ from sqlalchemy.exc import OperationalError
 
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.errors import JobsUnavailable
-from ragkeeper.jobs.port import DurableJob, DurableState, JobRun, Json
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - jobs tell nobody
-            await asyncio.sleep(0.02)
-
-
-async def result(engine: DbosEngine, job_id: str) -> Json:
-    async with asyncio.timeout(20):
-        while True:
-            job = await engine.find(job_id)
-            if job is not None and job.state.is_final:
-                return job.result
-            await asyncio.sleep(0.02)
+from ragkeeper.jobs.port import DurableState, JobRun, Json
+from tests.waiting import ended, until
 
 
 async def test_a_damaged_record_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
@@ -72,10 +57,10 @@ async def test_jobs_wait_for_others_of_their_lane_only(tmp_path: Path) -> None:
     for number in range(5):
         await engine.submit("slow", None, job_id=f"slow-{number}")
     await until(lambda: len(begun) == 4)
-    assert await result(engine, await engine.submit("quick", None)) == "done"
+    assert (await ended(engine, await engine.submit("quick", None))).result == "done"
     assert len(begun) == 4
     may_end.set()
-    await result(engine, "slow-4")
+    await ended(engine, "slow-4")
     await engine.stop()
 
 
@@ -95,24 +80,20 @@ async def test_what_ended_long_ago_is_forgotten_and_what_waits_is_not(tmp_path: 
     engine = made()
     await engine.submit("work", "wait", job_id="first")
     for job_id in [await engine.submit("work", number) for number in range(6)]:
-        await result(engine, job_id)
+        await ended(engine, job_id)
     assert len(await engine.jobs("work", 100)) == 7
     await engine.stop()
     engine = made()
     await engine.start()
-    async with asyncio.timeout(20):
-        while len(left := await engine.jobs("work", 100)) > 4:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.05)
+
+    async def few_are_left() -> bool:
+        return len(await engine.jobs("work", 100)) <= 4
+
+    await until(few_are_left)
+    left = await engine.jobs("work", 100)
     assert len(left) == 4
     assert left[-1].argument == "wait"
     await engine.stop()
-
-
-async def ended(engine: DbosEngine, job_id: str) -> DurableJob:
-    async with asyncio.timeout(30):
-        while (job := await engine.find(job_id)) is None or not job.state.is_final:  # noqa: ASYNC110 - DBOS tells nobody
-            await asyncio.sleep(0.05)
-    return job
 
 
 async def test_a_step_that_the_database_cut_off_is_done_again(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
 from ragkeeper.ingestion.progress.models import JobState
 from ragkeeper.ingestion.progress.service import ProgressService
+from tests.waiting import until
 from tests.wired import ADMIN, Wired, jobs, user, wired
 
 
@@ -55,11 +56,12 @@ async def running(folder: Path):
             await background.stop()
 
 
-async def until(progress: ProgressService, job_id: str, state: JobState):
-    async with asyncio.timeout(10):
-        while (job := await progress.job(ADMIN, job_id)).state is not state:  # noqa: ASYNC110 - SQL has no events
-            await asyncio.sleep(0.01)
-    return job
+async def reached(progress: ProgressService, job_id: str, state: JobState):
+    async def is_there() -> bool:
+        return (await progress.job(ADMIN, job_id)).state is state
+
+    await until(is_there)
+    return await progress.job(ADMIN, job_id)
 
 
 async def add(product: Wired, background, name: str, text: str = "Words.") -> str:
@@ -84,14 +86,14 @@ async def test_a_job_runs_to_its_end_and_its_history_tells_the_attempt(tmp_path:
 async def test_reading_is_cancelled_and_can_be_taken_up_again(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, parser, background):
         job_id = await add(product, background, "slow.md", "Slow words.")
-        await until(progress, job_id, JobState.RUNNING)
+        await reached(progress, job_id, JobState.RUNNING)
         assert (await progress.cancel(ADMIN, job_id)).state is JobState.CANCELLED
         assert parser.cancelled == ["slow.md"]
         with pytest.raises(NothingToCancel):
             await progress.cancel(ADMIN, job_id)
         parser.gate.set()
         assert (await progress.retry(ADMIN, job_id)).state is not JobState.CANCELLED
-        await until(progress, job_id, JobState.DONE)
+        await reached(progress, job_id, JobState.DONE)
         assert await product.found("slow") == ["slow.md"]
         with pytest.raises(NotRetryable):
             await progress.retry(ADMIN, job_id)
@@ -117,10 +119,10 @@ async def test_a_failure_that_may_pass_is_waited_for(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, parser, background):
         parser.failing = 1
         job_id = await add(product, background, "a.md")
-        waiting = await until(progress, job_id, JobState.WAITING)
+        waiting = await reached(progress, job_id, JobState.WAITING)
         assert waiting.until is not None
         assert "too many processes" in waiting.reason
-        await until(progress, job_id, JobState.DONE)
+        await reached(progress, job_id, JobState.DONE)
         history = await progress.history(ADMIN, job_id)
         assert [attempt.code for attempt in history.attempts] == ["parser_unavailable", None]
 
@@ -135,15 +137,15 @@ async def test_paused_means_queued_and_says_so_also_after_a_restart(tmp_path: Pa
         assert (job.state, job.position, "paused" in job.reason) == (JobState.QUEUED, 1, True)
         assert parser.begun == []
         assert not await progress.set_paused(ADMIN, paused=False)
-        await until(progress, job_id, JobState.DONE)
+        await reached(progress, job_id, JobState.DONE)
 
 
 async def test_jobs_are_listed_by_state_and_retried_by_code(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, _, background):
         good = await add(product, background, "good.md")
         empty = await add(product, background, "empty.md", " ")
-        await until(progress, good, JobState.DONE)
-        failed = await until(progress, empty, JobState.FAILED)
+        await reached(progress, good, JobState.DONE)
+        failed = await reached(progress, empty, JobState.FAILED)
         assert failed.problem is not None
 
         async def listed(state: JobState | None) -> list[str]:
@@ -155,14 +157,14 @@ async def test_jobs_are_listed_by_state_and_retried_by_code(tmp_path: Path) -> N
         assert await listed(JobState.QUEUED) == []
         assert await progress.retry_failed(ADMIN, "no_such_code") == 0
         assert await progress.retry_failed(ADMIN, failed.problem.code) == 1
-        await until(progress, empty, JobState.FAILED)
+        await reached(progress, empty, JobState.FAILED)
         assert len((await progress.history(ADMIN, empty)).attempts) == 2
 
 
 async def test_access_lists_hold_for_jobs(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, _, background):
         job_id = await add(product, background, "a.md", " ")
-        await until(progress, job_id, JobState.FAILED)
+        await reached(progress, job_id, JobState.FAILED)
         reader = user("reader")
         with pytest.raises(JobUnknown):
             await progress.job(reader, job_id)
@@ -235,7 +237,7 @@ async def test_cancelling_during_a_claim_strands_nobody(tmp_path: Path) -> None:
 async def test_discarding_the_only_version_deletes_the_document_with_a_receipt(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, _, background):
         job_id = await add(product, background, "slow.md")
-        await until(progress, job_id, JobState.RUNNING)
+        await reached(progress, job_id, JobState.RUNNING)
         with pytest.raises(NotDiscardable):
             await progress.discard(ADMIN, job_id)
         await progress.cancel(ADMIN, job_id)
@@ -252,10 +254,10 @@ async def test_discarding_a_newer_version_leaves_the_one_that_is_found(tmp_path:
     async with running(tmp_path) as (product, progress, parser, background):
         parser.gate.set()
         first = await add(product, background, "slow.md", "Lasting words.")
-        await until(progress, first, JobState.DONE)
+        await reached(progress, first, JobState.DONE)
         parser.gate.clear()
         second = await add(product, background, "slow.md", "Other words.")
-        await until(progress, second, JobState.RUNNING)
+        await reached(progress, second, JobState.RUNNING)
         await progress.cancel(ADMIN, second)
         assert (await progress.discard(ADMIN, second)).receipt is None
         assert await product.found("lasting") == ["slow.md"]
@@ -271,9 +273,7 @@ async def test_nothing_is_begun_after_a_pause(tmp_path: Path) -> None:
         for number in range(5):
             await product.add(f"slow{number}.md", f"Words {number}.")
         background.wake()
-        async with asyncio.timeout(10):
-            while len(parser.begun) < 2:  # noqa: ASYNC110 - the parser has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: len(parser.begun) >= 2)
         await progress.set_paused(ADMIN, paused=True)
         parser.gate.set()
         await asyncio.sleep(0.5)
@@ -299,7 +299,7 @@ async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path:
 async def test_who_follows_a_job_is_let_go_when_the_server_stops(tmp_path: Path) -> None:
     async with running(tmp_path) as (product, progress, _, background):
         job_id = await add(product, background, "slow.md", "Slow words.")
-        await until(progress, job_id, JobState.RUNNING)
+        await reached(progress, job_id, JobState.RUNNING)
         async with asyncio.timeout(5), aclosing(progress.follow(ADMIN, job_id)) as seen:
             async for job in seen:
                 assert not job.state.is_final

@@ -1,8 +1,8 @@
-import asyncio
 from pathlib import Path
 
 from ragkeeper.ingestion.sources.models import DUE_JOB, NewSource, SourceChange, SourceKind
 from tests.sources import keeping
+from tests.waiting import until
 from tests.wired import ADMIN
 
 
@@ -49,8 +49,7 @@ async def test_a_run_that_was_stopped_in_its_middle_goes_on(tmp_path: Path) -> N
         await keeper.add()
         keeper.place.contents |= {f"{number}.md": f"Text {number}." for number in range(60)}
         job_id = await keeper.service.sync(ADMIN, "docs")
-        while len(keeper.place.opened) < 30:  # noqa: ASYNC110 - the fake keeps a list
-            await asyncio.sleep(0)
+        await until(lambda: len(keeper.place.opened) >= 30, every=0)
         await keeper.stop()
         before = (await keeper.service.get(ADMIN, "docs")).source.last_run
         assert before.ended_at is None

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -6,8 +7,11 @@ import pytest
 from ragkeeper.ingestion.sources.models import Watching
 from ragkeeper.ingestion.sources.watching import FolderWatcher, Timing, Watched, _is_shown, _reason
 from ragkeeper.jobs.errors import JobsUnavailable
+from tests.waiting import until
 
 QUICK = Timing(debounce_ms=50, look_every_ms=50, again_after=0.05)
+LONGER = 0.3
+"""Seconds by which a change would have been told: that nothing comes can only be waited for."""
 
 
 class Bell:
@@ -18,12 +22,14 @@ class Bell:
         self.rung += 1
 
 
-async def until(condition) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("did not come true")
+def watches(folder: Path) -> int:
+    """How many of this process's watches the kernel holds on a folder."""
+    wanted = f" ino:{folder.stat().st_ino:x} "
+    n_found = 0
+    for info in Path("/proc/self/fdinfo").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            n_found += info.read_text().count(wanted)
+    return n_found
 
 
 @pytest.fixture
@@ -39,25 +45,24 @@ async def test_changes_ring_and_hidden_ones_do_not(tmp_path: Path, watching) -> 
     watcher, states = watching
     bell = Bell()
     await watcher.watch({"s": Watched(tmp_path, bell.ring)})
-    await until(lambda: states == {"s": Watching(works=True)})
-    await asyncio.sleep(0.2)
+    await until(lambda: watches(tmp_path))
+    assert states == {"s": Watching(works=True)}
     (tmp_path / ".hidden").write_text("x")
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(LONGER)
     assert bell.rung == 0
     (tmp_path / "a.md").write_text("x")
     await until(lambda: bell.rung)
 
 
 async def test_what_the_server_writes_itself_is_no_change(tmp_path: Path, watching) -> None:
-    watcher, states = watching
+    watcher, _ = watching
     bell, alias, data = Bell(), tmp_path.with_name(f"{tmp_path.name}-alias"), tmp_path / "data"
     alias.symlink_to(tmp_path)
     data.mkdir()
     await watcher.watch({"s": Watched(tmp_path, bell.ring), "t": Watched(alias, bell.ring)})
-    await until(lambda: len(states) == 2)
-    await asyncio.sleep(0.2)
+    await until(lambda: watches(data) == 2)
     (data / "ragkeeper.db").write_text("x")
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(LONGER)
     assert bell.rung == 0
     (tmp_path / "a.md").write_text("x")
     await until(lambda: bell.rung == 2)
@@ -74,7 +79,7 @@ async def test_a_change_that_cannot_be_told_is_told_again(tmp_path: Path, watchi
             raise error
 
     await watcher.watch({"s": Watched(tmp_path, ring)})
-    await asyncio.sleep(0.2)
+    await until(lambda: watches(tmp_path))
     (tmp_path / "a.md").write_text("x")
     await until(lambda: bell.rung == 2)
     assert states["s"] == Watching(works=True)
@@ -95,12 +100,12 @@ async def test_a_folder_that_is_exchanged_is_looked_at_and_watched_again(tmp_pat
     bell, folder = Bell(), tmp_path / "mount"
     folder.mkdir()
     await watcher.watch({"s": Watched(folder, bell.ring)})
-    await asyncio.sleep(0.2)
+    await until(lambda: watches(folder))
     folder.rename(tmp_path / "elsewhere")
     folder.mkdir()
     await until(lambda: bell.rung)
+    await until(lambda: watches(folder))
     rung = bell.rung
-    await asyncio.sleep(0.2)
     (folder / "a.md").write_text("x")
     await until(lambda: bell.rung > rung)
     assert states["s"] == Watching(works=True)

@@ -35,6 +35,7 @@ from ragkeeper.retrieval.reindex.service import ReindexService
 from ragkeeper.retrieval.switching import Generation
 from ragkeeper.storage.vectors.fake import FakeIndex
 from ragkeeper.storage.vectors.port import VectorEntry
+from tests.waiting import ended
 from tests.wired import ADMIN, Wired, user, wired
 
 OTHER = "openai:other"
@@ -97,12 +98,7 @@ class Bench:
     reindex: ReindexService
 
     async def ended(self, job_id: str) -> DurableJob:
-        for _ in range(2000):
-            job = await self.engine.find(job_id)
-            if job is not None and job.state.is_final:
-                return job
-            await asyncio.sleep(0.002)
-        raise AssertionError(job)
+        return await ended(self.engine, job_id)
 
     async def run(
         self, choice: str | None = None, gate: Gate | None = None, golden: Sequence[Judged] = ()
