@@ -37,6 +37,7 @@ class SettingInvalid(RagkeeperError):
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _SHORTEST_KEY = 32
 _FEWEST_CHARACTERS = 8
+_MOST_REQUESTS = 100_000
 # What sample files put where a key belongs. None can stand in a random key of hexadecimal digits.
 _WORDS_OF_SAMPLES = ("change", "your", "example", "secret", "password", "sample", "insecure", "replace")
 
@@ -61,6 +62,8 @@ class ChatProvider(BaseModel):
     base_url: str
     model: str
     api_key: SecretStr = SecretStr("")
+    requests_per_minute: int | None = None
+    status_page: str | None = None
 
 
 class S3Profile(BaseModel):
@@ -153,6 +156,16 @@ class Settings(BaseModel):
         ge=1,
         description="Vector length of its model; checked at start.",
     )
+    embedding_timeout: float = Field(
+        60.0, alias="RAG_EMBEDDING_TIMEOUT", gt=0, le=3600, description="Seconds the endpoint has for some texts."
+    )
+    query_embedding_timeout: float = Field(
+        5.0,
+        alias="RAG_QUERY_EMBEDDING_TIMEOUT",
+        gt=0,
+        le=60,
+        description="Seconds the endpoint has for a question; then the search goes on by words.",
+    )
     embedding_threads: int = Field(
         0,
         alias="RAG_EMBEDDING_THREADS",
@@ -213,6 +226,43 @@ class Settings(BaseModel):
     model_timeout: float = Field(
         120.0, alias="RAG_MODEL_TIMEOUT", gt=0, le=3600, description="Seconds a model may take for a whole answer."
     )
+    next_token_timeout: float = Field(
+        20.0, alias="RAG_NEXT_TOKEN_TIMEOUT", gt=0, le=3600, description="Seconds between two pieces of an answer."
+    )
+    connect_timeout: float = Field(
+        5.0, alias="RAG_CONNECT_TIMEOUT", gt=0, le=60, description="Seconds to connect to a model provider."
+    )
+    model_queue_seconds: float = Field(
+        5.0,
+        alias="RAG_MODEL_QUEUE_SECONDS",
+        ge=0,
+        le=60,
+        description="Longest a call waits for its turn when a provider's requests per minute are used up.",
+    )
+    breaker_failures: int = Field(
+        5, alias="RAG_BREAKER_FAILURES", ge=1, le=100, description="Failures in a row that open a breaker."
+    )
+    breaker_failure_rate: float = Field(
+        0.5,
+        alias="RAG_BREAKER_FAILURE_RATE",
+        gt=0,
+        le=1,
+        description="Share of failures that opens it, of the last 100 calls in ten minutes, once there are 20.",
+    )
+    breaker_slow_rate: float = Field(
+        0.8,
+        alias="RAG_BREAKER_SLOW_RATE",
+        gt=0,
+        le=1,
+        description="Share of slow calls (longer than half their time limit) that opens it, of the same calls.",
+    )
+    breaker_open_seconds: float = Field(
+        30.0,
+        alias="RAG_BREAKER_OPEN_SECONDS",
+        gt=0,
+        le=300,
+        description="Seconds until trial calls; doubles each time they fail, up to 300.",
+    )
     conversation_tokens: int = Field(
         1500, alias="RAG_CONVERSATION_TOKENS", ge=0, description="Most tokens of earlier turns given to the model."
     )
@@ -230,7 +280,8 @@ class Settings(BaseModel):
     chat_providers: tuple[ChatProvider, ...] = Field(
         (),
         alias="RAG_LLM_PROVIDERS",
-        description="Ordered names of model providers, by commas; each needs RAG_LLM_<NAME>_BASE_URL and _MODEL.",
+        description="Ordered names of model providers, by commas; each needs RAG_LLM_<NAME>_BASE_URL and _MODEL, and "
+        "may have _API_KEY, _REQUESTS_PER_MINUTE (such as 28 on a free tier) and _STATUS_PAGE (its address).",
     )
 
     fetch_private_hosts: tuple[str, ...] = Field(
@@ -299,7 +350,9 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ragkeeper.db'}"
 
 
-_PROVIDER_SETTING = re.compile(r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_(?P<field>BASE_URL|API_KEY|MODEL)")
+_PROVIDER_SETTING = re.compile(
+    r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_(?P<field>BASE_URL|API_KEY|MODEL|REQUESTS_PER_MINUTE|STATUS_PAGE)"
+)
 _S3_SETTING = re.compile(r"RAG_S3_(?P<name>[A-Z0-9_]+?)_(?P<field>ENDPOINT|REGION|ACCESS_KEY|SECRET_KEY)")
 
 
@@ -380,7 +433,20 @@ def _provider(name: str, values: Mapping[str, str]) -> ChatProvider:
         base_url=values[prefix + "BASE_URL"],
         model=values[prefix + "MODEL"],
         api_key=SecretStr(values.get(prefix + "API_KEY", "")),
+        requests_per_minute=_requests(prefix + "REQUESTS_PER_MINUTE", values),
+        status_page=values.get(prefix + "STATUS_PAGE") or None,
     )
+
+
+def _requests(name: str, values: Mapping[str, str]) -> int | None:
+    given = values.get(name)
+    if not given:
+        return None
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given) <= _MOST_REQUESTS:
+        raise SettingInvalid(
+            name=name, reason=f"it is a whole number from 1 to {_MOST_REQUESTS}; leave it out for none"
+        )
+    return int(given)
 
 
 def _s3_profile(name: str, values: Mapping[str, str]) -> S3Profile:

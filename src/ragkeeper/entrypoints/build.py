@@ -17,6 +17,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
+from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
@@ -192,10 +193,11 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     await _prepare_schema(database)
     files = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
     files.prepare()
-    opened = await open_search(settings, IndexFolder(folder.index), database)
-    embedder, index = opened.embedder, opened.index
     metrics = Metrics()
-    chat_models = probes.observed(engines.metered(engines.chat_models(settings), metrics))
+    guards = Guards(settings, metrics)
+    opened = await open_search(settings, IndexFolder(folder.index), database, guards)
+    embedder, index = opened.embedder, opened.index
+    chat_models = probes.observed(guards.chat(engines.metered(engines.chat_models(settings), metrics)))
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
@@ -209,7 +211,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     answers = _answers(settings, retrieval, embedder, chat_models, metrics)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
-    upkeep = assemble_upkeep(settings, stores, opened, changes, engine)
+    upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards)
     return Application(
         settings=settings,
         folder=folder,

@@ -4,6 +4,7 @@ A switch whose model is not there stops the start here, not the first question.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -66,8 +67,13 @@ async def _open_endpoint(settings: Settings, model: str) -> Embedder:
     if not settings.embedding_base_url:
         raise SettingInvalid(name="RAG_EMBEDDING_BASE_URL", reason=f"openai:{model} needs it")
     key = settings.embedding_api_key.get_secret_value()
-    endpoint = EmbeddingEndpoint(base_url=settings.embedding_base_url, api_key=key, model=model)
-    return await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
+    endpoint = EmbeddingEndpoint(
+        base_url=settings.embedding_base_url, api_key=key, model=model, timeout=settings.embedding_timeout
+    )
+    first = await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
+    await first.close()
+    # Connecting tries often enough to get a server started; after that, whoever guards the calls decides on retries.
+    return OpenAICompatibleEmbedder(replace(endpoint, retries=0), first.dimension)
 
 
 async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorIndex:
@@ -111,7 +117,12 @@ def chat_models(settings: Settings) -> list[ChatModel]:
         TimeLimits,
     )
 
-    limits = TimeLimits(first_token=settings.first_token_timeout, total=settings.model_timeout)
+    limits = TimeLimits(
+        connect=settings.connect_timeout,
+        first_token=settings.first_token_timeout,
+        next_token=settings.next_token_timeout,
+        total=settings.model_timeout,
+    )
     return [
         OpenAICompatibleChat(
             name=provider.name,

@@ -14,6 +14,7 @@ from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints import engines
+from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.retrieval.reindex import repository, rules
@@ -55,18 +56,18 @@ class IndexOpener:
         return await self.open(name, embedder)
 
 
-async def open_search(settings: Settings, folder: IndexFolder, database: Database) -> Opened:
+async def open_search(settings: Settings, folder: IndexFolder, database: Database, guards: Guards) -> Opened:
     """Raises what an embedder raises that cannot be opened, and IndexInUse."""
     async with database.read() as sql:
         stored = await repository.embedding_choice(sql)
     choice = rules.chosen(settings.embedding_model, stored)
     if stored is not None and stored != choice:
         _log.warning("embedding_choice_overruled", setting=settings.embedding_model, chosen=stored.serving)
-    embedder = SwitchableEmbedder(await engines.open_embedder(settings, choice.serving))
+    embedder = SwitchableEmbedder(await guards.open_embedder(choice.serving))
     opener = IndexOpener(folder, settings.lexical_language)
     index, lost = await _open_generations(folder, opener, embedder.serving)
     if choice.other is not None:
-        await _open_other(settings, choice.other, embedder, index, (folder, opener))
+        await _open_other(guards, choice.other, embedder, index, (folder, opener))
     return Opened(embedder, index, lost)
 
 
@@ -105,7 +106,7 @@ async def _open_or_put_aside(
 
 
 async def _open_other(
-    settings: Settings,
+    guards: Guards,
     model: str,
     embedder: SwitchableEmbedder,
     index: SwitchableIndex,
@@ -117,7 +118,7 @@ async def _open_other(
     if pointer is None or pointer.previous is None:
         return
     try:
-        other = await engines.open_embedder(settings, model)
+        other = await guards.open_embedder(model)
         embedder.stand_beside(other)
         index.write_beside(await opener.open_existing(pointer.previous, other))
     except RagkeeperError as error:

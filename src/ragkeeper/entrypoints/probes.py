@@ -8,7 +8,9 @@ from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.ports import Probe
 from ragkeeper.providers.chat.errors import ChatError, ChatRefused
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
+from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.storage.sql.database import Database
 
@@ -113,7 +115,11 @@ def probes(
         return _HEALTHY
 
     async def probe_embedder() -> ProbeResult:
-        await embedder.embed_query("well?")
+        serving = steady(embedder)
+        if isinstance(serving, GuardedEmbedder):
+            await serving.check()  # a health check makes no call that may cost money
+        else:
+            await serving.embed_query("well?")
         return _HEALTHY
 
     async def probe_redis() -> ProbeResult:

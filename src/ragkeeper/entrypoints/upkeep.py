@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.settings import Settings
-from ragkeeper.entrypoints import engines
+from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import IndexOpener, Opened
 from ragkeeper.entrypoints.index_builder import ChildBuilder
 from ragkeeper.ingestion.pipeline import Pipeline
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import JobEngine
-from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.retrieval.inspection.jobs import register_inspections, schedule_inspections
 from ragkeeper.retrieval.inspection.service import IndexInspector
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
@@ -62,21 +61,19 @@ class Upkeep:
         await self.loop.stop()
 
 
-def assemble_upkeep(settings: Settings, stores: Stores, opened: Opened, changes: Changes, engine: JobEngine) -> Upkeep:
+def assemble_upkeep(
+    settings: Settings, stores: Stores, opened: Opened, changes: Changes, engine: JobEngine, guards: Guards
+) -> Upkeep:
     folder = IndexFolder(stores.folder.index)
     opener = IndexOpener(folder, settings.lexical_language)
     reconciler = Reconciler(stores.database, opened.index, changes.writer, changes.drain)
-
-    async def open_embedder(name: str) -> Embedder:
-        return await engines.open_embedder(settings, name)
-
     keeper = GenerationKeeper(
         stores.database,
         opened.index,
         opened.embedder,
         folder,
         opener=opener,
-        open_embedder=open_embedder,
+        open_embedder=guards.open_embedder,
         reconciler=reconciler,
         drain=changes.drain,
         writer=changes.writer,

@@ -9,9 +9,11 @@ import pytest
 
 from ragkeeper.providers.chat.errors import ChatBrokenStream, ChatRateLimited, ChatUnavailable
 from ragkeeper.providers.chat.fake import FakeChat, Line
+from ragkeeper.providers.chat.guarded import GuardedChat
 from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat, TimeLimits
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel
 from tests.contract.chat.standin import Behaviour, StandIn
+from tests.contract.guarding import guard
 
 PIECES = ("Hello", " ", "world [1].")
 QUESTION = [ChatMessage("system", "Be brief."), ChatMessage("user", "Hi")]
@@ -53,12 +55,13 @@ class FakeStage:
 
 
 class ClientStage:
-    def __init__(self, server: StandIn) -> None:
+    def __init__(self, server: StandIn, *, guarded: bool = False) -> None:
         self.server = server
         limits = TimeLimits(connect=2, first_token=5, total=10)
-        self.model = OpenAICompatibleChat(
+        client = OpenAICompatibleChat(
             name="standin", base_url=server.base_url, api_key="k", model="tiny", limits=limits
         )
+        self.model: ChatModel = GuardedChat(client, guard("standin", "chat")) if guarded else client
 
     def fail_before(self) -> None:
         self.server.behave(Behaviour.STATUS, status=500)
@@ -77,13 +80,13 @@ class ClientStage:
             return await self.server.hung_up.wait()
 
 
-@pytest.fixture(params=["fake", "openai_compatible"])
+@pytest.fixture(params=["fake", "openai_compatible", "guarded"])
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     if request.param == "fake":
         yield FakeStage()
         return
     async with StandIn(PIECES) as server:
-        stage = ClientStage(server)
+        stage = ClientStage(server, guarded=request.param == "guarded")
         yield stage
         await stage.model.close()
 

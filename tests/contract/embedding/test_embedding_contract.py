@@ -8,10 +8,12 @@ import pytest
 
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable, TextTooLong
 from ragkeeper.providers.embedding.fake import FakeEmbedder
+from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
 from ragkeeper.providers.embedding.openai_compatible import EmbeddingEndpoint, OpenAICompatibleEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from tests.contract.embedding.standin import StandIn
+from tests.contract.guarding import guard
 
 TEXTS = [
     "The reactor is shut down when the pressure rises above the limit.",
@@ -23,12 +25,14 @@ TEXTS = [
 ODD = "Größe, naïve café: 漢字 and\t\u05e9\u05dc\u05d5\u05dd \U0001f642\u200d\x00 x" + "y" * 300 + "\ud800"
 
 
-@pytest.fixture(params=["fake", "onnx", "openai_compatible"])
+@pytest.fixture(params=["fake", "onnx", "openai_compatible", "guarded"])
 async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
-    if request.param == "openai_compatible":
+    if request.param in {"openai_compatible", "guarded"}:
         async with StandIn() as server:
             endpoint = EmbeddingEndpoint(server.base_url, api_key="", model="tiny", batch_size=2)
             made: Embedder = await OpenAICompatibleEmbedder.connect(endpoint)
+            if request.param == "guarded":
+                made = GuardedEmbedder(made, guard("embedding", "embed"), waits=5, slow_after=30)
             yield made
             await made.close()
         return

@@ -20,6 +20,26 @@ class ChatUnavailable(ChatError):
     code = "chat_unavailable"
     status = 503
     fix = "Check that {provider} runs and that its address in RAG_LLM_<NAME>_BASE_URL is right."
+    provider_status: int | None = None
+    """The HTTP status with which it said so, None where it did not get so far."""
+
+
+class ChatBreakerOpen(ChatUnavailable):
+    """The model provider {provider} is not called: its breaker has been open since {since}; next try {next_try}."""
+
+    code = "chat_breaker_open"
+    fix = (
+        "It is tried again by itself. `ragkeeper breaker list` says what failed; `ragkeeper breaker close {provider}` "
+        "lets calls through at once. The page operate/model-provider-fails tells more."
+    )
+
+    def __init__(self, *, provider: str, since: str, next_try: str, retry_after: float | None) -> None:
+        """since, next_try: times in ISO 8601, next_try in words where only an administrator can let calls through.
+
+        retry_after: seconds until the next try, None when only an administrator can tell.
+        """
+        super().__init__(provider=provider, since=since, next_try=next_try, retry_after=retry_after)
+        self.retry_after = retry_after
 
 
 class ChatTimedOut(ChatError):
@@ -37,10 +57,34 @@ class ChatRateLimited(ChatError):
     status = 503
     fix = "Wait, or add a second provider to RAG_LLM_PROVIDERS."
 
-    def __init__(self, *, provider: str, retry_after: float | None = None) -> None:
+    def __init__(self, *, provider: str, retry_after: float | None = None, **fields: object) -> None:
         """retry_after: seconds the provider asks to wait, None where it does not say."""
-        super().__init__(provider=provider, retry_after=retry_after)
+        super().__init__(provider=provider, retry_after=retry_after, **fields)
         self.retry_after = retry_after
+
+
+class ChatLimitReached(ChatRateLimited):
+    """The limit of {limit} requests a minute to {provider} is used up and too many wait; next try {next_try}."""
+
+    code = "chat_limit_reached"
+    fix = (
+        "Ask again then. RAG_LLM_<NAME>_REQUESTS_PER_MINUTE sets the limit, RAG_MODEL_QUEUE_SECONDS how long a call "
+        "waits for its turn; a second provider in RAG_LLM_PROVIDERS takes over meanwhile."
+    )
+
+    def __init__(self, *, provider: str, limit: int, next_try: str, retry_after: float) -> None:
+        """next_try: a time in ISO 8601; retry_after: the same in seconds."""
+        super().__init__(provider=provider, retry_after=retry_after, limit=limit, next_try=next_try)
+
+
+class ChatPaused(ChatRateLimited):
+    """The model provider {provider} asked for no calls until {next_try}."""
+
+    code = "chat_paused"
+
+    def __init__(self, *, provider: str, next_try: str, retry_after: float) -> None:
+        """next_try: a time in ISO 8601; retry_after: the same in seconds."""
+        super().__init__(provider=provider, retry_after=retry_after, next_try=next_try)
 
 
 class ChatRefused(ChatError):

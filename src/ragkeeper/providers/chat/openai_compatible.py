@@ -31,10 +31,11 @@ _TEMPORARY_4XX = frozenset({408, 409, 425})
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds: to connect, until the first piece of a streamed reply, for a whole reply or `check`."""
+    """Seconds: to connect, until the first piece of a streamed reply, between two, for a whole reply or `check`."""
 
     connect: float = 5.0
     first_token: float = 30.0
+    next_token: float = 20.0
     total: float = 120.0
 
 
@@ -84,8 +85,8 @@ class OpenAICompatibleChat:
                     piece = await anext(pieces, None)
             while piece is not None:
                 yield piece
-                with self._translated("whole reply", self._limits.total, begun=True):
-                    async with asyncio.timeout_at(end):
+                with self._translated(*self._rest(end - loop.time()), begun=True):
+                    async with asyncio.timeout_at(min(end, loop.time() + self._limits.next_token)):
                         piece = await anext(pieces, None)
 
     async def check(self) -> None:
@@ -119,6 +120,12 @@ class OpenAICompatibleChat:
                 if adapted == self._dialect:
                     raise
                 self._dialect = adapted
+
+    def _rest(self, left: float) -> tuple[str, float]:
+        """Which limit the wait for another piece meets first, and its seconds."""
+        if left < self._limits.next_token:
+            return "whole reply", self._limits.total
+        return "next token", self._limits.next_token
 
     def _read_reply(self, reply: object) -> ChatReply:
         # The client does not validate: any JSON, and any text, comes through as it was sent.
@@ -188,7 +195,9 @@ def _status_error(provider: str, error: openai.APIStatusError) -> ChatError:
     if status == _TOO_MANY:
         return ChatRateLimited(provider=provider, retry_after=_retry_after(error.response.headers))
     if status >= _SERVER_ERROR or status in _TEMPORARY_4XX:
-        return ChatUnavailable(provider=provider, reason=f"status {status}")
+        unavailable = ChatUnavailable(provider=provider, reason=f"status {status}")
+        unavailable.provider_status = status
+        return unavailable
     return ChatRefused(provider=provider, provider_status=status, reason=_reason(error))
 
 

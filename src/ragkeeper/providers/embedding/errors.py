@@ -8,6 +8,47 @@ class EmbedderUnavailable(Unavailable):
     fix = "Search by words goes on without it. Check the model's files or its address and key, then try again."
 
 
+class EmbedderTimedOut(EmbedderUnavailable):
+    """The embedding model {name} did not answer within {seconds:g} seconds."""
+
+    code = "embedder_timed_out"
+    fix = "Search by words goes on without it. Raise the time limit, or use a faster endpoint."
+
+
+class EmbedderRateLimited(EmbedderUnavailable):
+    """The embedding endpoint of {name} is limiting requests."""
+
+    code = "embedder_rate_limited"
+    fix = "Wait; documents are embedded later by themselves, and search by words goes on."
+
+    def __init__(self, *, name: str, retry_after: float | None = None) -> None:
+        """retry_after: seconds to wait, None where nobody says."""
+        super().__init__(name=name, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
+class EmbedderRefused(EmbedderUnavailable):
+    """The embedding endpoint of {name} refused the request: {reason}."""
+
+    code = "embedder_refused"
+    fix = "Check RAG_EMBEDDING_API_KEY and the model's name. Search by words goes on meanwhile."
+
+
+class EmbedderBreakerOpen(EmbedderUnavailable):
+    """The embedding endpoint of {name} is not called: its breaker has been open since {since}; next try {next_try}."""
+
+    code = "embedder_breaker_open"
+    fix = (
+        "It is tried again by itself; search by words goes on. `ragkeeper breaker list` says what failed; "
+        "`ragkeeper breaker close {provider}` lets calls through at once."
+    )
+
+    def __init__(self, *, name: str, provider: str, since: str, next_try: str, retry_after: float | None) -> None:
+        """since, next_try: times in ISO 8601, next_try in words where only an administrator can let calls through."""
+        super().__init__(name=name, provider=provider, since=since, next_try=next_try, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
 class WrongDimension(Unavailable):
     """The embedding model {name} returns vectors of {found} numbers where {expected} were expected."""
 

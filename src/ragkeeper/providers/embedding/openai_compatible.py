@@ -1,6 +1,6 @@
 """Any server with OpenAI's `/embeddings`: OpenAI, Ollama, vLLM, Text Embeddings Inference, LiteLLM."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +8,14 @@ import numpy as np
 import openai
 from openai.types import CreateEmbeddingResponse
 
-from ragkeeper.providers.embedding.errors import EmbedderUnavailable, TextRefused, WrongDimension
+from ragkeeper.providers.embedding.errors import (
+    EmbedderRateLimited,
+    EmbedderRefused,
+    EmbedderTimedOut,
+    EmbedderUnavailable,
+    TextRefused,
+    WrongDimension,
+)
 from ragkeeper.providers.embedding.port import Vectors
 from ragkeeper.providers.embedding.rules import mean_direction, refuse_longer, text_windows, unit_rows, writable
 from ragkeeper.providers.embedding.tokenizer import load_tokenizer, token_spans
@@ -18,6 +25,7 @@ from ragkeeper.providers.embedding.tokenizer import load_tokenizer, token_spans
 SAFE_SHARE = 0.75
 _PROBE = "How many numbers does a vector have?"
 _SHOWN_REASON = 300
+_SERVER_ERROR = 500
 _REFUSALS = (openai.BadRequestError, openai.UnprocessableEntityError)
 
 
@@ -116,7 +124,7 @@ class OpenAICompatibleEmbedder:
             await self._raise_refused(texts, str(error)[:_SHOWN_REASON])
             raise
         except (openai.APIError, ValueError) as error:  # ValueError: a reply without vectors or that is no JSON
-            raise EmbedderUnavailable(name=self.name, reason=str(error)[:_SHOWN_REASON]) from error
+            raise self._translated(error) from error
         vectors = self._vectors(response)
         if len(vectors) != len(texts):
             reason = f"it returned {len(vectors)} vectors for {len(texts)} texts"
@@ -125,10 +133,20 @@ class OpenAICompatibleEmbedder:
             raise WrongDimension(name=self.name, found=vectors.shape[1], expected=self.dimension)
         return unit_rows(vectors)
 
+    def _translated(self, error: Exception) -> EmbedderUnavailable:
+        reason = str(error)[:_SHOWN_REASON]
+        if isinstance(error, openai.APITimeoutError):
+            return EmbedderTimedOut(name=self.name, seconds=self._endpoint.timeout)
+        if isinstance(error, openai.RateLimitError):
+            return EmbedderRateLimited(name=self.name, retry_after=_retry_after(error.response.headers))
+        if isinstance(error, openai.APIStatusError) and error.status_code < _SERVER_ERROR:
+            return EmbedderRefused(name=self.name, reason=reason)
+        return EmbedderUnavailable(name=self.name, reason=reason)
+
     async def _raise_refused(self, texts: Sequence[str], reason: str) -> None:
         """TextRefused when the server takes a harmless text, EmbedderUnavailable when it refuses that too."""
         if list(texts) == [_PROBE]:
-            raise EmbedderUnavailable(name=self.name, reason=reason)
+            raise EmbedderRefused(name=self.name, reason=reason)
         await self.probe()
         raise TextRefused(name=self.name, reason=reason)
 
@@ -142,3 +160,11 @@ class OpenAICompatibleEmbedder:
         if vectors.ndim != 2 or not np.isfinite(vectors).all():  # noqa: PLR2004  (a matrix has 2 axes)
             raise EmbedderUnavailable(name=self.name, reason="its reply is not a list of vectors")
         return vectors
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from the `retry-after` header, as numbers only."""
+    try:
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
+        return None

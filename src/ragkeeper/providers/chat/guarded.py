@@ -1,0 +1,111 @@
+"""A chat model behind a guard: it is not called while its breaker is open or its limit is used up."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from ragkeeper.providers.chat.errors import (
+    ChatBreakerOpen,
+    ChatBrokenStream,
+    ChatError,
+    ChatLimitReached,
+    ChatPaused,
+    ChatRateLimited,
+    ChatTimedOut,
+    ChatUnavailable,
+)
+from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
+from ragkeeper.providers.resilience.guard import Guard, NotCalled, Wording
+from ragkeeper.providers.resilience.models import Judgement, Outcome
+
+_REQUEST_TIMEOUT = 408
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SlowAfter:
+    """Seconds above which a call counts as slow: until the first piece of a stream, and for a whole reply."""
+
+    first_token: float = 15.0
+    total: float = 60.0
+
+
+class GuardedChat:
+    """Implements the port around another model. Raises ChatBreakerOpen, ChatLimitReached and ChatPaused at once."""
+
+    def __init__(self, model: ChatModel, guard: Guard, slow_after: SlowAfter | None = None) -> None:
+        self._model = model
+        self._guard = guard
+        self._slow_after = slow_after or SlowAfter()
+        self._wording = Wording(judge, refused)
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def model(self) -> str:
+        return self._model.model
+
+    async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
+        async with self._guard.call(self._wording, self._slow_after.total) as call:
+            while True:
+                try:
+                    return await self._model.complete(messages, max_tokens=max_tokens, temperature=temperature)
+                except ChatError as error:
+                    if not await call.again(error):
+                        raise
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float
+    ) -> AsyncGenerator[str, None]:
+        async with self._guard.call(self._wording, self._slow_after.first_token) as call:
+            while True:
+                pieces = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature)
+                async with aclosing(pieces):
+                    try:
+                        async for piece in pieces:
+                            call.begun()
+                            yield piece
+                    except ChatError as error:
+                        if not await call.again(error):
+                            raise
+                        continue
+                return
+
+    async def check(self) -> None:
+        """Says that the breaker is open without asking the provider. What the provider says here opens nothing."""
+        found = self._guard.refused()
+        if found:
+            raise refused(found)
+        await self._model.check()
+
+    async def close(self) -> None:
+        await self._model.close()
+
+
+def judge(error: BaseException) -> Judgement:
+    """What an error says about the provider. A reply in time that is only refused says that it works."""
+    if isinstance(error, ChatRateLimited):
+        return Judgement(Outcome.THROTTLED, pause=error.retry_after)
+    if isinstance(error, ChatTimedOut | ChatBrokenStream):
+        return Judgement(Outcome.FAILURE)
+    if isinstance(error, ChatUnavailable):
+        status = error.provider_status
+        ours = status is not None and status < _SERVER_ERROR and status != _REQUEST_TIMEOUT
+        return Judgement(Outcome.IGNORED if ours else Outcome.FAILURE, may_pass=True)
+    if isinstance(error, ChatError) and error.temporary:
+        return Judgement(Outcome.FAILURE)
+    return Judgement(Outcome.IGNORED)
+
+
+def refused(found: NotCalled) -> ChatError:
+    """A call that was not made, as an error."""
+    provider, wait = found.key.provider, found.retry_after
+    next_try = found.next_try.isoformat(timespec="seconds") if found.next_try else "when an administrator allows it"
+    if found.since is not None:
+        since = found.since.isoformat(timespec="seconds")
+        return ChatBreakerOpen(provider=provider, since=since, next_try=next_try, retry_after=wait)
+    if found.limit is None:
+        return ChatPaused(provider=provider, next_try=next_try, retry_after=wait or 0.0)
+    return ChatLimitReached(provider=provider, limit=found.limit, next_try=next_try, retry_after=wait or 0.0)
