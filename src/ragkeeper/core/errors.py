@@ -15,6 +15,9 @@ class RagkeeperError(Exception):
     status: ClassVar[int] = 500
     fix: ClassVar[str] = "Look at the server's log for the request id, and report it if it happens again."
 
+    retry_after: float | None = None
+    """Seconds after which trying again makes sense; None where nobody knows. HTTP says it as `Retry-After`."""
+
     def __init__(self, **fields: object) -> None:
         self.fields = fields
         message = inspect.cleandoc(type(self).__doc__ or "").split("\n\n", 1)[0].replace("\n", " ")

@@ -1,6 +1,7 @@
 """Every error leaves as RFC 9457 problem details: {type, title, status, code, detail, fix, request_id}."""
 
 import errno
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -101,6 +102,8 @@ def problem_response(error: RagkeeperError, request_id: str, headers: dict[str, 
     more = dict(headers or {})
     if error.status == HTTPStatus.UNAUTHORIZED:
         more["WWW-Authenticate"] = "Bearer"
+    if error.retry_after is not None:
+        more.setdefault("Retry-After", str(max(1, math.ceil(error.retry_after))))
     return _answer(problem(error, request_id), more)
 
 

@@ -1,6 +1,7 @@
 """Connections to the truth: many readers, one writer at a time."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +14,12 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ragkeeper.storage.sql.driver import connector
-from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, StorageFull, is_full
+from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written
 
 # How long a statement waits for another process's lock, in milliseconds.
 _BUSY_MS = 10_000
+# With less room in bytes SQLite can lengthen neither its log nor the map that goes with it.
+_LEAST_ROOM = 1_000_000
 
 
 class Database:
@@ -43,6 +46,8 @@ class Database:
             **common,
         )
         self._writing = asyncio.Lock()
+        self.trouble: NotWritten | None = None
+        """Why the newest change was not kept; None when it was."""
         for engine in (self._engine, self._readers):
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(self._engine.sync_engine, "begin", _begin_immediate)
@@ -57,16 +62,19 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block and durable then; rolled back when the block raises.
 
-        Raises StorageFull when the disk has no room; nothing of the block is kept then.
+        Raises NotWritten, as one of its kinds, when the disk takes no changes; nothing of the block is kept then.
         """
-        async with self._writing, self._engine.connect() as connection:
+        async with self._writing:
             try:
-                async with connection.begin():
+                async with self._engine.connect() as connection, connection.begin():
                     yield connection
             except OperationalError as error:
-                if is_full(str(error.orig)):
-                    raise StorageFull(reason=str(error.orig)) from error
-                raise
+                trouble = not_written(str(error.orig), room=self._has_room())
+                if trouble is None:
+                    raise
+                self.trouble = trouble
+                raise trouble from error
+            self.trouble = None
 
     async def run(self, work: Any, *arguments: Any) -> Any:
         """Run a synchronous function over a connection of its own (migrations)."""
@@ -89,6 +97,12 @@ class Database:
             raise DatabaseUnreadable(reason=str(error.orig)) from error
         finally:
             await engine.dispose()
+
+    def _has_room(self) -> bool:
+        try:
+            return shutil.disk_usage(Path(self.url.database or ".").parent).free >= _LEAST_ROOM
+        except OSError:
+            return True
 
     async def close(self) -> None:
         await self._readers.dispose()

@@ -50,6 +50,10 @@ class OptimizeFailed(IndexFailed):
     )
 
 
+INDEX_AWAY = (IndexUnreadable, IndexInUse, IndexClosed, IndexFailed)
+"""What a search raises when it is the index that is at fault, and not what was asked."""
+
+
 class VectorUnusable(RagkeeperError):
     """A vector of {dimension} finite numbers is needed, this one is not: {reason}."""
 

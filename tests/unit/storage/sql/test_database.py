@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.errors import StorageFull
+from ragkeeper.storage.sql.errors import DatabaseReadOnly, StorageFull
 
 
 async def made(folder: Path) -> Database:
@@ -69,6 +69,24 @@ async def test_a_full_disk_is_told_and_keeps_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(StorageFull):
         await fill()
+    assert isinstance(database.trouble, StorageFull)
     async with database.read() as sql:
         assert (await sql.execute(text("SELECT count(*) FROM n"))).scalar_one() == 0
+    async with database.write() as sql:
+        await sql.execute(text("DELETE FROM n"))
+    assert database.trouble is None
+    await database.close()
+
+
+async def test_a_database_that_takes_no_changes_is_told_apart(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+
+    async def change() -> None:
+        async with database.write() as sql:
+            await sql.execute(text("PRAGMA query_only=1"))
+            await sql.execute(text("INSERT INTO n VALUES (1)"))
+
+    with pytest.raises(DatabaseReadOnly):
+        await change()
+    assert isinstance(database.trouble, DatabaseReadOnly)
     await database.close()
