@@ -25,7 +25,7 @@ PRIVATE = {"repository", "schemas", *MOUNTED}
 # What crosses HTTP looks the same wherever it appears, so the HTTP files of one feature may show another's shapes.
 SHOWS_SHAPES = {"routes", "schemas"}
 # Files of a pluggable folder that are not one of its implementations.
-SHARED = {"port", "models", "rules", "errors", "cron", "loop", "scheduler"}
+SHARED = {"port", "models", "rules", "errors", "schemas", "cron", "loop", "scheduler"}
 SETTINGS = f"{PACKAGE}.core.settings"
 Rule = Callable[[Path], list[str]]
 

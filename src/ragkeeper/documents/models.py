@@ -46,7 +46,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a version failed: a stable code, one sentence, and what to do."""
+    """Why something failed: a stable code, one sentence, and what to do."""
 
     code: str
     message: str

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from ragkeeper.documents.models import Problem
+
 
 class SourceKind(StrEnum):
     FOLDER = "folder"  # on the server's disk
@@ -40,15 +42,6 @@ class Item:
     @property
     def was_taken_in(self) -> bool:
         return self.fingerprint != ""
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a run ended early: a stable code, one sentence, and what to do."""
-
-    code: str
-    message: str
-    fix: str
 
 
 @dataclass(frozen=True, slots=True)

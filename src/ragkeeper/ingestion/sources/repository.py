@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ragkeeper.documents.models import BROUGHT_BY
-from ragkeeper.ingestion.sources.models import Item, ItemCounts, Problem, Run, Source, SourceKind
+from ragkeeper.documents.models import BROUGHT_BY, Problem
+from ragkeeper.ingestion.sources.models import Item, ItemCounts, Run, Source, SourceKind
 from ragkeeper.storage.sql.tables import collections, documents, source_items, sources
 
 _ASKED_AT_ONCE = 500

@@ -13,7 +13,6 @@ from ragkeeper.ingestion.sources.models import (
     Item,
     NewSource,
     Plan,
-    Problem,
     Removal,
     Run,
     RunState,
@@ -23,7 +22,7 @@ from ragkeeper.ingestion.sources.models import (
     SourceState,
     Watching,
 )
-from ragkeeper.jobs.port import DurableJob, DurableState
+from ragkeeper.jobs.schemas import DurableJobView
 
 _LISTED = 1000
 _LONGEST_LOCATION = 2000
@@ -101,7 +100,7 @@ class RunView(BaseModel):
             unchanged=max(run.items - run.added - run.updated - run.failed, 0),
             failed=run.failed,
             removed=run.removed,
-            error=problem_view(run.problem),
+            error=ProblemView.of(run.problem) if run.problem else None,
         )
 
 
@@ -204,7 +203,8 @@ class PlanView(BaseModel):
         counts = {
             change.value: len(plan.changes.get(change, ())) for change in Change if change is not Change.UNCHANGED
         }
-        return cls(**counts, unchanged=plan.unchanged, changes=planned[:_LISTED], stopped=problem_view(plan.stopped))
+        stopped = ProblemView.of(plan.stopped) if plan.stopped else None
+        return cls(**counts, unchanged=plan.unchanged, changes=planned[:_LISTED], stopped=stopped)
 
 
 class SyncStartedView(BaseModel):
@@ -218,30 +218,8 @@ class IngestView(BaseModel):
     job_ids: list[str]
 
 
-class SyncView(BaseModel):
+class SyncView(DurableJobView):
     """`result`: what it did, once it is done."""
-
-    id: str
-    kind: str
-    state: DurableState
-    created_at: datetime
-    updated_at: datetime
-    result: Any
-    code: str | None
-    message: str | None
-
-    @classmethod
-    def of(cls, job: DurableJob) -> Self:
-        return cls(
-            id=job.id,
-            kind=job.kind,
-            state=job.state,
-            created_at=job.created_at,
-            updated_at=job.updated_at,
-            result=job.result,
-            code=job.code,
-            message=job.message,
-        )
 
 
 class DocumentsOfRemoved(StrEnum):
@@ -259,7 +237,3 @@ class RemovalView(BaseModel):
     @classmethod
     def of(cls, removal: Removal) -> Self:
         return cls(name=removal.name, deleted=removal.deleted, kept=removal.kept)
-
-
-def problem_view(problem: Problem | None) -> ProblemView | None:
-    return ProblemView(code=problem.code, message=problem.message, fix=problem.fix) if problem else None

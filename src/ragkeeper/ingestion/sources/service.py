@@ -8,6 +8,7 @@ from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
+from ragkeeper.documents.models import Problem
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.sources import repository
 from ragkeeper.ingestion.sources.errors import (
@@ -23,7 +24,6 @@ from ragkeeper.ingestion.sources.models import (
     ItemCounts,
     NewSource,
     Plan,
-    Problem,
     Removal,
     Run,
     RunState,

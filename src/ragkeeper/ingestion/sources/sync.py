@@ -15,7 +15,7 @@ from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.documents.deletions import DeletionService
-from ragkeeper.documents.models import BROUGHT_BY, Selection
+from ragkeeper.documents.models import BROUGHT_BY, Problem, Selection
 from ragkeeper.http.errors import DiskFull
 from ragkeeper.ingestion.errors import IngestionError, NameMissing
 from ragkeeper.ingestion.models import Accepted
@@ -23,7 +23,7 @@ from ragkeeper.ingestion.service import IngestionService, Upload
 from ragkeeper.ingestion.sources import repository, rules
 from ragkeeper.ingestion.sources.connectors.port import Connector, Found, Unreadable
 from ragkeeper.ingestion.sources.errors import OwnerUnknown, SourceError, SourceShrank
-from ragkeeper.ingestion.sources.models import Change, Item, Plan, Problem, Run, Source
+from ragkeeper.ingestion.sources.models import Change, Item, Plan, Run, Source
 from ragkeeper.ingestion.sources.options import checked_options
 from ragkeeper.ingestion.sources.ports import Connect, FindCaller
 from ragkeeper.storage.files.errors import FileTooLarge

@@ -1,12 +1,12 @@
 """What crosses HTTP about a new index and a change of the embedding model."""
 
-from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.jobs.port import DurableJob
+from ragkeeper.jobs.schemas import DurableJobView
 from ragkeeper.retrieval.reindex import errors
 from ragkeeper.retrieval.reindex.models import Estimate, Gate, IndexState, Judged, Kept, Progress
 
@@ -126,32 +126,17 @@ class CancelledView(BaseModel):
     cancelled: bool
 
 
-class IndexJobView(BaseModel):
+class IndexJobView(DurableJobView):
     """A job about the index. code, message, fix: why it failed."""
 
-    id: str
-    kind: str
-    state: str
-    created_at: datetime
-    updated_at: datetime
-    result: Any
-    code: str | None
-    message: str | None
     fix: str | None
     progress: ProgressView | None
 
     @classmethod
-    def of(cls, job: DurableJob, progress: Progress | None) -> Self:
+    def of(cls, job: DurableJob, progress: Progress | None = None) -> Self:
         known = _KNOWN.get(job.code or "")
         return cls(
-            id=job.id,
-            kind=job.kind,
-            state=job.state,
-            created_at=job.created_at,
-            updated_at=job.updated_at,
-            result=job.result,
-            code=job.code,
-            message=job.message,
+            **DurableJobView.of(job).model_dump(),
             fix=known.fix if known else None,
             progress=ProgressView.of(progress) if progress else None,
         )
