@@ -231,7 +231,7 @@ def _sync(client: Client, name: str, *, allow_removals: bool, wait: bool, json: 
 def _sync_all(client: Client, *, wait: bool, json: bool) -> None:
     started = client.post("/ingest")
     if not wait:
-        print_json(started) if json else print_text(f"Started {len(started['job_ids'])} synchronisations.")
+        print_json(started) if json else print_text(_started(started["job_ids"]))
         return
     while (job := client.get(f"/api/v1/syncs/{started['job_id']}"))["state"] in _UNDER_WAY:
         time.sleep(_LOOK_EVERY)
@@ -292,6 +292,13 @@ def _last(run: dict[str, Any] | None) -> str:
 
 def _path(name: str) -> str:
     return f"{_SOURCES}/{quote(name, safe='')}"
+
+
+def _started(job_ids: list[str]) -> str:
+    if not job_ids:
+        return "There is no source to synchronise."
+    many = "synchronisation" if len(job_ids) == 1 else "synchronisations"
+    return f"Started {len(job_ids)} {many}. How far they are: ragkeeper sources list"
 
 
 def _whole_path(location: str) -> str:

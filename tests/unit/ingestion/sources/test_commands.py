@@ -147,12 +147,14 @@ def test_a_dry_run_lists_what_would_happen(server, run):
 
 
 def test_all_sources_are_read_again(server, run):
-    assert "Started 1 synchronisations." in run("sync", "--all").out
+    assert "Started 1 synchronisation. " in run("sync", "--all").out
     assert "my docs: done" in run("sync", "--all", "--wait").out
     server.answers["GET /api/v1/sources"] = [{**SOURCE, "last_run": {**RUN, "state": "cancelled"}}]
     assert run("sync", "--all", "--wait").code == 1
     for wrong in ((), ("my docs", "--all"), ("--all", "--dry-run")):
         assert run("sync", *wrong).code == 2
+    server.answers["POST /ingest"] = {"job_id": "j", "job_ids": []}
+    assert run("sync", "--all").out.strip() == "There is no source to synchronise."
 
 
 def test_removing_says_what_becomes_of_the_documents_and_asks(server, run):
