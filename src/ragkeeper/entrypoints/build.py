@@ -24,6 +24,7 @@ from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkee
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
+from ragkeeper.identity.audit.service import AuditService
 from ragkeeper.ingestion.brake import DiskBrake
 from ragkeeper.ingestion.jobs import IngestionJobs, ReadingLimits
 from ragkeeper.ingestion.parsers.port import Parser
@@ -32,9 +33,12 @@ from ragkeeper.ingestion.progress.service import ProgressService
 from ragkeeper.ingestion.service import IngestionService
 from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
+from ragkeeper.operations.breakers.schemas import BreakerView
+from ragkeeper.operations.breakers.service import BreakerService
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
+from ragkeeper.providers.resilience.board import Board
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.retrieval.reconcile import Reconciler
 from ragkeeper.retrieval.reindex.folder import IndexFolder
@@ -80,6 +84,9 @@ class Application:
     upkeep: Upkeep
     index_was_lost: bool
     metrics: Metrics
+    audit: AuditService
+    breakers: BreakerService
+    board: Board
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, *, for_one_command: bool = False) -> None:
@@ -145,7 +152,12 @@ class Application:
             "embedding_model": self.embedder.name,
             "answer_models": self.answers.models,
             "answer_mode": "full" if self.answers.models else "extractive",
+            "providers": await self.providers(),
         }
+
+    async def providers(self) -> dict[str, Any]:
+        """How each model provider is, from the calls that were made; none is made for this."""
+        return {state.key.name: BreakerView.of(state).model_dump(mode="json") for state in await self.board.states()}
 
     def _in_background(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """What a start need not wait for; a failure is logged, and shows where its work is missed."""
@@ -211,6 +223,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     answers = _answers(settings, retrieval, embedder, chat_models, metrics)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
+    audit = AuditService(database, utc_now)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards)
     return Application(
         settings=settings,
@@ -238,6 +251,9 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
         index_was_lost=opened.lost,
         metrics=metrics,
+        audit=audit,
+        breakers=BreakerService(guards.board, audit),
+        board=guards.board,
     )
 
 

@@ -17,9 +17,11 @@ from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
+from ragkeeper.identity.audit.routes import audit_routes
 from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.ingestion.sources.routes import source_routes
+from ragkeeper.operations.breakers.routes import breaker_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.metrics.routes import metrics_routes
@@ -51,8 +53,10 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics)
-    app.include_router(health_routes(application.health, application.status, __version__))
+    app.include_router(health_routes(application.health, application.status, application.providers, __version__))
     app.include_router(metrics_routes(application.metrics, settings.metrics_token.get_secret_value()))
+    app.include_router(breaker_routes(application.breakers))
+    app.include_router(audit_routes(application.audit))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
     app.include_router(document_routes(application.documents, application.files))
     app.include_router(job_routes(application.progress))
@@ -88,14 +92,14 @@ class _NotYet:
 
 
 def _starting_app() -> FastAPI:
-    async def status() -> dict[str, Any]:
+    async def nothing_yet() -> dict[str, Any]:
         raise ServerStarting
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.authenticator = _NotYet()
     install_error_handlers(app)
     app.add_middleware(RequestEnvelope)
-    app.include_router(health_routes(HealthService({}, utc_now), status, __version__))
+    app.include_router(health_routes(HealthService({}, utc_now), nothing_yet, nothing_yet, __version__))
 
     app.mount("/", _not_yet)
     return app

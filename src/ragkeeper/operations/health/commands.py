@@ -24,6 +24,8 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
         else:
             print_text(f"{found['status']} (version {found['version']})")
             print_table(("part", "state", "since", "reason"), _rows(found["components"]))
+            if found.get("providers"):
+                print_table(("provider", "state", "breaker", "last success", "status page"), _providers(found))
             if found.get("machine"):
                 print_text(_machine(found["machine"]))
         if found["status"] != "healthy":
@@ -39,6 +41,13 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
 
 def _rows(components: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return [(name, part["state"], part.get("since", ""), part["reason"]) for name, part in components.items()]
+
+
+def _providers(found: dict[str, Any]) -> list[tuple[object, ...]]:
+    return [
+        (name, one["state"], one["breaker"], one["last_success"], one["status_page"])
+        for name, one in found["providers"].items()
+    ]
 
 
 def _machine(figures: dict[str, Any]) -> str:

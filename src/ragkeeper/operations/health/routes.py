@@ -14,10 +14,11 @@ from ragkeeper.operations.health.service import HealthService
 _UNAVAILABLE = 503
 
 
-def health_routes(health: HealthService, status: StatusSource, version: str) -> APIRouter:
+def health_routes(health: HealthService, status: StatusSource, providers: StatusSource, version: str) -> APIRouter:
+    """providers: how each model provider is, by name, from calls that were made anyway."""
     router = APIRouter(tags=["health"])
     _add_public(router, health, version)
-    _add_detailed(router, health, status, version)
+    _add_detailed(router, health, status, providers, version)
     return router
 
 
@@ -52,7 +53,9 @@ def _add_public(router: APIRouter, health: HealthService, version: str) -> None:
         }
 
 
-def _add_detailed(router: APIRouter, health: HealthService, status: StatusSource, version: str) -> None:
+def _add_detailed(
+    router: APIRouter, health: HealthService, status: StatusSource, providers: StatusSource, version: str
+) -> None:
     started = time.monotonic()
 
     @router.get("/health/detailed")
@@ -62,6 +65,7 @@ def _add_detailed(router: APIRouter, health: HealthService, status: StatusSource
         return {
             **_summary(found, version),
             "components": _components(found),
+            "providers": await providers(),
             "machine": asdict(figures) if (figures := health.machine()) else None,
         }
 

@@ -251,6 +251,18 @@ chat_history = Table(
     Index("idx_chat_history_user_id", "user_id"),
 )
 
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", _SERIAL, primary_key=True, autoincrement=True),  # never reused: a gap would tell of a removal
+    Column("at", _TIME, nullable=False),
+    Column("actor", String(200), nullable=False),  # who did it
+    Column("action", String(60), nullable=False),  # what, as `breaker_closed`
+    Column("subject", String(1000), nullable=False),  # to what
+    Column("details", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 settings = Table(
     "settings",
     metadata,

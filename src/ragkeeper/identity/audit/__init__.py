@@ -1,0 +1,1 @@
+"""Who did what, and when: acts of administrators, recorded where they cannot be forgotten."""
