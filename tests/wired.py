@@ -141,7 +141,6 @@ def jobs(
         product.pipeline,
         product.drain,
         product.outbox,
-        product.index,
         worker or Worker(product.database, alone=True),
         brake or DiskBrake(product.files.space),
         ReadingLimits(parsers=2, retry_seconds=retry_seconds),

@@ -38,7 +38,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class AnswerResult:
-    """sources: the confirmed hits the answer was made from; notes: what was left out on the way and why."""
+    """sources: the confirmed hits the answer was made from; notes: what was left out on the way and why.
+
+    cached_seconds: how long ago it was made; None: it was made for this question.
+    """
 
     answer: Answer
     mode: AnswerMode
@@ -46,6 +49,7 @@ class AnswerResult:
     sources: tuple[Hit, ...]
     notes: tuple[str, ...]
     timings_ms: Mapping[str, float]
+    cached_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

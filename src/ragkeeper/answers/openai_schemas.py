@@ -121,6 +121,7 @@ def _extra(body: ChatCompletionBody, result: AnswerResult) -> dict[str, Any]:
     return {
         "mode": result.mode.value,
         "refused": result.answer.refused,
+        "cached": result.cached_seconds is not None,
         "ignored_roles": body.ignored_roles(),
         "citations": [CitationView.of(citation).model_dump() for citation in result.answer.citations],
     }

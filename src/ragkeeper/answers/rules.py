@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from ragkeeper.answers.models import Turn
+from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Progress, Sources, Token, Turn
 from ragkeeper.generation.models import NOT_FOUND, Answer, AnswerSentence, Passage
 from ragkeeper.retrieval.models import Hit
 
@@ -39,6 +39,12 @@ def recent(history: Sequence[Turn]) -> tuple[Turn, ...]:
     Whoever sends a history says how long it is; what it may cost is not theirs to say.
     """
     return tuple(replace(turn, content=_shortened(turn.content)) for turn in history[-_TURNS:])
+
+
+def told_again(result: AnswerResult) -> tuple[AnswerEvent, ...]:
+    """The events of a cached answer: those of one in the making, its text in one piece."""
+    age = Progress("cached", f"{result.cached_seconds or 0:.0f} s old")
+    return (Sources(result.sources), age, Token(result.answer.text), Done(result))
 
 
 def earlier_questions(history: Sequence[Turn]) -> tuple[str, ...]:

@@ -83,7 +83,10 @@ class SourceView(BaseModel):
 
 
 class AnswerView(BaseModel):
-    """`mode`: which degradation step answered; `refused`: nothing in the documents supports an answer."""
+    """`mode`: which degradation step answered; `refused`: nothing in the documents supports an answer.
+
+    `cached`: it was made for an equal question `cached_seconds` ago, and everything it was made from still stands.
+    """
 
     answer: str
     citations: list[CitationView]
@@ -95,6 +98,8 @@ class AnswerView(BaseModel):
     model: str | None
     notes: list[str]
     timings_ms: dict[str, float]
+    cached: bool
+    cached_seconds: float | None
 
     @classmethod
     def fields_of(cls, result: AnswerResult) -> dict[str, Any]:
@@ -117,6 +122,8 @@ class AnswerView(BaseModel):
             "model": result.model,
             "notes": list(result.notes),
             "timings_ms": dict(result.timings_ms),
+            "cached": result.cached_seconds is not None,
+            "cached_seconds": result.cached_seconds,
         }
 
 

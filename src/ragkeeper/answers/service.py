@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ragkeeper.answers import rules
+from ragkeeper.answers.answer_cache import AnswerCache, Place
 from ragkeeper.answers.errors import StreamTimedOut
 from ragkeeper.answers.models import (
     AnswerEvent,
@@ -51,6 +52,7 @@ class AnswerService:
         options: AnswerOptions,
         compressor: Compressor | None = None,
         metrics: Metrics | None = None,
+        cache: AnswerCache | None = None,
     ) -> None:
         self._retrieval = retrieval
         self._extractor = extractor
@@ -58,6 +60,7 @@ class AnswerService:
         self._options = options
         self._compressor = compressor
         self._metrics = metrics or Metrics()
+        self._cache = cache
 
     @property
     def models(self) -> list[str]:
@@ -65,8 +68,16 @@ class AnswerService:
 
     async def answer(self, caller: Caller, question: Question) -> AnswerResult:
         """Raises what searching raises. A model that fails costs its turn, not the answer."""
-        watch = Stopwatch()
         question = replace(question, history=rules.recent(question.history))
+        place = await self._cache.place(caller, question) if self._cache else None
+        if found := await self._recall(place):
+            return found
+        result = await self._answer(caller, question)
+        await self._keep(place, caller, question, result)
+        return result
+
+    async def _answer(self, caller: Caller, question: Question) -> AnswerResult:
+        watch = Stopwatch()
         search = await self._search(caller, question, watch)
         notes: list[str] = []
         passages = await self._passages(search, watch, notes)
@@ -101,9 +112,29 @@ class AnswerService:
             raise StreamTimedOut(seconds=limit, stage=stage) from error
 
     async def _events(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
-        watch = Stopwatch()
         question = replace(question, history=rules.recent(question.history))
         yield Progress("searching")
+        place = await self._cache.place(caller, question) if self._cache else None
+        if found := await self._recall(place):
+            for event in rules.told_again(found):
+                yield event
+            return
+        async with aclosing(self._made(caller, question)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    await self._keep(place, caller, question, event.result)
+                yield event
+
+    async def _recall(self, place: Place | None) -> AnswerResult | None:
+        return await self._cache.recall(place) if self._cache else None
+
+    async def _keep(self, place: Place | None, caller: Caller, question: Question, result: AnswerResult) -> None:
+        if self._cache is not None:
+            await self._cache.keep(place, caller, question, result)
+
+    async def _made(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
+        """An answer in the making, from its sources on."""
+        watch = Stopwatch()
         search = await self._search(caller, question, watch)
         yield Sources(search.hits)
         notes: list[str] = []

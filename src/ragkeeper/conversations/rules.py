@@ -33,6 +33,7 @@ def finished(result: AnswerResult) -> Reply:
         "timings_ms": dict(result.timings_ms),
         "notes": list(result.notes),
         "refused": result.answer.refused,
+        "cached": result.cached_seconds is not None,
     }
     citations = [stored(citation) for citation in result.answer.citations]
     return Reply(result.answer.text, result.mode.value, citations, details)

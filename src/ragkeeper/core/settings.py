@@ -217,6 +217,30 @@ class Settings(BaseModel):
         "Xenova/ms-marco-MiniLM-L-6-v2", alias="RAG_RERANKING_MODEL", description="Cross-encoder used for reranking."
     )
 
+    use_cache: bool = Field(
+        False,
+        alias="RAG_USE_CACHE",
+        description="Give results and answers again to equal questions of the same access, until a document changes.",
+    )
+    cache_search_seconds: float = Field(
+        3600.0, alias="RAG_CACHE_SEARCH_SECONDS", gt=0, description="Longest that results of a search are given again."
+    )
+    cache_answer_seconds: float = Field(
+        7200.0, alias="RAG_CACHE_ANSWER_SECONDS", gt=0, description="Longest that an answer is given again."
+    )
+    cache_mb: int = Field(
+        32, alias="RAG_CACHE_MB", ge=1, le=4096, description="Most memory of the cache inside the server, in MB."
+    )
+    redis_url: SecretStr | None = Field(
+        None,
+        alias="REDIS_URL",
+        description="Redis that holds the cache (`redis://host:6379/1`, `rediss://…`, `unix://…`); default: the server "
+        "itself does.",
+    )
+    redis_password: SecretStr = Field(
+        SecretStr(""), alias="REDIS_PASSWORD", description="Password for it, where its address holds none."
+    )
+
     stream_timeout: float = Field(
         60.0, alias="RAG_STREAM_TIMEOUT", gt=0, le=3600, description="Longest a streamed answer may take, in seconds."
     )
@@ -319,6 +343,14 @@ class Settings(BaseModel):
             reason = f"it can be guessed; take {_SHORTEST_KEY} random characters or more (`openssl rand -hex 32`)"
             raise ValueError(reason)
         return key
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            reason = "it begins with neither redis:// nor rediss:// nor unix://"
+            raise ValueError(reason)
+        return url
 
     @field_validator("host")
     @classmethod

@@ -17,6 +17,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
+from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.sources import Sources, assemble
@@ -87,6 +88,7 @@ class Application:
     audit: AuditService
     breakers: BreakerService
     board: Board
+    caches: Caches
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, *, for_one_command: bool = False) -> None:
@@ -95,6 +97,7 @@ class Application:
         for_one_command: durable jobs and schedules begin only when the command asks for one.
         """
         await self.documents.ensure_default_collection(local_administrator())
+        await self.caches.start()
         await self.retrieval.warm()
         await self.jobs.start()
         closing = self._in_background("reconcile", self._close_gaps())
@@ -123,6 +126,7 @@ class Application:
         await self.parser.close()
         for model in self.chat_models:
             await model.close()
+        await self.caches.store.close()
         await self.embedder.close()
         await self.index.close()
         await self.database.close()
@@ -209,6 +213,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     guards = Guards(settings, metrics)
     opened = await open_search(settings, IndexFolder(folder.index), database, guards)
     embedder, index = opened.embedder, opened.index
+    caches = open_caches(settings, metrics)
     chat_models = probes.observed(guards.chat(engines.metered(engines.chat_models(settings), metrics)))
 
     writer = OutboxWriter(utc_now)
@@ -218,9 +223,9 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
     stores, changes = Stores(folder, database, files), Changes(writer, drain, pipeline)
-    jobs = _reading(settings, stores, changes, index)
-    retrieval = _retrieval(settings, database, opened, documents, chat_models, metrics)
-    answers = _answers(settings, retrieval, embedder, chat_models, metrics)
+    jobs = _reading(settings, stores, changes)
+    retrieval = _retrieval(settings, database, opened, documents, chat_models, metrics, caches)
+    answers = _answers(settings, retrieval, embedder, chat_models, metrics, caches)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
     audit = AuditService(database, utc_now)
@@ -254,15 +259,15 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         audit=audit,
         breakers=BreakerService(guards.board, audit),
         board=guards.board,
+        caches=caches,
     )
 
 
-def _reading(settings: Settings, stores: Stores, changes: Changes, index: SwitchableIndex) -> IngestionJobs:
+def _reading(settings: Settings, stores: Stores, changes: Changes) -> IngestionJobs:
     return IngestionJobs(
         changes.pipeline,
         changes.drain,
         changes.writer,
-        index,
         # The lock of the data folder keeps every other process out.
         Worker(stores.database, alone=True),
         DiskBrake(stores.files.space),
@@ -277,6 +282,7 @@ def _retrieval(
     documents: DocumentService,
     chat_models: Sequence[ChatModel],
     metrics: Metrics,
+    caches: Caches,
 ) -> RetrievalService:
     return RetrievalService(
         database,
@@ -287,6 +293,7 @@ def _retrieval(
         transforms=engines.transforms(settings, chat_models),
         reranker=engines.reranker(settings, chat_models),
         metrics=metrics,
+        cache=caches.of_searches(),
     )
 
 
@@ -296,6 +303,7 @@ def _answers(
     embedder: SwitchableEmbedder,
     chat_models: Sequence[ChatModel],
     metrics: Metrics,
+    caches: Caches,
 ) -> AnswerService:
     return AnswerService(
         retrieval,
@@ -304,6 +312,7 @@ def _answers(
         AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
         engines.compressor(settings, chat_models),
         metrics,
+        caches.of_answers(retrieval),
     )
 
 

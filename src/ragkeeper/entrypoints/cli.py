@@ -19,6 +19,7 @@ from ragkeeper.ingestion.commands import add_ingest_commands
 from ragkeeper.ingestion.progress.commands import job_commands
 from ragkeeper.ingestion.sources.commands import source_commands
 from ragkeeper.operations.breakers.commands import breaker_commands
+from ragkeeper.operations.caches.commands import cache_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
@@ -48,6 +49,7 @@ def command_tree(place: Place) -> typer.Typer:
     app.add_typer(job_commands(place.connect))
     app.add_typer(source_commands(place.connect))
     app.add_typer(evaluation_commands(place.connect))
+    app.add_typer(cache_commands(place.connect))
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(breaker_commands(place.connect_to_server))
     app.add_typer(audit_commands(place.connect))

@@ -22,6 +22,7 @@ from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.ingestion.sources.routes import source_routes
 from ragkeeper.operations.breakers.routes import breaker_routes
+from ragkeeper.operations.caches.routes import cache_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.metrics.routes import metrics_routes
@@ -66,6 +67,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(inspection_routes(application.upkeep.inspector, application.engine))
     app.include_router(index_routes(application.upkeep.reindex))
     app.include_router(chat_routes(application.conversations))
+    app.include_router(cache_routes(application.caches.service))
     app.include_router(openai_routes(application.answers, application.embedder))
     app.include_router(console_routes())
     return app

@@ -20,6 +20,9 @@ class ModelReranker:
     def name(self) -> str:
         return f"llm:{self._model.model}"
 
+    async def warm(self) -> None:
+        """A provider's model is warm; asking it would cost money at each start."""
+
     async def score(self, query: str, texts: Sequence[str]) -> list[float]:
         """From 1 for the text the model puts first downwards; texts it leaves out keep their order at the end."""
         messages = rerank_messages(query, texts, new_boundary())

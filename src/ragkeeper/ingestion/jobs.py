@@ -20,7 +20,6 @@ from ragkeeper.ingestion.progress.models import Activity, Held
 from ragkeeper.ingestion.worker import BEAT_SECONDS, Worker
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
-from ragkeeper.storage.vectors.port import VectorIndex
 
 _log = structlog.get_logger()
 
@@ -69,14 +68,12 @@ class IngestionJobs:
         pipeline: Pipeline,
         drain: OutboxDrain,
         outbox: OutboxWriter,
-        index: VectorIndex,
         worker: Worker,
         brake: DiskBrake,
         limits: ReadingLimits,
     ) -> None:
         self._pipeline = pipeline
         self._drain = drain
-        self._index = index
         self._worker = worker
         self._brake = brake
         self._workers = limits.parsers
@@ -305,7 +302,7 @@ class IngestionJobs:
 
     async def _optimize_index(self) -> bool:
         # It needs room for a second index while it runs.
-        return not self._brake.on_reading() and await self._index.optimize()
+        return not self._brake.on_reading() and await self._drain.optimize()
 
     async def _beat(self) -> bool:
         if await self._worker.beat():

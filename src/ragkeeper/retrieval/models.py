@@ -108,3 +108,17 @@ class SearchResult:
     queries: tuple[str, ...]
     timings_ms: Mapping[str, float]
     notes: tuple[str, ...] = ()  # what was left out and why, e.g. a transform that failed
+    cached_seconds: float | None = None  # how long ago it was found; None: it was found for this request
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a search sees: two searches of one scope see the same, whoever asks.
+
+    collection_ids: all that the caller may read of what is asked for. version: of the documents, a new one after every
+    change that a search could notice. generation: of the index.
+    """
+
+    collection_ids: frozenset[str]
+    version: str
+    generation: str

@@ -100,6 +100,15 @@ class OutboxDrain:
         while await self.drain():
             pass
 
+    async def optimize(self) -> bool:
+        """Rearrange the index where that is due; True when it was."""
+        if not await self._index.optimize():
+            return False
+        # Searches by vector are approximate: the same one may find other neighbours from here on.
+        async with self._database.write() as sql:
+            await repository.renew_version(sql)
+        return True
+
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """For the block nothing is drained: what SQL and the index say in it differs by waiting rows alone."""

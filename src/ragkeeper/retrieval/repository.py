@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.ids import new_id
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 from ragkeeper.retrieval.vectors import NO_VECTOR, decode_vector
 from ragkeeper.storage.sql.tables import (
@@ -17,6 +19,7 @@ from ragkeeper.storage.sql.tables import (
     collections,
     documents,
     index_outbox,
+    settings,
     versions,
 )
 from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
@@ -25,12 +28,35 @@ from ragkeeper.storage.vectors.port import VectorEntry, WordsEntry
 _CURRENT = (documents.c.id == chunks.c.document_id) & (documents.c.current_version_id == chunks.c.version_id)
 
 
+_VERSION = "documents_version"
+_SETTLED = select(
+    select(settings.c.value).where(settings.c.name == _VERSION).scalar_subquery().label("version"),
+    exists(select(index_outbox.c.id)).label("waiting"),
+)
+
+
 # --- outbox --------------------------------------------------------------------------------------------------------
 
 
 async def add_outbox_rows(sql: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Every change that a search could notice comes this way, so this is where the documents get a new version."""
     if rows:
         await sql.execute(insert(index_outbox), list(rows))
+        await renew_version(sql)
+
+
+async def renew_version(sql: AsyncConnection) -> None:
+    """A version that never was before: of a restored backup too, whose next changes are not the ones that were."""
+    values = {"value": new_id(), "updated_at": utc_now()}
+    changed = await sql.execute(update(settings).where(settings.c.name == _VERSION).values(values))
+    if not changed.rowcount:
+        await sql.execute(insert(settings).values(name=_VERSION, **values))
+
+
+async def settled_version(sql: AsyncConnection) -> str | None:
+    """The documents' version, None while the index does not hold all of it."""
+    row = (await sql.execute(_SETTLED)).one()
+    return None if row.waiting else row.version or ""
 
 
 async def next_outbox_rows(sql: AsyncConnection, limit: int) -> list[OutboxRow]:
@@ -202,11 +228,15 @@ async def confirm(
     return {row.id: _confirmed(row) for row in await sql.execute(_CONFIRM, values)}
 
 
-async def still_current(sql: AsyncConnection, version_ids: Collection[str]) -> set[str]:
-    """Those of the versions that searches may still show."""
+async def still_current(
+    sql: AsyncConnection, version_ids: Collection[str], collection_ids: Collection[str] | None = None
+) -> set[str]:
+    """Those of the versions that searches may still show; collection_ids: only of documents in these."""
     current = (documents.c.id == versions.c.document_id) & (documents.c.current_version_id == versions.c.id)
-    query = select(versions.c.id).join(documents, current)
-    return set((await sql.execute(query.where(versions.c.id.in_(version_ids)))).scalars())
+    query = select(versions.c.id).join(documents, current).where(versions.c.id.in_(version_ids))
+    if collection_ids is not None:
+        query = query.where((documents.c.collection_id + "").in_(collection_ids))
+    return set((await sql.execute(query)).scalars())
 
 
 def _confirmed(row: Any) -> ConfirmedChunk:

@@ -72,10 +72,14 @@ class HitView(BaseModel):
 
 
 class SearchView(BaseModel):
+    """`cached`: found for an equal search `cached_seconds` ago; a search now would find the same."""
+
     results: list[HitView]
     queries: list[str]
     notes: list[str]
     timings_ms: dict[str, float]
+    cached: bool
+    cached_seconds: float | None
 
     @classmethod
     def of(cls, result: SearchResult) -> Self:
@@ -84,4 +88,6 @@ class SearchView(BaseModel):
             queries=list(result.queries),
             notes=list(result.notes),
             timings_ms=dict(result.timings_ms),
+            cached=result.cached_seconds is not None,
+            cached_seconds=result.cached_seconds,
         )

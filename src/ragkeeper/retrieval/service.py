@@ -1,7 +1,7 @@
 """A question in, confirmed hits out."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +19,8 @@ from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.providers.reranking.port import Reranker
 from ragkeeper.retrieval import fusion, repository, rules
 from ragkeeper.retrieval.errors import QueryEmpty, QueryTooLong
-from ragkeeper.retrieval.models import ConfirmedChunk, Hit, Scores, SearchMode, SearchRequest, SearchResult
+from ragkeeper.retrieval.models import ConfirmedChunk, Hit, Scope, Scores, SearchMode, SearchRequest, SearchResult
+from ragkeeper.retrieval.search_cache import SearchCache
 from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.retrieval.transforms.port import Plan, QueryTransform
 from ragkeeper.storage.sql.database import Database
@@ -54,7 +55,9 @@ class RetrievalService:
         options: SearchOptions,
         transforms: Sequence[QueryTransform] = (),
         reranker: Reranker | None = None,
+        *,
         metrics: Metrics | None = None,
+        cache: SearchCache | None = None,
     ) -> None:
         self._database = database
         self._index = index
@@ -64,6 +67,7 @@ class RetrievalService:
         self._transforms = transforms
         self._reranker = reranker
         self._metrics = metrics or Metrics()
+        self._cache = cache
 
     async def search(self, caller: Caller, request: SearchRequest) -> SearchResult:
         """Hits best first, each confirmed by SQL: it exists, is current, and `caller` may read it.
@@ -72,9 +76,45 @@ class RetrievalService:
         and the result's notes say so.
         """
         self._check(request.query)
+        collection_ids = await self._documents.collection_ids(caller, request.collection)
+        if self._cache is not None:
+            return await self._search_with(self._cache, collection_ids, request)
+        return await self._search(collection_ids, request)
+
+    async def scope(self, caller: Caller, collection: str | None) -> Scope | None:
+        """What a search of `caller` in this collection (None: in all) sees; None while that is changing.
+
+        Raises CollectionUnknown.
+        """
+        return await self._scope(await self._documents.collection_ids(caller, collection))
+
+    async def _scope(self, collection_ids: frozenset[str]) -> Scope | None:
+        if self._index.incomplete:
+            return None
+        async with self._database.read() as sql:
+            version = await repository.settled_version(sql)
+        return None if version is None else Scope(collection_ids, version, self._index.serving.name)
+
+    async def _search_with(
+        self, cache: SearchCache, collection_ids: frozenset[str], request: SearchRequest
+    ) -> SearchResult:
+        """From the cache where it has exactly what a search would find now; else a search, which the cache then has."""
+        watch = Stopwatch()
+        scope = await self._scope(collection_ids)
+        found = await cache.find(cache.key(scope, request)) if scope else None
+        if found and await self.all_current({hit.version_id for hit in found.hits}, collection_ids):
+            cache.counted(hit=True)
+            return replace(found, timings_ms=watch.timings())
+        cache.counted(hit=False)
+        result = await self._search(collection_ids, request)
+        # What changed meanwhile may be in the result, or not.
+        if scope and await self._scope(collection_ids) == scope:
+            await cache.keep(cache.key(scope, request), result)
+        return result
+
+    async def _search(self, collection_ids: frozenset[str], request: SearchRequest) -> SearchResult:
         watch = Stopwatch()
         notes = [_INCOMPLETE] if self._index.incomplete else []
-        collection_ids = await self._documents.collection_ids(caller, request.collection)
         plan = await self._plan(request, watch, notes)
         where = IndexFilter(collection_ids, metadata=request.metadata)
         top_k = request.top_k or self._options.top_k
@@ -193,6 +233,12 @@ class RetrievalService:
         async with self._database.read() as sql:
             return await repository.still_current(sql, version_ids)
 
+    async def all_current(self, version_ids: Collection[str], collection_ids: Collection[str]) -> bool:
+        """Whether every one of the versions may be shown to who reads these collections."""
+        async with self._database.read() as sql:
+            found = await repository.still_current(sql, sorted(version_ids), collection_ids)
+        return found == set(version_ids)
+
     async def warm(self) -> None:
         """Run the parts of a search once, so that the first question is not slow."""
         embedder = steady(self._embedder)
@@ -200,6 +246,16 @@ class RetrievalService:
         await self._index.search(IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10, embedder.name))
         async with self._database.read() as sql:
             await repository.confirm(sql, [0], ["none"])
+        await self._warm_reranker()
+
+    async def _warm_reranker(self) -> None:
+        """One that is away does not keep the server from starting: searches go on without it."""
+        if self._reranker is None:
+            return
+        try:
+            await self._reranker.warm()
+        except RagkeeperError as error:
+            _log.warning("reranker_not_warmed", code=error.code, reason=error.message)
 
 
 def _hit(group: Sequence[rules.Ranked], candidates: Mapping[int, Candidate]) -> Hit:

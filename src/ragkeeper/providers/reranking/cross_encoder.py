@@ -23,6 +23,9 @@ class CrossEncoderReranker:
         except (ValueError, OSError) as error:
             raise RerankerUnavailable(model=model, reason=error) from error
 
+    async def warm(self) -> None:
+        await self.score("warm up", ["warm up"] * 4)
+
     async def score(self, query: str, texts: Sequence[str]) -> list[float]:
         logits = await asyncio.to_thread(lambda: list(self._model.rerank(query, list(texts))))
         return [1 / (1 + math.exp(-float(logit))) for logit in logits]

@@ -1,0 +1,89 @@
+"""Answers kept for equal questions of the same access to the same documents.
+
+An answer is given again only while nothing that its searches saw has changed: the documents' version stands in its key.
+And as a hit is not an answer until the truth confirms it, SQL is asked about every version it was made from each time.
+"""
+
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter, ValidationError
+
+from ragkeeper.answers.models import AnswerMode, AnswerResult, Question
+from ragkeeper.core.access import Caller
+from ragkeeper.core.telemetry import Stopwatch
+from ragkeeper.retrieval.models import Scope
+from ragkeeper.retrieval.search_cache import digest
+from ragkeeper.retrieval.service import RetrievalService
+from ragkeeper.storage.cache.port import Cache, CacheKind, CacheTally
+
+_STORED = TypeAdapter(AnswerResult)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the answer to one question of one caller is kept, for as long as its scope stays the same."""
+
+    scope: Scope
+    key: str
+
+
+class AnswerCache:
+    """settings: a digest of what changes answers and is not in a question; seconds: how long an answer is kept.
+
+    best: the mode of an answer in whose making everything worked; others are not kept.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        tally: CacheTally,
+        retrieval: RetrievalService,
+        settings: str,
+        seconds: float,
+        best: AnswerMode,
+    ) -> None:
+        self._cache = cache
+        self._tally = tally
+        self._retrieval = retrieval
+        self._settings = settings
+        self._seconds = seconds
+        self._best = best
+
+    async def place(self, caller: Caller, question: Question) -> Place | None:
+        """None while documents are being taken in: there is no state to keep answers of. Raises CollectionUnknown."""
+        scope = await self._retrieval.scope(caller, question.collection)
+        if scope is None:
+            return None
+        parts = {
+            "question": question.text.strip(),
+            "top_k": question.top_k,
+            "mode": question.mode.value,
+            "history": [[turn.role, turn.content] for turn in question.history],
+        }
+        return Place(scope, digest(scope, self._settings, parts))
+
+    async def recall(self, place: Place | None) -> AnswerResult | None:
+        """The answer that is kept there, if every version it was made from may still be shown to this caller."""
+        watch = Stopwatch()
+        found = await self._find(place) if place else None
+        self._tally.count(CacheKind.ANSWER, hit=found is not None)
+        return replace(found, timings_ms=watch.timings()) if found else None
+
+    async def keep(self, place: Place | None, caller: Caller, question: Question, result: AnswerResult) -> None:
+        """Unless something was left out on the way, or anything changed since the place was looked up."""
+        whole = not result.notes and (result.mode is self._best or not result.sources)
+        if place and whole and await self._retrieval.scope(caller, question.collection) == place.scope:
+            await self._cache.set(CacheKind.ANSWER, place.key, _STORED.dump_json(result), self._seconds)
+
+    async def _find(self, place: Place) -> AnswerResult | None:
+        entry = await self._cache.get(CacheKind.ANSWER, place.key)
+        if entry is None:
+            return None
+        try:
+            stored = _STORED.validate_json(entry.value)
+        except ValidationError:
+            return None  # whoever wrote that: it is no result
+        versions = {hit.version_id for hit in stored.sources}
+        if not await self._retrieval.all_current(versions, place.scope.collection_ids):
+            return None
+        return replace(stored, cached_seconds=round(entry.age, 3))

@@ -1,0 +1,87 @@
+"""Which caches there are: in Redis where the settings name one, else inside the process."""
+
+import hashlib
+from dataclasses import dataclass
+
+from ragkeeper import __version__
+from ragkeeper.answers.answer_cache import AnswerCache
+from ragkeeper.answers.models import AnswerMode
+from ragkeeper.core.metrics import CACHE_HITS, CACHE_MISSES, Metrics
+from ragkeeper.core.settings import Settings
+from ragkeeper.operations.caches.models import CacheLimits
+from ragkeeper.operations.caches.service import CacheService
+from ragkeeper.retrieval.search_cache import SearchCache
+from ragkeeper.retrieval.service import RetrievalService
+from ragkeeper.storage.cache.fallback import FallbackCache
+from ragkeeper.storage.cache.memory import MemoryCache
+from ragkeeper.storage.cache.port import Cache, CacheKind, CacheTally
+
+_MEGABYTE = 1_000_000
+# Settings by which no answer differs; every other one stands in the keys of the cache.
+_WITHOUT_EFFECT = frozenset(
+    {"host", "port", "api_key", "metrics_token", "log_level", "use_cache", "redis_url", "redis_password"}
+    | {"cache_mb", "cache_search_seconds", "cache_answer_seconds"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """store: where values are kept; service: what operators do with them."""
+
+    settings: Settings
+    store: Cache
+    tally: CacheTally
+    service: CacheService
+
+    def of_searches(self) -> SearchCache | None:
+        if not self.settings.use_cache:
+            return None
+        return SearchCache(self.store, self.tally, settings_digest(self.settings), self.settings.cache_search_seconds)
+
+    def of_answers(self, retrieval: RetrievalService) -> AnswerCache | None:
+        if not self.settings.use_cache:
+            return None
+        return AnswerCache(
+            self.store,
+            self.tally,
+            retrieval,
+            settings_digest(self.settings),
+            self.settings.cache_answer_seconds,
+            AnswerMode.FULL if self.settings.chat_providers else AnswerMode.EXTRACTIVE,
+        )
+
+    @property
+    def problem(self) -> str:
+        """Why Redis is not used although the settings name one; empty while it is."""
+        return self.store.problem if isinstance(self.store, FallbackCache) else ""
+
+    async def start(self) -> None:
+        """Look whether Redis is there, so that the log of an outage begins before the first question."""
+        if isinstance(self.store, FallbackCache):
+            await self.store.check()
+
+
+def open_caches(settings: Settings, metrics: Metrics) -> Caches:
+    def count(kind: CacheKind, hit: bool) -> None:
+        metrics.count(CACHE_HITS if hit else CACHE_MISSES, kind=kind.value)
+
+    store, tally = _store(settings), CacheTally(count)
+    seconds = {CacheKind.SEARCH: settings.cache_search_seconds, CacheKind.ANSWER: settings.cache_answer_seconds}
+    limits = CacheLimits(settings.use_cache, settings.cache_mb * _MEGABYTE, seconds)
+    return Caches(settings, store, tally, CacheService(store, tally, limits))
+
+
+def _store(settings: Settings) -> Cache:
+    own = MemoryCache(settings.cache_mb * _MEGABYTE)
+    if settings.redis_url is None:
+        return own
+    from ragkeeper.storage.cache.redis import RedisCache  # noqa: PLC0415 - only who has a Redis loads its client
+
+    shared = RedisCache.connect(settings.redis_url.get_secret_value(), settings.redis_password.get_secret_value())
+    return FallbackCache(shared, own)
+
+
+def settings_digest(settings: Settings) -> str:
+    """Of all that may change a result or an answer; secrets are masked in it."""
+    text = settings.model_dump_json(exclude=set(_WITHOUT_EFFECT))
+    return hashlib.sha256(f"{__version__} {text}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What operators see of caches, and how they empty them."""
