@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -84,8 +85,8 @@ def without(look: Look, document: str) -> Look:
     )
 
 
-def with_first(look: Look, **changes: object) -> Look:
-    first = replace(look.documents[0], **changes)  # type: ignore[arg-type]
+def with_first(look: Look, **changes: Any) -> Look:
+    first = replace(look.documents[0], **changes)
     return replace(
         look, documents=[first, *look.documents[1:]], listed=[(first.id, first.status or ""), *look.listed[1:]]
     )

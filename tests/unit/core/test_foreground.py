@@ -46,8 +46,10 @@ async def test_a_turn_does_not_wait_for_ever() -> None:
     with foreground.waiting():
         task = asyncio.create_task(take(foreground, begun))
         await some_time()
+        assert not begun.is_set()
         clock.now += 60
         await asyncio.wait_for(task, 5)
+        assert begun.is_set()
 
 
 async def test_turns_go_one_by_one_after_a_question() -> None:

@@ -22,7 +22,10 @@ from ragkeeper.ingestion.sources.models import (
     SourceKind,
 )
 from ragkeeper.jobs.errors import CronInvalid
+from ragkeeper.jobs.fake import FakeJobEngine
+from ragkeeper.jobs.port import DurableJob
 from tests.sources import keeping
+from tests.waiting import until
 from tests.wired import ADMIN, user
 
 
@@ -212,27 +215,31 @@ async def test_a_run_that_was_cancelled_or_lost_is_told_as_such_and_the_next_can
 async def test_what_breaks_unexpectedly_is_told(tmp_path: Path) -> None:
     async with keeping(tmp_path) as keeper:
         await keeper.add()
-        keeper.place.contents = None  # type: ignore[assignment]
+        keeper.place.fails_after, keeper.place.error = 0, ValueError("a mistake of ours")
         await keeper.ended(await keeper.service.sync(ADMIN, "docs"))
         state = await keeper.service.get(ADMIN, "docs")
         assert (state.run_state, state.source.last_run.problem.code) == (RunState.FAILED, "internal_error")
 
 
+class LateEngine(FakeJobEngine):
+    """From `go_on` on, whoever looks at a job lets it go on and sees it when it has ended."""
+
+    go_on: asyncio.Event | None = None
+
+    async def find(self, job_id: str) -> DurableJob | None:
+        if self.go_on is not None:
+            self.go_on.set()
+            await until(lambda: self.store.jobs[job_id].state.is_final)
+        return await super().find(job_id)
+
+
 async def test_a_run_that_ends_while_it_is_looked_at_is_told_with_what_it_did(tmp_path: Path) -> None:
-    async with keeping(tmp_path) as keeper:
+    async with keeping(tmp_path, LateEngine) as keeper:
         await keeper.add()
         keeper.place.contents["a.md"] = "Alpha."
         keeper.place.gate.clear()
         job_id = await keeper.service.sync(ADMIN, "docs")
-        find = keeper.engine.find
-
-        async def find_late(wanted: str):
-            keeper.place.gate.set()
-            while not (await find(wanted)).state.is_final:  # noqa: ASYNC110 - the fake has no event for it
-                await asyncio.sleep(0)
-            return await find(wanted)
-
-        keeper.engine.find = find_late
+        keeper.engine.go_on = keeper.place.gate
         state = await keeper.service.get(ADMIN, "docs")
         assert (state.run_state, state.source.last_run.job_id) == (RunState.DONE, job_id)
         assert (state.source.last_run.added, state.source.last_run.ended_at is None) == (1, False)

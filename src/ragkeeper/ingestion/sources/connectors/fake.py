@@ -14,7 +14,7 @@ from ragkeeper.ingestion.sources.errors import SourceUnreachable
 class FakeConnector:
     """contents: text by key; names: by key, where they differ; marks: by key, parts of fingerprints; unreadable: keys.
 
-    fails_after: items after which a scan breaks off; gate: while it is not set, items wait.
+    fails_after: items after which a scan breaks off with `error`; gate: while it is not set, items wait.
     """
 
     contents: dict[str, str] = field(default_factory=dict)
@@ -22,6 +22,9 @@ class FakeConnector:
     marks: dict[str, str] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     fails_after: int | None = None
+    error: Exception = field(
+        default_factory=lambda: SourceUnreachable(location="the fake", reason="it was told to fail")
+    )
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     opened: list[str] = field(default_factory=list)
     closed: int = 0
@@ -51,7 +54,7 @@ class FakeConnector:
 
     def _fail_at(self, number: int) -> None:
         if self.fails_after is not None and number >= self.fails_after:
-            raise SourceUnreachable(location="the fake", reason="it was told to fail")
+            raise self.error
 
     @asynccontextmanager
     async def _open(self, key: str, text: str) -> AsyncIterator[AsyncIterator[bytes]]:
