@@ -1,6 +1,7 @@
 """One question, start to finish: search, generate by the first model that can, or quote; then check what is cited."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -35,10 +36,14 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """passages: hits an answer is made from; stream_timeout: most seconds a streamed answer may take."""
+    """passages: hits an answer is made from; stream_timeout: most seconds a streamed answer may take.
+
+    quotes_instead: whether an answer is quoted when every model fails; otherwise that failure is raised.
+    """
 
     passages: int
     stream_timeout: float
+    quotes_instead: bool = True
 
 
 class AnswerService:
@@ -81,6 +86,7 @@ class AnswerService:
         search = await self._search(caller, question, watch)
         notes: list[str] = []
         passages = await self._passages(search, watch, notes)
+        failures: list[ChatError] = []
         for place, writer in enumerate(self._writers if passages else ()):
             try:
                 with watch.stage("generate"):
@@ -88,7 +94,9 @@ class AnswerService:
                 return await self._finish(search, answer, _mode(place), writer.model, notes, watch)
             except ChatError as error:
                 notes.append(f"{writer.name} was skipped: {error.message}")
+                failures.append(error)
                 _log.warning("model_skipped", provider=writer.name, code=error.code, reason=error.message)
+        self._accept_quoting(failures)
         return await self._quote(search, passages, notes, watch)
 
     async def stream(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
@@ -139,6 +147,7 @@ class AnswerService:
         yield Sources(search.hits)
         notes: list[str] = []
         passages = await self._passages(search, watch, notes)
+        failures: list[ChatError] = []
         for place, writer in enumerate(self._writers if passages else ()):
             yield Progress("generating", writer.model)
             answer: Answer | None = None
@@ -151,10 +160,12 @@ class AnswerService:
                             yield Token(piece)
             except _NotBegunError as error:
                 notes.append(f"{writer.name} was skipped: {error}")
+                failures.append(error.failure)
                 continue
             if answer is not None:
                 yield Done(await self._finish(search, answer, _mode(place), writer.model, notes, watch))
                 return
+        self._accept_quoting(failures)
         yield Progress("quoting")
         result = await self._quote(search, passages, notes, watch)
         yield Token(result.answer.text)
@@ -177,7 +188,7 @@ class AnswerService:
                     _log.warning("model_failed", provider=writer.name, code=error.code, begun=begun)
                     if begun:
                         raise
-                    raise _NotBegunError(error.message) from error
+                    raise _NotBegunError(error) from error
 
     async def _search(self, caller: Caller, question: Question, watch: Stopwatch) -> SearchResult:
         request = SearchRequest(
@@ -203,6 +214,11 @@ class AnswerService:
             except ChatError as error:
                 notes.append(f"not compressed: {error.message}")
                 return passages
+
+    def _accept_quoting(self, failures: Sequence[ChatError]) -> None:
+        """Raises the failure of the model that is tried again first, where answers are not to be quoted instead."""
+        if failures and not self._options.quotes_instead:
+            raise min(failures, key=lambda error: math.inf if error.retry_after is None else error.retry_after)
 
     async def _quote(
         self, search: SearchResult, passages: Sequence[Passage], notes: list[str], watch: Stopwatch
@@ -246,6 +262,10 @@ class AnswerService:
 
 class _NotBegunError(Exception):
     """A model failed before it wrote anything."""
+
+    def __init__(self, failure: ChatError) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 def _mode(place: int) -> AnswerMode:

@@ -15,6 +15,9 @@ class RagkeeperError(Exception):
     status: ClassVar[int] = 500
     fix: ClassVar[str] = "Look at the server's log for the request id, and report it if it happens again."
 
+    members: ClassVar[tuple[str, ...]] = ()
+    """Fields that problem details carry as members of their own, beside the message."""
+
     retry_after: float | None = None
     """Seconds after which trying again makes sense; None where nobody knows. HTTP says it as `Retry-After`."""
 

@@ -250,6 +250,11 @@ class Settings(BaseModel):
     model_timeout: float = Field(
         120.0, alias="RAG_MODEL_TIMEOUT", gt=0, le=3600, description="Seconds a model may take for a whole answer."
     )
+    extractive_fallback: bool = Field(
+        True,
+        alias="RAG_EXTRACTIVE_FALLBACK",
+        description="Quote an answer when no model can write one; otherwise such a question fails with 503.",
+    )
     next_token_timeout: float = Field(
         20.0, alias="RAG_NEXT_TOKEN_TIMEOUT", gt=0, le=3600, description="Seconds between two pieces of an answer."
     )

@@ -309,7 +309,7 @@ def _answers(
         retrieval,
         engines.extractor(settings, embedder),
         writers(settings, chat_models, embedder),
-        AnswerOptions(settings.retrieval_top_k, settings.stream_timeout),
+        AnswerOptions(settings.retrieval_top_k, settings.stream_timeout, settings.extractive_fallback),
         engines.compressor(settings, chat_models),
         metrics,
         caches.of_answers(retrieval),

@@ -95,6 +95,7 @@ def problem(error: RagkeeperError, request_id: str) -> dict[str, Any]:
         "detail": error.message,
         "fix": error.advice,
         "request_id": request_id,
+        **{name: error.fields[name] for name in error.members},
     }
 
 

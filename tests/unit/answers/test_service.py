@@ -11,7 +11,7 @@ from ragkeeper.answers.models import AnswerEvent, AnswerMode, Done, Progress, Qu
 from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage
-from ragkeeper.providers.chat.errors import ChatBrokenStream, ChatError, ChatUnavailable
+from ragkeeper.providers.chat.errors import ChatBrokenStream, ChatError, ChatRateLimited, ChatUnavailable
 from ragkeeper.retrieval.errors import QueryTooLong
 from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.retrieval.transforms.follow_up import FollowUpByRule
@@ -93,6 +93,22 @@ async def test_when_every_model_fails_the_answer_is_quoted(tmp_path: Path) -> No
         last = (await collect(answers))[-1]
         assert isinstance(last, Done)
         assert last.result.mode is AnswerMode.EXTRACTIVE
+
+
+async def test_where_quoting_is_off_the_model_that_is_tried_first_again_speaks(tmp_path: Path) -> None:
+    soon = ChatRateLimited(provider="soon", retry_after=3)
+    writers = [ScriptedWriter("big", AWAY), ScriptedWriter("soon", soon)]
+    async with wired(tmp_path) as product:
+        await filled(product)
+        extractor = ExtractiveAnswerer(product.embedder, threshold=0)
+        options = AnswerOptions(5, 5, quotes_instead=False)
+        answers = AnswerService(product.retrieval, extractor, writers, options)
+        with pytest.raises(ChatRateLimited):
+            await answers.answer(ADMIN, ASKED)
+        with pytest.raises(ChatRateLimited):
+            await collect(answers)
+        without = AnswerService(product.retrieval, extractor, [], options)
+        assert (await without.answer(ADMIN, ASKED)).mode is AnswerMode.EXTRACTIVE
 
 
 async def test_a_stream_tells_what_it_does_in_order(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class ChatBreakerOpen(ChatUnavailable):
     """The model provider {provider} is not called: its breaker has been open since {since}; next try {next_try}."""
 
     code = "chat_breaker_open"
+    members = ("provider", "since", "next_try")
     fix = (
         "It is tried again by itself. `ragkeeper breaker list` says what failed; `ragkeeper breaker close {provider}` "
         "lets calls through at once. The page operate/model-provider-fails tells more."
@@ -67,6 +68,7 @@ class ChatLimitReached(ChatRateLimited):
     """The limit of {limit} requests a minute to {provider} is used up and too many wait; next try {next_try}."""
 
     code = "chat_limit_reached"
+    members = ("provider", "limit", "next_try")
     fix = (
         "Ask again then. RAG_LLM_<NAME>_REQUESTS_PER_MINUTE sets the limit, RAG_MODEL_QUEUE_SECONDS how long a call "
         "waits for its turn; a second provider in RAG_LLM_PROVIDERS takes over meanwhile."
@@ -81,6 +83,7 @@ class ChatPaused(ChatRateLimited):
     """The model provider {provider} asked for no calls until {next_try}."""
 
     code = "chat_paused"
+    members = ("provider", "next_try")
 
     def __init__(self, *, provider: str, next_try: str, retry_after: float) -> None:
         """next_try: a time in ISO 8601; retry_after: the same in seconds."""

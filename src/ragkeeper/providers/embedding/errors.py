@@ -38,6 +38,7 @@ class EmbedderBreakerOpen(EmbedderUnavailable):
     """The embedding endpoint of {name} is not called: its breaker has been open since {since}; next try {next_try}."""
 
     code = "embedder_breaker_open"
+    members = ("provider", "since", "next_try")
     fix = (
         "It is tried again by itself; search by words goes on. `ragkeeper breaker list` says what failed; "
         "`ragkeeper breaker close {provider}` lets calls through at once."
