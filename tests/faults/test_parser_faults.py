@@ -26,6 +26,7 @@ from ragkeeper.ingestion.errors import (
 from ragkeeper.ingestion.parsers.pool import SandboxedParser, opening_error
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.storage.files.data_folder import DataFolder
+from tests.waiting import until
 
 CHILD = (sys.executable, "-I", str(Path(__file__).with_name("parser_child.py")))
 Say = Callable[[str], Awaitable[ParsedDocument]]
@@ -53,12 +54,6 @@ async def parser(tmp_path: Path) -> AsyncIterator[SandboxedParser]:
 @pytest.fixture
 def say(parser: SandboxedParser, tmp_path: Path) -> Say:
     return lambda wish: parse(parser, tmp_path, wish)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  what is awaited here happens in another process
-            await asyncio.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:

@@ -1,6 +1,7 @@
 import asyncio
 
 from ragkeeper.jobs.loop import Loop
+from tests.waiting import until
 
 
 async def test_a_step_repeats_until_nothing_is_left_and_again_when_woken() -> None:
@@ -38,8 +39,7 @@ async def test_an_error_is_remembered_and_the_step_tried_again() -> None:
     loop = Loop("test", step)
     loop.start()
     async with asyncio.timeout(5):
-        while loop.last_error is None:  # noqa: ASYNC110 - the loop's state has no event
-            await asyncio.sleep(0.005)
+        await until(lambda: loop.last_error)
         assert loop.last_error == "no luck"
         await recovered.wait()
     await loop.stop()
@@ -74,9 +74,7 @@ async def test_steps_keep_their_distance_but_the_first_does_not_wait() -> None:
     began = asyncio.get_running_loop().time()
     loop = Loop("test", step, gather_seconds=0.05)
     loop.start()
-    async with asyncio.timeout(5):
-        while len(times) < 3:  # noqa: ASYNC110 - a list has no event
-            await asyncio.sleep(0.005)
+    await until(lambda: len(times) >= 3)
     await loop.stop()
     assert times[1] - times[0] >= 0.045
     assert times[2] - times[1] >= 0.045
