@@ -223,8 +223,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
     stores, changes = Stores(folder, database, files), Changes(writer, drain, pipeline)
-    jobs = _reading(settings, stores, changes)
-    retrieval = _retrieval(settings, database, opened, documents, chat_models, metrics, caches)
+    jobs = _reading(settings, stores, changes, foreground)
+    retrieval = _retrieval(settings, database, opened, documents, chat_models, metrics, caches, foreground)
     answers = _answers(settings, retrieval, embedder, chat_models, metrics, caches)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
@@ -253,7 +253,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         engine=engine,
         sources=assemble(settings, database, documents, deletions, ingestion, engine),
         upkeep=upkeep,
-        health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state), utc_now),
+        health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state, caches.redis), utc_now),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,

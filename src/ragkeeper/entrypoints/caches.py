@@ -51,14 +51,14 @@ class Caches:
         )
 
     @property
-    def problem(self) -> str:
-        """Why Redis is not used although the settings name one; empty while it is."""
-        return self.store.problem if isinstance(self.store, FallbackCache) else ""
+    def redis(self) -> FallbackCache | None:
+        """None where the settings name no Redis."""
+        return self.store if isinstance(self.store, FallbackCache) else None
 
     async def start(self) -> None:
         """Look whether Redis is there, so that the log of an outage begins before the first question."""
-        if isinstance(self.store, FallbackCache):
-            await self.store.check()
+        if self.redis is not None:
+            await self.redis.get(CacheKind.SEARCH, "0")
 
 
 def open_caches(settings: Settings, metrics: Metrics) -> Caches:

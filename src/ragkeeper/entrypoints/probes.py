@@ -12,6 +12,7 @@ from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.retrieval.switching import SwitchableIndex
+from ragkeeper.storage.cache.fallback import FallbackCache
 from ragkeeper.storage.sql.database import Database
 
 # How long what a call showed holds. Listing a provider's models is free but not ours to repeat at every look.
@@ -92,8 +93,9 @@ def probes(
     embedder: Embedder,
     models: Sequence[ChatModel],
     loops: Callable[[], Mapping[str, str | None]],
+    redis: FallbackCache | None = None,
 ) -> dict[str, Probe]:
-    """models: `observed` ones; loops: the last error of each background loop."""
+    """models: `observed` ones; loops: the last error of each background loop; redis: None where none is set."""
 
     async def probe_api() -> ProbeResult:
         return _HEALTHY  # that this runs is the proof
@@ -123,7 +125,10 @@ def probes(
         return _HEALTHY
 
     async def probe_redis() -> ProbeResult:
-        return _ABSENT
+        if redis is None:
+            return _ABSENT
+        await redis.check()
+        return _HEALTHY
 
     async def probe_models() -> ProbeResult:
         return await _first_well(models)

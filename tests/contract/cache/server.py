@@ -47,13 +47,17 @@ class RedisServer:
             self.process = None
 
     def ask(self, *words: str) -> bytes:
-        """One command in Redis's own protocol; the raw reply, complete for short ones."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            if self.password:
-                connection.sendall(_spelled("AUTH", self.password))
+        """One command in Redis's own protocol, in the database of `url`; the raw reply, complete for short ones."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            for before in ([("AUTH", self.password)] if self.password else []) + [("SELECT", "1")]:
+                connection.sendall(_spelled(*before))
                 connection.recv(100)
             connection.sendall(_spelled(*words))
             return connection.recv(1_000_000)
+
+    def names(self, pattern: str = "*") -> list[str]:
+        """The keys of the database of `url`; only for few of them."""
+        return self.ask("KEYS", pattern).decode().split("\r\n")[2::2]
 
     def _wait(self) -> None:
         end = time.monotonic() + START_SECONDS

@@ -20,15 +20,14 @@ _Result = TypeVar("_Result")
 
 
 class FallbackCache:
-    """Raises nothing. While the shared cache is away it is asked every `retry_seconds` whether it is back."""
+    """Only `check` raises. While the shared cache is away it is asked every `retry_seconds` whether it is back."""
 
     def __init__(self, shared: SharedCache, own: Cache, retry_seconds: float = 1.0) -> None:
         self._shared = shared
         self._own = own
         self._retry_seconds = retry_seconds
-        self._since: float | None = None
+        self._problem: CacheUnavailable | None = None
         self._outages = 0
-        self._reason = ""
         self._returning: asyncio.Task[None] | None = None
 
     @property
@@ -36,13 +35,15 @@ class FallbackCache:
         return self._serving.name
 
     @property
-    def problem(self) -> str:
-        """Why the shared cache is away; empty while it serves."""
-        return self._reason if self._since is not None else ""
+    def problem(self) -> CacheUnavailable | None:
+        """Why the shared cache is away; None while it serves."""
+        return self._problem
 
     async def check(self) -> None:
-        """Find out how the shared cache is, so that a log tells of an outage before the first question."""
-        await self._with_fallback(lambda cache: cache.get(CacheKind.SEARCH, "0"))
+        """Find out how the shared cache is now, whoever asks it or not. Raises CacheUnavailable while it is away."""
+        await self.get(CacheKind.SEARCH, "0")
+        if self._problem is not None:
+            raise self._problem.with_traceback(None)
 
     async def get(self, kind: CacheKind, key: str) -> Entry | None:
         return await self._with_fallback(lambda cache: cache.get(kind, key))
@@ -68,10 +69,10 @@ class FallbackCache:
 
     @property
     def _serving(self) -> Cache:
-        return self._shared if self._since is None else self._own
+        return self._shared if self._problem is None else self._own
 
     async def _with_fallback(self, call: Callable[[Cache], Awaitable[_Result]]) -> _Result:
-        while self._since is None:
+        while self._problem is None:
             outages = self._outages
             try:
                 return await call(self._shared)
@@ -82,7 +83,7 @@ class FallbackCache:
         return await call(self._own)
 
     def _leave(self, error: CacheUnavailable) -> None:
-        self._since, self._reason, self._outages = time.monotonic(), error.message, self._outages + 1
+        self._problem, self._outages = error, self._outages + 1
         _log.warning("FALLBACK ACTIVATED", part="cache", code=error.code, reason=error.message)
         self._returning = asyncio.create_task(self._return(), name="cache-return")
 
@@ -94,9 +95,9 @@ class FallbackCache:
             try:
                 await self._shared.renew()
             except CacheUnavailable as error:
-                self._reason = error.message
+                self._problem = error
                 continue
-            self._since = None
+            self._problem = None
             for kind in CacheKind:
                 await self._own.clear(kind)
             _log.info("FALLBACK DEACTIVATED", part="cache", seconds=round(time.monotonic() - began, 1))
