@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.foreground import Foreground
 from ragkeeper.documents.models import Priority, Problem
 from ragkeeper.ingestion import rules
 from ragkeeper.ingestion.brake import DiskBrake
@@ -43,6 +44,8 @@ _LONG_READINGS_LAST = 5.0
 _GATHER = 0.15
 # Parsed results held in memory before the parsers pause, by number and by size.
 _UNSAVED = 64
+# Of them so many are saved at once while somebody searches.
+_SAVED_BESIDE = 8
 _UNSAVED_CHARACTERS = 50_000_000
 
 Result = tuple[PendingVersion, ParsedVersion | Problem]
@@ -71,11 +74,13 @@ class IngestionJobs:
         worker: Worker,
         brake: DiskBrake,
         limits: ReadingLimits,
+        foreground: Foreground | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._drain = drain
         self._worker = worker
         self._brake = brake
+        self._foreground = foreground or Foreground()
         self._workers = limits.parsers
         self._retry_seconds = limits.retry_seconds
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
@@ -193,6 +198,10 @@ class IngestionJobs:
             return False
         if self._must_rest() or not self._claimed:
             return False
+        async with self._foreground.turn():
+            pass  # only not while somebody's question is under way: the reading itself is in another process
+        if not self._claimed:
+            return True
         version = self._claimed.popleft()
         self._reading[version.id] = version
         task = asyncio.create_task(self._parse_one(version))
@@ -254,7 +263,11 @@ class IngestionJobs:
 
     async def _save_parsed(self) -> bool:
         """Everything that is parsed by now goes into one transaction: one fsync for many small files."""
-        while not self._results.empty():
+        async with self._foreground.turn():
+            return await self._save_some(_SAVED_BESIDE if self._foreground.busy else _UNSAVED)
+
+    async def _save_some(self, most: int) -> bool:
+        while not self._results.empty() and len(self._unsaved) < most:
             self._unsaved.append(self._results.get_nowait())
         if not self._unsaved:
             return False
@@ -272,7 +285,7 @@ class IngestionJobs:
         if self._brake.on_embedding():
             return False
         pending = await self._pipeline.unembedded(
-            self._cursor, _GIVING_WAY_BATCH if self._parsers_are_busy else _EMBED_BATCH
+            self._cursor, _GIVING_WAY_BATCH if self._parsers_are_busy or self._foreground.busy else _EMBED_BATCH
         )
         if not pending and self._cursor:
             self._cursor = 0

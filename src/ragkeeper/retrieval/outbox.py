@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.foreground import Foreground
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.retrieval import repository, rules
 from ragkeeper.retrieval.models import IndexOperation, OutboxRow
@@ -22,6 +23,8 @@ _log = structlog.get_logger()
 # One batch: so many rows, and about so many chunks, which bounds what is held in memory.
 _ROWS = 256
 _CHUNKS = 2000
+# While somebody searches: what goes into one call of the engine, which a search then waits for at most.
+_CHUNKS_BESIDE = 64
 
 
 class OutboxWriter:
@@ -78,15 +81,22 @@ class OutboxWriter:
 class OutboxDrain:
     """Applies rows to the index. Every operation can be applied twice without harm, so a crash costs only a repeat."""
 
-    def __init__(self, database: Database, index: SwitchableIndex, documents: DocumentService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: SwitchableIndex,
+        documents: DocumentService,
+        foreground: Foreground | None = None,
+    ) -> None:
         self._database = database
         self._index = index
         self._documents = documents
+        self._foreground = foreground or Foreground()
         self._draining = asyncio.Lock()
 
     async def drain(self) -> bool:
         """Apply one batch; True when there was one."""
-        async with self._draining:
+        async with self._draining, self._foreground.turn():
             async with self._database.read() as sql:
                 rows = await self._next_rows(sql)
             if not rows:
@@ -131,10 +141,11 @@ class OutboxDrain:
 
     async def _next_rows(self, sql: AsyncConnection) -> list[OutboxRow]:
         """The oldest rows: as many as hold about a batch of chunks, at least one."""
+        most = _CHUNKS_BESIDE if self._foreground.busy else _CHUNKS
         rows = await repository.next_outbox_rows(sql, _ROWS)
         sizes = await repository.chunk_counts(sql, _versions(rows, IndexOperation.ADD_WORDS)) if rows else {}
         ends = accumulate(rules.chunks_of(row, sizes) for row in rows)
-        return [row for number, (row, end) in enumerate(zip(rows, ends, strict=True)) if number == 0 or end <= _CHUNKS]
+        return [row for number, (row, end) in enumerate(zip(rows, ends, strict=True)) if number == 0 or end <= most]
 
     async def _apply(self, rows: Sequence[OutboxRow]) -> None:
         """To every generation; of two that are written, one may fail."""
