@@ -12,8 +12,14 @@ class AnswerMode(StrEnum):
     """Which step of the declared degradation produced an answer, best first."""
 
     FULL = "full"
+    WITHOUT_RERANKING = "without_reranking"
     FALLBACK_MODEL = "fallback_model"
     EXTRACTIVE = "extractive"
+    SEARCH_ONLY = "search_only"
+
+    @property
+    def rank(self) -> int:
+        return list(AnswerMode).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,8 @@ class Question:
 class AnswerResult:
     """sources: the confirmed hits the answer was made from; notes: what was left out on the way and why.
 
+    search_mode: what these were searched by, see `SearchResult.mode`.
+
     cached_seconds: how long ago it was made; None: it was made for this question.
     """
 
@@ -50,6 +58,7 @@ class AnswerResult:
     notes: tuple[str, ...]
     timings_ms: Mapping[str, float]
     cached_seconds: float | None = None
+    search_mode: str = SearchMode.HYBRID.value
 
 
 @dataclass(frozen=True, slots=True)

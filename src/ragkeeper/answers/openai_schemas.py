@@ -120,6 +120,7 @@ def _extra(body: ChatCompletionBody, result: AnswerResult) -> dict[str, Any]:
     """What OpenAI's shape has no place for; its client keeps unknown fields."""
     return {
         "mode": result.mode.value,
+        "search_mode": result.search_mode,
         "refused": result.answer.refused,
         "cached": result.cached_seconds is not None,
         "ignored_roles": body.ignored_roles(),

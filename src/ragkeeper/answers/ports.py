@@ -1,10 +1,13 @@
 """What answering needs from generation: somebody who quotes, and models that write."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
-from ragkeeper.answers.models import Turn
+from ragkeeper.answers.models import AnswerMode, Turn
 from ragkeeper.generation.models import Answer, Passage
+
+Best = Callable[[], AnswerMode]
+"""The best mode that an answer may have at this moment: FULL, unless somebody holds the server to less."""
 
 
 class Extractor(Protocol):

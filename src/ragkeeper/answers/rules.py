@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Progress, Sources, Token, Turn
+from ragkeeper.answers.models import AnswerEvent, AnswerMode, AnswerResult, Done, Progress, Sources, Token, Turn
 from ragkeeper.generation.models import NOT_FOUND, Answer, AnswerSentence, Passage
 from ragkeeper.retrieval.models import Hit
 
@@ -72,6 +72,39 @@ def only_supported(answer: Answer) -> Answer:
     if not kept:
         return replace(answer, text=NOT_FOUND, sentences=(), citations=(), refused=True, confidence=0.0)
     return replace(answer, text="\n\n".join(sentence.text for sentence in kept), sentences=kept)
+
+
+def first_writer(best: AnswerMode, writers: int) -> int:
+    """The place of the first writer that may be asked; `writers` where none may."""
+    if best.rank >= AnswerMode.EXTRACTIVE.rank:
+        return writers
+    return min(writers, 1) if best is AnswerMode.FALLBACK_MODEL else 0
+
+
+def may_compress(best: AnswerMode) -> bool:
+    """Compression asks the first model."""
+    return best.rank < AnswerMode.FALLBACK_MODEL.rank
+
+
+def held_note(best: AnswerMode) -> list[str]:
+    return [] if best is AnswerMode.FULL else [f"answers are held to {best.value} for the moment"]
+
+
+def mode_of(place: int, best: AnswerMode, *, without_reranking: bool) -> AnswerMode:
+    """The worst of what happened and of what was said. place: of the writer that wrote it."""
+    happened = AnswerMode.FALLBACK_MODEL if place else AnswerMode.FULL
+    if happened is AnswerMode.FULL and without_reranking:
+        happened = AnswerMode.WITHOUT_RERANKING
+    return max(happened, best, key=lambda mode: mode.rank)
+
+
+def listing(passages: Sequence[Passage]) -> Answer:
+    """Where an answer would be found: what is left when nothing may be written or quoted."""
+    if not passages:
+        return Answer(NOT_FOUND, (), (), refused=True, confidence=0.0)
+    lines = [f"[{one.marker}] {one.title}{f', page {one.page}' if one.page else ''}" for one in passages]
+    text = "\n".join(["Only searching is possible at the moment. These passages come closest:", "", *lines])
+    return Answer(text, (), (), refused=False, confidence=0.0, hints=tuple(passages))
 
 
 def _shortened(text: str) -> str:

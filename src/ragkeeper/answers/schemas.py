@@ -83,7 +83,9 @@ class SourceView(BaseModel):
 
 
 class AnswerView(BaseModel):
-    """`mode`: which degradation step answered; `refused`: nothing in the documents supports an answer.
+    """`mode`: which degradation step answered; `search_mode`: what was searched by, as searches say it.
+
+    `refused`: nothing in the documents supports an answer.
 
     `cached`: it was made for an equal question `cached_seconds` ago, and everything it was made from still stands.
     """
@@ -95,6 +97,7 @@ class AnswerView(BaseModel):
     confidence: float
     hints: list[HintView]
     mode: str
+    search_mode: str
     model: str | None
     notes: list[str]
     timings_ms: dict[str, float]
@@ -119,6 +122,7 @@ class AnswerView(BaseModel):
             "confidence": round(answer.confidence, 4),
             "hints": [HintView.of(passage) for passage in answer.hints],
             "mode": result.mode.value,
+            "search_mode": result.search_mode,
             "model": result.model,
             "notes": list(result.notes),
             "timings_ms": dict(result.timings_ms),

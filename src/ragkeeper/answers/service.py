@@ -22,7 +22,7 @@ from ragkeeper.answers.models import (
     Sources,
     Token,
 )
-from ragkeeper.answers.ports import Compressor, Extractor, Writer
+from ragkeeper.answers.ports import Best, Compressor, Extractor, Writer
 from ragkeeper.core.access import Caller
 from ragkeeper.core.metrics import ANSWERS, Metrics
 from ragkeeper.core.telemetry import Stopwatch, observe_stages
@@ -47,7 +47,7 @@ class AnswerOptions:
 
 
 class AnswerService:
-    """`writers` in order of preference; none means that answers are quoted."""
+    """`writers` in order of preference; none means that answers are quoted. `best`: what answers are held to."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class AnswerService:
         compressor: Compressor | None = None,
         metrics: Metrics | None = None,
         cache: AnswerCache | None = None,
+        best: Best = lambda: AnswerMode.FULL,
     ) -> None:
         self._retrieval = retrieval
         self._extractor = extractor
@@ -66,6 +67,7 @@ class AnswerService:
         self._compressor = compressor
         self._metrics = metrics or Metrics()
         self._cache = cache
+        self._best = best
 
     @property
     def models(self) -> list[str]:
@@ -74,7 +76,7 @@ class AnswerService:
     async def answer(self, caller: Caller, question: Question) -> AnswerResult:
         """Raises what searching raises. A model that fails costs its turn, not the answer."""
         question = replace(question, history=rules.recent(question.history))
-        place = await self._cache.place(caller, question) if self._cache else None
+        place = await self._place(caller, question)
         if found := await self._recall(place):
             return found
         result = await self._answer(caller, question)
@@ -82,22 +84,23 @@ class AnswerService:
         return result
 
     async def _answer(self, caller: Caller, question: Question) -> AnswerResult:
-        watch = Stopwatch()
+        watch, best = Stopwatch(), self._best()
         search = await self._search(caller, question, watch)
-        notes: list[str] = []
-        passages = await self._passages(search, watch, notes)
+        notes = rules.held_note(best)
+        passages = await self._passages(search, best, watch, notes)
         failures: list[ChatError] = []
-        for place, writer in enumerate(self._writers if passages else ()):
+        for place, writer in self._writers_for(passages, best):
             try:
                 with watch.stage("generate"):
                     answer = await writer.answer(question.text, passages, question.history)
-                return await self._finish(search, answer, _mode(place), writer.model, notes, watch)
+                mode = rules.mode_of(place, best, without_reranking=search.without_reranking)
+                return await self._finish(search, answer, mode, writer.model, notes, watch)
             except ChatError as error:
                 notes.append(f"{writer.name} was skipped: {error.message}")
                 failures.append(error)
                 _log.warning("model_skipped", provider=writer.name, code=error.code, reason=error.message)
         self._accept_quoting(failures)
-        return await self._quote(search, passages, notes, watch)
+        return await self._without_model(search, passages, best, notes, watch)
 
     async def stream(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """The same as events. Raises StreamTimedOut, and ChatError when a model breaks off in the middle.
@@ -122,7 +125,7 @@ class AnswerService:
     async def _events(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         question = replace(question, history=rules.recent(question.history))
         yield Progress("searching")
-        place = await self._cache.place(caller, question) if self._cache else None
+        place = await self._place(caller, question)
         if found := await self._recall(place):
             for event in rules.told_again(found):
                 yield event
@@ -133,6 +136,17 @@ class AnswerService:
                     await self._keep(place, caller, question, event.result)
                 yield event
 
+    async def _place(self, caller: Caller, question: Question) -> Place | None:
+        """What is kept may be better than what answers are held to: then it is left alone."""
+        if self._cache is None or self._best() is not AnswerMode.FULL:
+            return None
+        return await self._cache.place(caller, question)
+
+    def _writers_for(self, passages: Sequence[Passage], best: AnswerMode) -> list[tuple[int, Writer]]:
+        """Who may be asked, each with its place in the operator's order."""
+        first = rules.first_writer(best, len(self._writers)) if passages else len(self._writers)
+        return list(enumerate(self._writers))[first:]
+
     async def _recall(self, place: Place | None) -> AnswerResult | None:
         return await self._cache.recall(place) if self._cache else None
 
@@ -142,13 +156,13 @@ class AnswerService:
 
     async def _made(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """An answer in the making, from its sources on."""
-        watch = Stopwatch()
+        watch, best = Stopwatch(), self._best()
         search = await self._search(caller, question, watch)
         yield Sources(search.hits)
-        notes: list[str] = []
-        passages = await self._passages(search, watch, notes)
+        notes = rules.held_note(best)
+        passages = await self._passages(search, best, watch, notes)
         failures: list[ChatError] = []
-        for place, writer in enumerate(self._writers if passages else ()):
+        for place, writer in self._writers_for(passages, best):
             yield Progress("generating", writer.model)
             answer: Answer | None = None
             try:
@@ -163,11 +177,12 @@ class AnswerService:
                 failures.append(error.failure)
                 continue
             if answer is not None:
-                yield Done(await self._finish(search, answer, _mode(place), writer.model, notes, watch))
+                mode = rules.mode_of(place, best, without_reranking=search.without_reranking)
+                yield Done(await self._finish(search, answer, mode, writer.model, notes, watch))
                 return
         self._accept_quoting(failures)
-        yield Progress("quoting")
-        result = await self._quote(search, passages, notes, watch)
+        yield Progress("listing" if best is AnswerMode.SEARCH_ONLY else "quoting")
+        result = await self._without_model(search, passages, best, notes, watch)
         yield Token(result.answer.text)
         yield Done(result)
 
@@ -203,10 +218,12 @@ class AnswerService:
             watch.add("retrieve" if stage == "total" else stage, milliseconds)
         return result
 
-    async def _passages(self, search: SearchResult, watch: Stopwatch, notes: list[str]) -> Sequence[Passage]:
+    async def _passages(
+        self, search: SearchResult, best: AnswerMode, watch: Stopwatch, notes: list[str]
+    ) -> Sequence[Passage]:
         """The hits, numbered; compressed when that is asked for and works."""
         passages = rules.passages(search.hits)
-        if self._compressor is None or not passages:
+        if self._compressor is None or not passages or not rules.may_compress(best):
             return passages
         with watch.stage("compress"):
             try:
@@ -220,9 +237,17 @@ class AnswerService:
         if failures and not self._options.quotes_instead:
             raise min(failures, key=lambda error: math.inf if error.retry_after is None else error.retry_after)
 
-    async def _quote(
-        self, search: SearchResult, passages: Sequence[Passage], notes: list[str], watch: Stopwatch
+    async def _without_model(
+        self,
+        search: SearchResult,
+        passages: Sequence[Passage],
+        best: AnswerMode,
+        notes: list[str],
+        watch: Stopwatch,
     ) -> AnswerResult:
+        """Quoted, or where only searching is allowed a list of what was found."""
+        if best is AnswerMode.SEARCH_ONLY:
+            return await self._finish(search, rules.listing(passages), best, None, notes, watch)
         with watch.stage("quote"):
             answer = await self._extractor.answer(search.queries[0], passages)
         return await self._finish(search, answer, AnswerMode.EXTRACTIVE, None, notes, watch)
@@ -243,6 +268,8 @@ class AnswerService:
         checked = rules.without_versions(answer, gone)
         if gone and mode is AnswerMode.EXTRACTIVE:
             checked = rules.only_supported(checked)
+        if gone and mode is AnswerMode.SEARCH_ONLY:
+            checked = rules.listing(checked.hints)
         self._count(mode, search, watch)
         return AnswerResult(
             answer=checked,
@@ -251,6 +278,7 @@ class AnswerService:
             sources=search.hits,
             notes=(*search.notes, *notes, *filter(None, [answer.note])),
             timings_ms=watch.timings(),
+            search_mode=search.mode,
         )
 
     def _count(self, mode: AnswerMode, search: SearchResult, watch: Stopwatch) -> None:
@@ -266,7 +294,3 @@ class _NotBegunError(Exception):
     def __init__(self, failure: ChatError) -> None:
         super().__init__(failure.message)
         self.failure = failure
-
-
-def _mode(place: int) -> AnswerMode:
-    return AnswerMode.FULL if place == 0 else AnswerMode.FALLBACK_MODEL

@@ -52,6 +52,8 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatResult:
+    """Both ids are None where nothing could be kept of it; a note of the result says why."""
+
     result: AnswerResult
-    conversation_id: str
-    message_id: str
+    conversation_id: str | None
+    message_id: str | None

@@ -25,8 +25,10 @@ class ChatBody(BaseModel):
 
 
 class ChatView(AnswerView):
-    conversation_id: str
-    message_id: str
+    """`message_id`: null where the server could not keep the exchange; `notes` then say why."""
+
+    conversation_id: str | None
+    message_id: str | None
 
     @classmethod
     def of(cls, chat: ChatResult) -> Self:

@@ -1,7 +1,10 @@
 """A message in, an answer out, both remembered."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
+
+import structlog
 
 from ragkeeper.answers.errors import StreamTimedOut
 from ragkeeper.answers.models import AnswerEvent, AnswerResult, Done, Question, Token
@@ -11,15 +14,29 @@ from ragkeeper.conversations.errors import ConversationUnknown
 from ragkeeper.conversations.models import ChatRequest, ChatResult, Conversation, Message, Reply
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
 from ragkeeper.providers.chat.errors import ChatError
 from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.sql.errors import NotWritten
+
+_log = structlog.get_logger()
 
 
 class ConversationService:
-    def __init__(self, database: Database, answers: AnswerService, retrieval: RetrievalService, clock: Clock) -> None:
+    """refusal: why nothing may be kept at this moment; answers are given all the same, and say so."""
+
+    def __init__(
+        self,
+        database: Database,
+        answers: AnswerService,
+        retrieval: RetrievalService,
+        clock: Clock,
+        refusal: Callable[[], RagkeeperError | None] = lambda: None,
+    ) -> None:
         self._database = database
+        self._refusal = refusal
         self._answers = answers
         self._retrieval = retrieval
         self._clock = clock
@@ -43,7 +60,7 @@ class ConversationService:
                     written.append(event.text if isinstance(event, Token) else "")
                     yield await self._kept(caller, conversation, request, event)
         except (StreamTimedOut, ChatError) as error:
-            await self._remember(caller, conversation, request, rules.unfinished("".join(written), error.code))
+            await self._kept_or_not(caller, conversation, request, rules.unfinished("".join(written), error.code))
             raise
 
     async def find_all(self, caller: Caller, *, after: str | None, limit: int) -> list[Conversation]:
@@ -103,8 +120,23 @@ class ConversationService:
     async def _finish(
         self, caller: Caller, conversation: Conversation, request: ChatRequest, result: AnswerResult
     ) -> ChatResult:
-        answered = await self._remember(caller, conversation, request, rules.finished(result))
-        return ChatResult(result, conversation.id, answered)
+        answered = await self._kept_or_not(caller, conversation, request, rules.finished(result))
+        if isinstance(answered, str):
+            return ChatResult(result, conversation.id, answered)
+        told = replace(result, notes=(*result.notes, f"this exchange was not kept: {answered.message}"))
+        return ChatResult(told, request.conversation_id, None)
+
+    async def _kept_or_not(
+        self, caller: Caller, conversation: Conversation, request: ChatRequest, reply: Reply
+    ) -> str | RagkeeperError:
+        """The id of the reply's message, or why it was not kept: that costs the exchange its place, not the answer."""
+        if refusal := self._refusal():
+            return refusal
+        try:
+            return await self._remember(caller, conversation, request, reply)
+        except NotWritten as error:
+            _log.warning("exchange_not_kept", code=error.code, reason=error.message)
+            return error
 
     async def _remember(self, caller: Caller, conversation: Conversation, request: ChatRequest, reply: Reply) -> str:
         """Keep question and reply, and return the id of the reply's message."""

@@ -92,6 +92,7 @@ STAGES = (
     "quote",
     "verify",
 )
+DEGRADATION_CAUSES = ("forced", "reranker", "first_model", "models", "embedder", "index", "database")
 LLM_OUTCOMES = (
     "ok",
     "cancelled",
@@ -164,6 +165,9 @@ DEGRADATION_STEP = Gauge(
     "rag_degradation_step",
     "The step in force: 0 full, 1 without reranking, 2 fallback model, 3 extractive, 4 search only, 5 read-only.",
 )
+DEGRADATION_CAUSE = Gauge(
+    "rag_degradation_cause", "1 while this is missing, or a step is forced.", (Label("cause", DEGRADATION_CAUSES),)
+)
 
 TABLE: tuple[Metric, ...] = (
     HTTP_REQUESTS,
@@ -179,6 +183,7 @@ TABLE: tuple[Metric, ...] = (
     BREAKER_TRANSITIONS,
     RATE_LIMIT_REMAINING,
     DEGRADATION_STEP,
+    DEGRADATION_CAUSE,
 )
 
 # One of the client's counters, gauges or histograms: which one, the metric's own class says.

@@ -12,12 +12,14 @@ from ragkeeper.conversations.service import ConversationService
 from ragkeeper.core.access import local_administrator
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.caches import Caches, open_caches
+from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.sources import Sources, assemble
@@ -36,6 +38,8 @@ from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.operations.breakers.schemas import BreakerView
 from ragkeeper.operations.breakers.service import BreakerService
+from ragkeeper.operations.degradation.schemas import DegradationView
+from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
@@ -49,11 +53,23 @@ from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.schema import current_revision, require_current
+from ragkeeper.storage.vectors.errors import INDEX_AWAY
+from ragkeeper.storage.vectors.port import IndexCounts
 
 _log = structlog.get_logger()
 
 # How long a start waits for an index that is filled anew.
 _REBUILD_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the parts of one process have in common."""
+
+    metrics: Metrics
+    foreground: Foreground
+    caches: Caches
+    restraint: Restraint
 
 
 @dataclass(slots=True)
@@ -89,6 +105,7 @@ class Application:
     breakers: BreakerService
     board: Board
     caches: Caches
+    degradation: DegradationService
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self, *, for_one_command: bool = False) -> None:
@@ -96,6 +113,8 @@ class Application:
 
         for_one_command: durable jobs and schedules begin only when the command asks for one.
         """
+        healer = IndexHealer(self.retrieval, self.index, IndexFolder(self.folder.index), self.upkeep.reindex)
+        await self.degradation.start(Missing(self.database, self.health, self.retrieval, healer))
         await self.documents.ensure_default_collection(local_administrator())
         await self.caches.start()
         await self.retrieval.warm()
@@ -114,6 +133,7 @@ class Application:
     async def stop(self) -> None:
         """Let go in the reverse order; what is under way stays where it is, in SQL, for the next start."""
         self.health.draining = True
+        await self.degradation.stop()
         await self.health.stop()
         for task in self._background:
             task.cancel()
@@ -135,7 +155,8 @@ class Application:
     async def status(self) -> dict[str, Any]:
         """What `/status` shows: documents, queue, index and how answers are made."""
         counts = await self.documents.counts(local_administrator())
-        index = await self.index.count()
+        index = await self._index_counts()
+        degradation = self.degradation.now
         waiting, since = await self.reconciler.backlog()
         lag = (utc_now() - since).total_seconds() if since else 0.0
         checked = await self.upkeep.inspector.last()
@@ -143,8 +164,8 @@ class Application:
             "documents": counts,
             "queue": await self.pipeline.backlog(),
             "index": {
-                "chunks": index.points,
-                "vectors": index.with_vectors,
+                "chunks": index.points if index else None,
+                "vectors": index.with_vectors if index else None,
                 "waiting_changes": waiting,
                 "lag_seconds": round(lag, 3),
                 "rebuilding": self.index.incomplete,
@@ -155,9 +176,17 @@ class Application:
             "loops": self.jobs.state(),
             "embedding_model": self.embedder.name,
             "answer_models": self.answers.models,
-            "answer_mode": "full" if self.answers.models else "extractive",
+            "answer_mode": degradation.answers.value if self.answers.models else "extractive",
+            "degradation": DegradationView.of(degradation).model_dump(mode="json"),
             "providers": await self.providers(),
         }
+
+    async def _index_counts(self) -> IndexCounts | None:
+        """None from an index that is away: the rest of what is known is shown all the same."""
+        try:
+            return await self.index.count()
+        except INDEX_AWAY:
+            return None
 
     async def providers(self) -> dict[str, Any]:
         """How each model provider is, from the calls that were made; none is made for this."""
@@ -207,29 +236,31 @@ async def build(settings: Settings) -> Application:
 async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     database = Database(settings.sql_url)
     await _prepare_schema(database)
-    files = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
-    files.prepare()
+    files = _files(settings, folder)
     metrics = Metrics()
-    guards = Guards(settings, metrics)
+    foreground = Foreground()
+    guards = Guards(settings, metrics, foreground)
     opened = await open_search(settings, IndexFolder(folder.index), database, guards)
     embedder, index = opened.embedder, opened.index
-    caches = open_caches(settings, metrics)
+    audit = AuditService(database, utc_now)
+    restraint = Restraint(DegradationService(database, metrics, utc_now, audit))
+    shared = _Shared(metrics, foreground, open_caches(settings, metrics), restraint)
     chat_models = probes.observed(guards.chat(engines.metered(engines.chat_models(settings), metrics)))
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
     deletions = DeletionService(database, files, writer, documents, utc_now)
-    drain = OutboxDrain(database, index, documents)
+    drain = OutboxDrain(database, index, documents, foreground)
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)
     stores, changes = Stores(folder, database, files), Changes(writer, drain, pipeline)
-    jobs = _reading(settings, stores, changes)
-    retrieval = _retrieval(settings, database, opened, documents, chat_models, metrics, caches)
-    answers = _answers(settings, retrieval, embedder, chat_models, metrics, caches)
+    jobs = _reading(settings, stores, changes, shared)
+    retrieval = _retrieval(settings, database, opened, documents, chat_models, shared)
+    answers = _answers(settings, retrieval, embedder, chat_models, shared)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
-    audit = AuditService(database, utc_now)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards)
+    looks = probes.probes(database, retrieval, index, embedder, chat_models, jobs.state, shared.caches.redis)
     return Application(
         settings=settings,
         folder=folder,
@@ -249,29 +280,37 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         retrieval=retrieval,
         reconciler=upkeep.reconciler,
         answers=answers,
-        conversations=ConversationService(database, answers, retrieval, utc_now),
+        conversations=ConversationService(database, answers, retrieval, utc_now, restraint.refusal),
         engine=engine,
         sources=assemble(settings, database, documents, deletions, ingestion, engine),
         upkeep=upkeep,
-        health=HealthService(probes.probes(database, index, embedder, chat_models, jobs.state, caches.redis), utc_now),
+        health=HealthService(looks, utc_now),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,
         breakers=BreakerService(guards.board, audit),
         board=guards.board,
-        caches=caches,
+        caches=shared.caches,
+        degradation=restraint.degradation,
     )
 
 
-def _reading(settings: Settings, stores: Stores, changes: Changes) -> IngestionJobs:
+def _files(settings: Settings, folder: DataFolder) -> FileStore:
+    files = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
+    files.prepare()
+    return files
+
+
+def _reading(settings: Settings, stores: Stores, changes: Changes, shared: _Shared) -> IngestionJobs:
     return IngestionJobs(
         changes.pipeline,
         changes.drain,
         changes.writer,
         # The lock of the data folder keeps every other process out.
         Worker(stores.database, alone=True),
-        DiskBrake(stores.files.space),
+        DiskBrake(stores.files.space, held=shared.restraint.held),
         ReadingLimits(settings.parser_workers, settings.retry_seconds),
+        shared.foreground,
     )
 
 
@@ -281,8 +320,7 @@ def _retrieval(
     opened: Opened,
     documents: DocumentService,
     chat_models: Sequence[ChatModel],
-    metrics: Metrics,
-    caches: Caches,
+    shared: _Shared,
 ) -> RetrievalService:
     return RetrievalService(
         database,
@@ -290,10 +328,12 @@ def _retrieval(
         opened.embedder,
         documents,
         _search_options(settings),
-        transforms=engines.transforms(settings, chat_models),
+        transforms=engines.transforms(settings, chat_models, shared.restraint.may_rewrite),
         reranker=engines.reranker(settings, chat_models),
-        metrics=metrics,
-        cache=caches.of_searches(),
+        metrics=shared.metrics,
+        cache=shared.caches.of_searches(),
+        foreground=shared.foreground,
+        restrained=shared.restraint.restrained,
     )
 
 
@@ -302,8 +342,7 @@ def _answers(
     retrieval: RetrievalService,
     embedder: SwitchableEmbedder,
     chat_models: Sequence[ChatModel],
-    metrics: Metrics,
-    caches: Caches,
+    shared: _Shared,
 ) -> AnswerService:
     return AnswerService(
         retrieval,
@@ -311,8 +350,9 @@ def _answers(
         writers(settings, chat_models, embedder),
         AnswerOptions(settings.retrieval_top_k, settings.stream_timeout, settings.extractive_fallback),
         engines.compressor(settings, chat_models),
-        metrics,
-        caches.of_answers(retrieval),
+        shared.metrics,
+        shared.caches.of_answers(retrieval),
+        shared.restraint.best,
     )
 
 

@@ -20,6 +20,7 @@ from ragkeeper.ingestion.progress.commands import job_commands
 from ragkeeper.ingestion.sources.commands import source_commands
 from ragkeeper.operations.breakers.commands import breaker_commands
 from ragkeeper.operations.caches.commands import cache_commands
+from ragkeeper.operations.degradation.commands import degrade_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
@@ -50,6 +51,7 @@ def command_tree(place: Place) -> typer.Typer:
     app.add_typer(source_commands(place.connect))
     app.add_typer(evaluation_commands(place.connect))
     app.add_typer(cache_commands(place.connect))
+    app.add_typer(degrade_commands(place.connect))
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(breaker_commands(place.connect_to_server))
     app.add_typer(audit_commands(place.connect))

@@ -3,13 +3,15 @@
 A switch whose model is not there stops the start here, not the first question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from ragkeeper.answers.ports import Compressor, Extractor
+from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import RerankingMethod, SettingInvalid, Settings
 from ragkeeper.generation.compression import ModelCompressor
@@ -31,6 +33,7 @@ from ragkeeper.retrieval.transforms.follow_up import FollowUpByModel, FollowUpBy
 from ragkeeper.retrieval.transforms.hyde import Hyde
 from ragkeeper.retrieval.transforms.multi_query import MultiQuery
 from ragkeeper.retrieval.transforms.port import QueryTransform
+from ragkeeper.retrieval.transforms.restrained import RestrainedTransform
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
 from ragkeeper.storage.vectors.port import VectorIndex
@@ -38,15 +41,16 @@ from ragkeeper.storage.vectors.port import VectorIndex
 _MEGABYTE = 1_000_000
 
 
-async def open_embedder(settings: Settings, name: str | None = None) -> Embedder:
-    """name: in the words of RAG_EMBEDDING_MODEL, which is the default.
+async def open_embedder(settings: Settings, name: str | None = None, foreground: Foreground | None = None) -> Embedder:
+    """name: in the words of RAG_EMBEDDING_MODEL, which is the default. foreground: what goes before documents.
 
     Raises SettingInvalid for an unknown name, EmbedderUnavailable or WrongDimension when its model does not fit.
     """
     name = name or settings.embedding_model
     kind, _, model = name.partition(":")
     if kind == "minilm" and not model:
-        return OnnxEmbedder(threads=settings.embedding_threads or None)
+        turn = foreground.thread_turn if foreground else nullcontext
+        return OnnxEmbedder(threads=settings.embedding_threads or None, turn=turn)
     if kind == "openai" and model:
         return await _open_endpoint(settings, model)
     if kind == "fastembed" and model:
@@ -139,16 +143,21 @@ def metered(models: Sequence[ChatModel], metrics: Metrics) -> list[ChatModel]:
     return [MeteredChat(model, metrics) for model in models]
 
 
-def transforms(settings: Settings, models: Sequence[ChatModel]) -> list[QueryTransform]:
-    """In the order in which they are applied. The settings have checked that the switches have a model."""
+def transforms(
+    settings: Settings, models: Sequence[ChatModel], may_ask: Callable[[], bool] = lambda: True
+) -> list[QueryTransform]:
+    """In the order in which they are applied. The settings have checked that the switches have a model.
+
+    may_ask: whether that model may be asked at this moment.
+    """
     if not models:
         return [FollowUpByRule()]
     rewriter = ModelRewriter(models[0])
-    chosen: list[QueryTransform] = [FollowUpByModel(rewriter)]
+    chosen: list[QueryTransform] = [RestrainedTransform(FollowUpByModel(rewriter), may_ask, FollowUpByRule())]
     if settings.use_multi_query:
-        chosen.append(MultiQuery(rewriter))
+        chosen.append(RestrainedTransform(MultiQuery(rewriter), may_ask, None))
     if settings.use_hyde:
-        chosen.append(Hyde(rewriter))
+        chosen.append(RestrainedTransform(Hyde(rewriter), may_ask, None))
     return chosen
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints import engines
@@ -26,9 +27,10 @@ _EMBEDDING = "embedding"
 class Guards:
     """Makes them; `board` shows all there are."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, foreground: Foreground) -> None:
         self.board = Board()
         self._settings = settings
+        self._foreground = foreground
         self._states = LocalStates()
         self._calls = LocalCalls()
         self._metrics = MetricsListener(metrics, self.board)
@@ -52,7 +54,7 @@ class Guards:
 
     async def open_embedder(self, name: str) -> Embedder:
         """In the words of RAG_EMBEDDING_MODEL; raises what `engines.open_embedder` does. Local ones need no guard."""
-        embedder = await engines.open_embedder(self._settings, name)
+        embedder = await engines.open_embedder(self._settings, name, self._foreground)
         kind, _, model = name.partition(":")
         if kind != "openai":
             return embedder

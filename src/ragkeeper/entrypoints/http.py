@@ -17,12 +17,15 @@ from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
+from ragkeeper.http.read_only import ChangesRefused
 from ragkeeper.identity.audit.routes import audit_routes
 from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.ingestion.sources.routes import source_routes
 from ragkeeper.operations.breakers.routes import breaker_routes
 from ragkeeper.operations.caches.routes import cache_routes
+from ragkeeper.operations.degradation.routes import degradation_routes
+from ragkeeper.operations.degradation.schemas import for_everybody
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.metrics.routes import metrics_routes
@@ -35,6 +38,8 @@ _MEGABYTE = 1_000_000
 _FORM_BYTES = _MEGABYTE
 _LARGEST_TEXT = 50 * _MEGABYTE
 _LARGEST_OTHER = 4 * _MEGABYTE
+# What is asked by POST and changes nothing, or nothing that is waited for.
+_ASKING = CHAT_PATHS | {"/api/v1/search", "/v1/chat/completions", "/v1/embeddings"}
 
 
 def create_app(application: Application) -> FastAPI:
@@ -49,12 +54,23 @@ def create_app(application: Application) -> FastAPI:
     install_error_handlers(app)
     settings = application.settings
     app.add_middleware(JsonUnsaid, paths=CHAT_PATHS)
+    app.add_middleware(ChangesRefused, refusal=application.degradation.refusal, asking=_ASKING)
     # The last one added is the first to see a request: its time, its id, then its key, then its size.
     app.add_middleware(BodyLimit, limits=body_limits(settings.max_upload_mb))
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics)
-    app.include_router(health_routes(application.health, application.status, application.providers, __version__))
+    degradation = application.degradation
+    app.include_router(
+        health_routes(
+            application.health,
+            application.status,
+            application.providers,
+            __version__,
+            lambda: for_everybody(degradation.now),
+        )
+    )
+    app.include_router(degradation_routes(degradation))
     app.include_router(metrics_routes(application.metrics, settings.metrics_token.get_secret_value()))
     app.include_router(breaker_routes(application.breakers))
     app.include_router(audit_routes(application.audit))

@@ -11,6 +11,7 @@ from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
+from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.storage.cache.fallback import FallbackCache
 from ragkeeper.storage.sql.database import Database
@@ -89,14 +90,21 @@ def observed(models: Sequence[ChatModel]) -> list[ChatModel]:
 
 def probes(
     database: Database,
+    retrieval: RetrievalService,
     index: SwitchableIndex,
     embedder: Embedder,
     models: Sequence[ChatModel],
     loops: Callable[[], Mapping[str, str | None]],
     redis: FallbackCache | None = None,
 ) -> dict[str, Probe]:
-    """models: `observed` ones; loops: the last error of each background loop; redis: None where none is set."""
+    """models: `observed` ones; loops: the last error of each background loop; redis: None where none is set.
 
+    retrieval: its searches tell how the index is.
+    """
+    return {**_of_process(loops), **_of_stores(database, retrieval, index, redis), **_of_models(embedder, models)}
+
+
+def _of_process(loops: Callable[[], Mapping[str, str | None]]) -> dict[str, Probe]:
     async def probe_api() -> ProbeResult:
         return _HEALTHY  # that this runs is the proof
 
@@ -104,24 +112,26 @@ def probes(
         failed = [f"{name}: {error}" for name, error in loops().items() if error]
         return ProbeResult(ComponentState.DEGRADED, "; ".join(failed), "loop_failed") if failed else _HEALTHY
 
+    return {"api": probe_api, "worker": probe_worker}
+
+
+def _of_stores(
+    database: Database, retrieval: RetrievalService, index: SwitchableIndex, redis: FallbackCache | None
+) -> dict[str, Probe]:
     async def probe_database() -> ProbeResult:
         await database.check()
+        if (trouble := database.trouble) is not None:
+            return ProbeResult(ComponentState.DEGRADED, trouble.message, trouble.code)
         return _HEALTHY
 
     async def probe_index() -> ProbeResult:
+        if (trouble := retrieval.index_trouble) is not None:
+            return ProbeResult(ComponentState.UNHEALTHY, trouble.reason, trouble.code)
         await index.count()
         if index.incomplete:
             return ProbeResult(
                 ComponentState.DEGRADED, "it is being rebuilt: some passages are not found", "rebuilding"
             )
-        return _HEALTHY
-
-    async def probe_embedder() -> ProbeResult:
-        serving = steady(embedder)
-        if isinstance(serving, GuardedEmbedder):
-            await serving.check()  # a health check makes no call that may cost money
-        else:
-            await serving.embed_query("well?")
         return _HEALTHY
 
     async def probe_redis() -> ProbeResult:
@@ -130,18 +140,22 @@ def probes(
         await redis.check()
         return _HEALTHY
 
+    return {"database": probe_database, "redis": probe_redis, "vector_db": probe_index}
+
+
+def _of_models(embedder: Embedder, models: Sequence[ChatModel]) -> dict[str, Probe]:
+    async def probe_embedder() -> ProbeResult:
+        serving = steady(embedder)
+        if isinstance(serving, GuardedEmbedder):
+            await serving.check()  # a health check makes no call that may cost money
+        else:
+            await serving.embed_query("well?")
+        return _HEALTHY
+
     async def probe_models() -> ProbeResult:
         return await _first_well(models)
 
-    return {
-        "api": probe_api,
-        "worker": probe_worker,
-        "database": probe_database,
-        "redis": probe_redis,
-        "vector_db": probe_index,
-        "embedder": probe_embedder,
-        "llm_service": probe_models,
-    }
+    return {"embedder": probe_embedder, "llm_service": probe_models}
 
 
 async def _first_well(models: Sequence[ChatModel]) -> ProbeResult:

@@ -1,4 +1,7 @@
-"""Stops reading and embedding before the disk is full, so that what has begun can be stored and searches go on."""
+"""Stops reading and embedding before the disk is full, so that what has begun can be stored and searches go on.
+
+It stops them as well while the server is to change nothing.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,18 +16,26 @@ _EMBEDDING_SHARE = 0.5
 
 
 class DiskBrake:
-    def __init__(self, space: Callable[[], Space], monotonic: Callable[[], float] = time.monotonic) -> None:
+    """held: why nothing may be begun at this moment whatever the disk says, empty when something may."""
+
+    def __init__(
+        self,
+        space: Callable[[], Space],
+        monotonic: Callable[[], float] = time.monotonic,
+        held: Callable[[], str] = lambda: "",
+    ) -> None:
         self._space = space
+        self._held = held
         self._monotonic = monotonic
         self._known: tuple[float, Space] | None = None
 
     def on_reading(self) -> str:
         """Why no file may be begun, empty when one may."""
-        return self._low(1.0)
+        return self._held() or self._low(1.0)
 
     def on_embedding(self) -> str:
         """Why nothing may be embedded, empty when something may."""
-        return self._low(_EMBEDDING_SHARE)
+        return self._held() or self._low(_EMBEDDING_SHARE)
 
     def _low(self, share: float) -> str:
         space = self._current()

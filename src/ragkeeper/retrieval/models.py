@@ -11,6 +11,10 @@ class SearchMode(StrEnum):
     LEXICAL = "lexical"
 
 
+IN_SQL = "sql"
+"""The mode of a search that SQL has answered by words, in the place of the index."""
+
+
 class IndexOperation(StrEnum):
     """What an outbox row asks of the index."""
 
@@ -108,6 +112,8 @@ class SearchResult:
     queries: tuple[str, ...]
     timings_ms: Mapping[str, float]
     notes: tuple[str, ...] = ()  # what was left out and why, e.g. a transform that failed
+    mode: str = SearchMode.HYBRID.value  # what was searched by in the end; IN_SQL: words, while the index is away
+    without_reranking: bool = False  # a reranker is set up, and has not judged these hits
     cached_seconds: float | None = None  # how long ago it was found; None: it was found for this request
 
 

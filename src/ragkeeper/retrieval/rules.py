@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ragkeeper.retrieval.fusion import TOGETHER, Fused, by_document, ranked
-from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
+from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow, SearchMode
 
 Ranked = tuple[ConfirmedChunk, float]
 """A confirmed chunk and its score."""
@@ -76,6 +76,13 @@ def joined(group: Sequence[Ranked]) -> str:
             text += chunk.gap
             end += len(chunk.gap)
     return text
+
+
+def searched_by(text: str | None, by_meaning: bool) -> str:
+    """What an index was asked by."""
+    if not by_meaning:
+        return SearchMode.LEXICAL.value
+    return SearchMode.DENSE.value if text is None else SearchMode.HYBRID.value
 
 
 def best_score(group: Sequence[Ranked]) -> float:

@@ -72,9 +72,13 @@ class HitView(BaseModel):
 
 
 class SearchView(BaseModel):
-    """`cached`: found for an equal search `cached_seconds` ago; a search now would find the same."""
+    """`mode`: what was searched by: hybrid, dense, lexical, or `sql`, by words in SQL while the index is away.
+
+    `cached`: found for an equal search `cached_seconds` ago; a search now would find the same.
+    """
 
     results: list[HitView]
+    mode: str
     queries: list[str]
     notes: list[str]
     timings_ms: dict[str, float]
@@ -85,6 +89,7 @@ class SearchView(BaseModel):
     def of(cls, result: SearchResult) -> Self:
         return cls(
             results=[HitView.of(hit) for hit in result.hits],
+            mode=result.mode,
             queries=list(result.queries),
             notes=list(result.notes),
             timings_ms=dict(result.timings_ms),

@@ -7,6 +7,7 @@ has another key, and nothing has to be looked for and removed.
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -44,7 +45,7 @@ class SearchCache:
             stored = _STORED.validate_json(entry.value)
         except ValidationError:
             return None  # whoever wrote that: it is no result
-        return SearchResult(stored.hits, stored.queries, {}, (), round(entry.age, 3))
+        return replace(stored, timings_ms={}, cached_seconds=round(entry.age, 3))
 
     def counted(self, *, hit: bool) -> None:
         self._tally.count(CacheKind.SEARCH, hit=hit)

@@ -1,7 +1,7 @@
 """A question in, confirmed hits out."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ragkeeper.core.access import Caller
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import SEARCH_SECONDS, Metrics
 from ragkeeper.core.settings import FusionMethod
 from ragkeeper.core.telemetry import Stopwatch, observe_stages
@@ -19,7 +20,18 @@ from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.providers.reranking.port import Reranker
 from ragkeeper.retrieval import fusion, repository, rules
 from ragkeeper.retrieval.errors import QueryEmpty, QueryTooLong
-from ragkeeper.retrieval.models import ConfirmedChunk, Hit, Scope, Scores, SearchMode, SearchRequest, SearchResult
+from ragkeeper.retrieval.fallback.models import IndexTrouble
+from ragkeeper.retrieval.fallback.service import FallbackSearch
+from ragkeeper.retrieval.models import (
+    IN_SQL,
+    ConfirmedChunk,
+    Hit,
+    Scope,
+    Scores,
+    SearchMode,
+    SearchRequest,
+    SearchResult,
+)
 from ragkeeper.retrieval.search_cache import SearchCache
 from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.retrieval.transforms.port import Plan, QueryTransform
@@ -45,7 +57,18 @@ class SearchOptions:
     longest_query: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates by chunk, their fused scores, and what was searched by."""
+
+    candidates: Mapping[int, Candidate]
+    fused: fusion.Fused
+    mode: str
+
+
 class RetrievalService:
+    """restrained: whether searches are held to less than they could at this moment: no reranking, no cache."""
+
     def __init__(
         self,
         database: Database,
@@ -58,6 +81,8 @@ class RetrievalService:
         *,
         metrics: Metrics | None = None,
         cache: SearchCache | None = None,
+        foreground: Foreground | None = None,
+        restrained: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._index = index
@@ -68,18 +93,33 @@ class RetrievalService:
         self._reranker = reranker
         self._metrics = metrics or Metrics()
         self._cache = cache
+        self._foreground = foreground or Foreground()
+        self._restrained = restrained
+        self._fallback = FallbackSearch(index, database)
+        self.reranker_trouble: RagkeeperError | None = None
+        """Why the newest reranking failed; None when it did not."""
+
+    @property
+    def index_trouble(self) -> IndexTrouble | None:
+        """Why searches do not all reach the index; None while they do."""
+        return self._fallback.trouble
+
+    async def try_index(self) -> None:
+        """See whether an index in trouble is back."""
+        await self._fallback.try_index()
 
     async def search(self, caller: Caller, request: SearchRequest) -> SearchResult:
         """Hits best first, each confirmed by SQL: it exists, is current, and `caller` may read it.
 
         Raises QueryEmpty, QueryTooLong, CollectionUnknown. A transform, embedder or reranker that fails is left out,
-        and the result's notes say so.
+        an index that does is replaced by the words in SQL; the result's notes say so.
         """
         self._check(request.query)
-        collection_ids = await self._documents.collection_ids(caller, request.collection)
-        if self._cache is not None:
-            return await self._search_with(self._cache, collection_ids, request)
-        return await self._search(collection_ids, request)
+        with self._foreground.waiting():
+            collection_ids = await self._documents.collection_ids(caller, request.collection)
+            if self._cache is not None and not self._restrained():
+                return await self._search_with(self._cache, collection_ids, request)
+            return await self._search(collection_ids, request)
 
     async def scope(self, caller: Caller, collection: str | None) -> Scope | None:
         """What a search of `caller` in this collection (None: in all) sees; None while that is changing.
@@ -119,13 +159,20 @@ class RetrievalService:
         where = IndexFilter(collection_ids, metadata=request.metadata)
         top_k = request.top_k or self._options.top_k
         limit = max(self._options.candidates, top_k)
-        candidates, fused = await self._candidates(plan, request.mode, where, limit, watch, notes)
+        found = await self._candidates(plan, request.mode, where, limit, watch, notes)
         with watch.stage("confirm"):
-            hits = await self._confirmed(candidates, fused, collection_ids, top_k)
-        hits = await self._rerank(plan.queries[0], hits, watch, notes)
+            confirmed = await self._confirmed(found.candidates, found.fused, collection_ids, top_k)
+        hits = await self._rerank(plan.queries[0], confirmed, watch, notes)
         observe_stages(self._metrics, watch.stages)
-        self._metrics.observe(SEARCH_SECONDS, watch.stages["search"] / 1000, mode=request.mode.value)
-        return SearchResult(tuple(hits[:top_k]), plan.queries, watch.timings(), tuple(notes))
+        self._metrics.observe(SEARCH_SECONDS, watch.stages["search"] / 1000, mode=found.mode)
+        return SearchResult(
+            hits=tuple((confirmed if hits is None else hits)[:top_k]),
+            queries=plan.queries,
+            timings_ms=watch.timings(),
+            notes=tuple(notes),
+            mode=found.mode,
+            without_reranking=hits is None,
+        )
 
     def _check(self, query: str) -> None:
         if not query.strip():
@@ -149,19 +196,24 @@ class RetrievalService:
 
     async def _candidates(
         self, plan: Plan, mode: SearchMode, where: IndexFilter, limit: int, watch: Stopwatch, notes: list[str]
-    ) -> tuple[dict[int, Candidate], fusion.Fused]:
+    ) -> _Found:
         found: dict[int, Candidate] = {}
-        rounds = []
+        rounds: list[fusion.Fused] = []
+        modes: set[str] = set()
         for number, query in enumerate(plan.queries):
             embedder = steady(self._embedder)
             vector = await self._vector(embedder, query, plan.passages if number == 0 else (), mode, watch, notes)
             text = None if mode is SearchMode.DENSE and vector is not None else query
             with watch.stage("search"):
-                candidates = await self._index.search(IndexQuery(text, vector, where, limit, embedder.name))
+                searched = await self._fallback.search(IndexQuery(text, vector, where, limit, embedder.name), query)
+            if searched.in_sql:
+                text, vector = query, None
+                notes += [] if IN_SQL in modes else [searched.note]
+            modes.add(IN_SQL if searched.in_sql else rules.searched_by(text, vector is not None))
             with watch.stage("fuse"):
-                rounds.append(self._fuse(candidates, text, vector))
-            found |= {candidate.chunk_id: candidate for candidate in candidates if candidate.chunk_id not in found}
-        return found, fusion.combined(rounds)
+                rounds.append(self._fuse(searched.candidates, text, vector))
+            found = {candidate.chunk_id: candidate for candidate in searched.candidates} | found
+        return _Found(found, fusion.combined(rounds), IN_SQL if IN_SQL in modes else modes.pop())
 
     async def _vector(
         self,
@@ -214,15 +266,21 @@ class RetrievalService:
                 groups = rules.merge_neighbours(rules.without_near_duplicates(ranked))
         return [_hit(group, candidates) for group in groups[:wanted]]
 
-    async def _rerank(self, query: str, hits: list[Hit], watch: Stopwatch, notes: list[str]) -> list[Hit]:
+    async def _rerank(self, query: str, hits: list[Hit], watch: Stopwatch, notes: list[str]) -> list[Hit] | None:
+        """The hits in the reranker's order; None when there is one and it has not judged them."""
         if self._reranker is None or not hits:
             return hits
+        if self._restrained():
+            notes.append("not reranked: it is switched off for the moment")
+            return None
         with watch.stage("rerank"):
             try:
                 scores = await self._reranker.score(query, [hit.text for hit in hits])
             except RagkeeperError as error:
                 notes.append(f"not reranked: {error.message}")
-                return hits
+                self.reranker_trouble = error
+                return None
+        self.reranker_trouble = None
         judged = [
             replace(hit, scores=replace(hit.scores, reranked=score)) for hit, score in zip(hits, scores, strict=True)
         ]
@@ -243,7 +301,8 @@ class RetrievalService:
         """Run the parts of a search once, so that the first question is not slow."""
         embedder = steady(self._embedder)
         vector = await embedder.embed_query("warm up")
-        await self._index.search(IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10, embedder.name))
+        query = IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10, embedder.name)
+        await self._fallback.search(query, query.text or "")
         async with self._database.read() as sql:
             await repository.confirm(sql, [0], ["none"])
         await self._warm_reranker()

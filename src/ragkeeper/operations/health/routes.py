@@ -1,6 +1,7 @@
 """`/health…` answers anybody, with states only; `/health/detailed` and `/status` need a key."""
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -14,15 +15,26 @@ from ragkeeper.operations.health.service import HealthService
 _UNAVAILABLE = 503
 
 
-def health_routes(health: HealthService, status: StatusSource, providers: StatusSource, version: str) -> APIRouter:
-    """providers: how each model provider is, by name, from calls that were made anyway."""
+def health_routes(
+    health: HealthService,
+    status: StatusSource,
+    providers: StatusSource,
+    version: str,
+    degradation: Callable[[], dict[str, Any] | None] = lambda: None,
+) -> APIRouter:
+    """providers: how each model provider is, by name, from calls that were made anyway.
+
+    degradation: the step in force and why, without reasons.
+    """
     router = APIRouter(tags=["health"])
-    _add_public(router, health, version)
+    _add_public(router, health, version, degradation)
     _add_detailed(router, health, status, providers, version)
     return router
 
 
-def _add_public(router: APIRouter, health: HealthService, version: str) -> None:
+def _add_public(
+    router: APIRouter, health: HealthService, version: str, degradation: Callable[[], dict[str, Any] | None]
+) -> None:
     @router.get("/health")
     async def get_health(response: Response) -> dict[str, Any]:
         """The state of each part for everybody, with a stable code where it is unwell and never a reason."""
@@ -50,6 +62,7 @@ def _add_public(router: APIRouter, health: HealthService, version: str) -> None:
             "starting": health.starting,
             "draining": health.draining,
             "capabilities": _capabilities(health.health()),
+            "degradation": degradation(),
         }
 
 

@@ -16,8 +16,9 @@ _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 # What the server can do: the parts it cannot do it without, and those that make it better.
 _CAPABILITIES = {
-    "retrieve": (frozenset({"database", "vector_db"}), frozenset({"embedder"})),
-    "generate": (frozenset({"database", "vector_db"}), frozenset({"embedder", "llm_service"})),
+    # Without the index, words are looked for in the database.
+    "retrieve": (frozenset({"database"}), frozenset({"vector_db", "embedder"})),
+    "generate": (frozenset({"database"}), frozenset({"vector_db", "embedder", "llm_service"})),
     "ingest": (frozenset({"database"}), frozenset({"vector_db", "embedder", "worker"})),
     "admin": (frozenset({"database"}), Parts()),
 }

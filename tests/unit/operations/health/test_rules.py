@@ -29,7 +29,7 @@ def test_capabilities_follow_the_parts_they_need() -> None:
     assert list(capabilities(fine)) == ["retrieve", "generate", "ingest", "admin"]
     assert able() == ["ok"] * 4
     assert able(database=unwell) == ["down"] * 4
-    assert able(vector_db=unwell) == ["down", "down", "degraded", "ok"]
+    assert able(vector_db=unwell) == ["degraded", "degraded", "degraded", "ok"]
     assert able(llm_service=unwell) == ["ok", "degraded", "ok", "ok"]
     assert able(llm_service=ProbeResult(ComponentState.NOT_CONFIGURED)) == ["ok"] * 4
     assert {able.state.value for able in capabilities({}).values()} == {"down"}

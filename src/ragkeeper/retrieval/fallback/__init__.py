@@ -1,0 +1,1 @@
+"""Searching while the index is away: by words, in the truth itself."""
