@@ -65,12 +65,16 @@ class Connection:
 
     async def send(self, request: Request) -> bytes:
         """The body of the answer. Raises SystemExit when the server refuses: a benchmark cannot go on then."""
-        self._writer.write(self._encoded(request))
-        status, headers = await self._answer()
-        body = await self._reader.readexactly(int(headers.get("content-length", 0)))
+        status, _, body = await self.exchange(request)
         if status >= 400:
             raise SystemExit(f"{request.path}: the server answered {status}: {body[:500].decode(errors='replace')}")
         return body
+
+    async def exchange(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        """Whatever the server answers: status, headers by their names in lower case, body."""
+        self._writer.write(self._encoded(request))
+        status, headers = await self._answer()
+        return status, headers, await self._reader.readexactly(int(headers.get("content-length", 0)))
 
     async def events(self, request: Request) -> list[tuple[str, Any, float]]:
         """Server-sent events of a chunked answer: name, data, `perf_counter` of arrival."""

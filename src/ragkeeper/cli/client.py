@@ -1,7 +1,8 @@
 """The server as commands see it: JSON in, JSON out, problems raised."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -11,6 +12,10 @@ import httpx
 from ragkeeper.cli.errors import CommandFailed, FileChanged, ServerUnreachable
 
 _ERROR = 400
+# The server did nothing yet and says when to come again; whoever typed a command would only type it again.
+_OVERLOADED = "overloaded"
+_PATIENCE = 60.0
+_LONGEST_PAUSE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,13 @@ class Client:
     """Sends one request per call over `http`, which carries the address and the key.
 
     Raises CommandFailed when the server answers with a problem and ServerUnreachable when it does not answer.
-    `accept` names statuses that are answers although they are 400 or above.
+    `accept` names statuses that are answers although they are 400 or above. A server that has too much to do is asked
+    again for a minute.
     """
 
-    def __init__(self, http: httpx.Client) -> None:
+    def __init__(self, http: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> None:
         self._http = http
+        self._sleep = sleep
 
     def get(self, path: str, *, accept: Collection[int] = (), **query: object) -> Any:
         """Query parameters that are None are left out."""
@@ -47,7 +54,8 @@ class Client:
 
     def upload(self, path: str, name: str, content: BinaryIO, fields: Mapping[str, str]) -> Any:
         """Send a file as a form, block by block. Raises FileChanged when its size changes under way."""
-        return self._send("POST", path, files={"file": (name, content, "application/octet-stream")}, data=dict(fields))
+        files = {"file": (name, content, "application/octet-stream")}
+        return self._send("POST", path, content, files=files, data=dict(fields))
 
     def stream(self, path: str, body: Mapping[str, object]) -> Iterator[Event]:
         """The answer's events as they come; an `error` event is raised as CommandFailed."""
@@ -60,12 +68,24 @@ class Client:
                     raise CommandFailed(event.data)
                 yield event
 
-    def _send(self, method: str, path: str, *, accept: Collection[int] = (), **request: Any) -> Any:
-        with self._reaching():
-            response = self._http.request(method, path, **request)
-        if response.status_code >= _ERROR and response.status_code not in accept:
-            raise CommandFailed(_problem(response))
-        return response.json() if response.content else None
+    def _send(
+        self, method: str, path: str, content: BinaryIO | None = None, *, accept: Collection[int] = (), **request: Any
+    ) -> Any:
+        """content: what `request` sends from a file, to be sent from its start again."""
+        waited = 0.0
+        while True:
+            with self._reaching():
+                response = self._http.request(method, path, **request)
+            if response.status_code < _ERROR or response.status_code in accept:
+                return response.json() if response.content else None
+            problem = _problem(response)
+            if problem["code"] != _OVERLOADED or waited >= _PATIENCE:
+                raise CommandFailed(problem)
+            pause = min(float(response.headers.get("retry-after", 1)), _LONGEST_PAUSE)
+            self._sleep(pause)
+            waited += pause
+            if content is not None:
+                content.seek(0)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -93,6 +93,7 @@ STAGES = (
     "verify",
 )
 DEGRADATION_CAUSES = ("forced", "reranker", "first_model", "models", "embedder", "index", "database")
+REQUEST_KINDS = ("search", "chat", "read", "upload")
 LLM_OUTCOMES = (
     "ok",
     "cancelled",
@@ -168,6 +169,14 @@ DEGRADATION_STEP = Gauge(
 DEGRADATION_CAUSE = Gauge(
     "rag_degradation_cause", "1 while this is missing, or a step is forced.", (Label("cause", DEGRADATION_CAUSES),)
 )
+REQUESTS_SHED = Counter(
+    "rag_requests_shed_total", "Requests turned away while too many came, by kind.", (Label("kind", REQUEST_KINDS),)
+)
+CONCURRENCY_LIMIT = Gauge(
+    "rag_concurrency_limit",
+    "How many requests of a kind are worked on at once; learned from how long they take.",
+    (Label("kind", REQUEST_KINDS),),
+)
 
 TABLE: tuple[Metric, ...] = (
     HTTP_REQUESTS,
@@ -184,6 +193,8 @@ TABLE: tuple[Metric, ...] = (
     RATE_LIMIT_REMAINING,
     DEGRADATION_STEP,
     DEGRADATION_CAUSE,
+    REQUESTS_SHED,
+    CONCURRENCY_LIMIT,
 )
 
 # One of the client's counters, gauges or histograms: which one, the metric's own class says.

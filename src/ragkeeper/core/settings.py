@@ -118,6 +118,11 @@ class Settings(BaseModel):
         10_000, alias="RAG_MAX_QUESTION_CHARACTERS", ge=100, description="Longest accepted question or search query."
     )
 
+    shed_load: bool = Field(
+        True,
+        alias="RAG_SHED_LOAD",
+        description="Turn requests away at once (503, Retry-After) when more come than can be answered in time.",
+    )
     parser_workers: int = Field(2, alias="RAG_PARSER_WORKERS", ge=1, le=64, description="Files parsed at once.")
     parser_memory_mb: int = Field(
         2048, alias="RAG_PARSER_MEMORY_MB", ge=256, description="Memory of one parser, in MB."

@@ -17,6 +17,7 @@ from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
+from ragkeeper.http.overload import Overload, gates
 from ragkeeper.http.read_only import ChangesRefused
 from ragkeeper.identity.audit.routes import audit_routes
 from ragkeeper.ingestion.progress.routes import job_routes
@@ -58,6 +59,8 @@ def create_app(application: Application) -> FastAPI:
     # The last one added is the first to see a request: its time, its id, then its key, then its size.
     app.add_middleware(BodyLimit, limits=body_limits(settings.max_upload_mb))
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
+    if settings.shed_load:
+        app.add_middleware(Overload, gates=gates(), metrics=application.metrics)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics)
     degradation = application.degradation

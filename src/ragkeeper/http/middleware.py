@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 _SLOW_SECONDS = 5.0
+UNLOGGED = "unlogged"
+"""In a request's state: whoever answered it logs such requests together."""
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -45,15 +47,16 @@ class RequestEnvelope:
                 await self._app(scope, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - began
-            log = _log.info if seconds < _SLOW_SECONDS else _log.warning
-            log(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(seconds * 1000, 1),
-                request_id=request_id,
-            )
+            if UNLOGGED not in scope["state"]:
+                log = _log.info if seconds < _SLOW_SECONDS else _log.warning
+                log(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    ms=round(seconds * 1000, 1),
+                    request_id=request_id,
+                )
 
 
 def _request_id(scope: Scope) -> str:

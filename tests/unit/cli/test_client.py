@@ -1,3 +1,5 @@
+import io
+
 import httpx
 import pytest
 
@@ -84,3 +86,32 @@ def test_events_survive_every_cut_and_every_line_separator():
     assert list(events(iter([text]))) == whole
     for at in range(len(text)):
         assert list(events(iter([text[:at], text[at:]]))) == whole
+
+
+def test_a_server_with_too_much_to_do_is_asked_again_with_the_whole_file() -> None:
+    bodies: list[bytes] = []
+    pauses: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.read())
+        if len(bodies) < 3:
+            return httpx.Response(503, json={"code": "overloaded"}, headers={"retry-after": "5"})
+        return httpx.Response(202, json={"id": "1"})
+
+    http = httpx.Client(base_url="http://fake", transport=httpx.MockTransport(answer))
+    answered = Client(http, pauses.append).upload("/api/v1/documents", "a.md", io.BytesIO(b"all of it"), {})
+    assert answered == {"id": "1"}
+    assert [b"all of it" in body for body in bodies] == [True, True, True]
+    assert pauses == [5, 5]
+
+
+def test_it_is_not_asked_for_ever() -> None:
+    pauses: list[float] = []
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(503, json={"code": "overloaded", "title": "Too much."}, headers={"retry-after": "600"})
+
+    http = httpx.Client(base_url="http://fake", transport=httpx.MockTransport(answer))
+    with pytest.raises(CommandFailed):
+        Client(http, pauses.append).get("/api/v1/documents")
+    assert 60 <= sum(pauses) <= 120

@@ -1,0 +1,137 @@
+"""Turns away what cannot be answered in time: at once, the least important first, before any work is done for it."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.metrics import CONCURRENCY_LIMIT, REQUESTS_SHED, Metrics
+from ragkeeper.http.errors import problem_response
+from ragkeeper.http.gate import Gate
+from ragkeeper.http.limit import AdaptiveLimit, LimitRules
+from ragkeeper.http.middleware import UNLOGGED
+
+_log = structlog.get_logger()
+_LOG_EVERY = 1.0
+_AT_FIRST = 16
+
+
+class Overloaded(RagkeeperError):
+    """More is asked of the server than it can answer in time: {kind} is turned away."""
+
+    code = "overloaded"
+    status = 503
+    fix = "Ask again after the seconds in `Retry-After`; if this lasts, see docs/operate/overloaded.md."
+
+
+class Kind(StrEnum):
+    """What is limited together, since it takes about the same time. The first are turned away last."""
+
+    SEARCH = "search"
+    CHAT = "chat"
+    READ = "read"
+    UPLOAD = "upload"
+
+
+_RETRY_AFTER = {Kind.SEARCH: 1, Kind.CHAT: 2, Kind.READ: 1, Kind.UPLOAD: 5}
+# What is not named here is never turned away: health, metrics, administration, signing in.
+_PATHS: Mapping[str, Kind] = {
+    "/api/v1/search": Kind.SEARCH,
+    "/v1/embeddings": Kind.SEARCH,
+    "/chat": Kind.CHAT,
+    "/api/chat": Kind.CHAT,
+    "/v1/chat": Kind.CHAT,
+    "/api/v1/documents": Kind.READ,
+}
+# People wait for these; what runs by itself waits for them.
+_BEFORE_UPLOADS = (Kind.SEARCH, Kind.CHAT)
+
+
+def kind_of(method: str, path: str) -> Kind | None:
+    for prefix, kind in _PATHS.items():
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return Kind.UPLOAD if kind is Kind.READ and method == "POST" else kind
+    return None
+
+
+# One interpreter computes one thing at a time, whatever the machine has: a second request fills the gaps of the first.
+_RULES: Mapping[Kind, LimitRules] = {
+    Kind.SEARCH: LimitRules(2, 200, tolerance=1.5),
+    # How long an answer takes depends on how much a model has to say.
+    Kind.CHAT: LimitRules(2, 500, tolerance=2.5),
+    Kind.READ: LimitRules(4, 200, tolerance=3.0),
+    Kind.UPLOAD: LimitRules(4, 200, tolerance=3.0),
+}
+
+
+def gates() -> dict[Kind, Gate]:
+    return {kind: Gate(AdaptiveLimit(rules, _AT_FIRST)) for kind, rules in _RULES.items()}
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """One line a second in the log, however many there are."""
+
+    clock: Callable[[], float]
+    count: int = 0
+    logged: float = float("-inf")
+
+    def note(self, kind: Kind) -> None:
+        self.count += 1
+        if self.clock() >= self.logged + _LOG_EVERY:
+            _log.warning("overloaded", kind=kind.value, refused=self.count)
+            self.logged, self.count = self.clock(), 0
+
+
+class Overload:
+    """Uploads give way to searches and answers, and strangers to who signs in. Within RequestEnvelope."""
+
+    def __init__(
+        self, app: ASGIApp, gates: Mapping[Kind, Gate], metrics: Metrics, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app = app
+        self._gates = gates
+        self._metrics = metrics
+        self._clock = clock
+        self._refusals = _Refusals(clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = kind_of(scope["method"], scope["path"]) if scope["type"] == "http" else None
+        if kind is None:
+            await self._app(scope, receive, send)
+            return
+        gate = self._gates[kind]
+        if not await self._enter(kind, gate, scope):
+            await self._refuse(kind, scope, receive, send)
+            return
+        began = self._clock()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            gate.leave(self._clock() - began)
+            self._metrics.set(CONCURRENCY_LIMIT, gate.limit.current, kind=kind.value)
+
+    async def _enter(self, kind: Kind, gate: Gate, scope: Scope) -> bool:
+        if kind is Kind.UPLOAD and any(self._gates[other].pressed for other in _BEFORE_UPLOADS):
+            return False
+        return await gate.enter(may_wait=not gate.pressed or _signs_in(scope))
+
+    async def _refuse(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
+        self._refusals.note(kind)
+        self._metrics.count(REQUESTS_SHED, kind=kind.value)
+        error = Overloaded(kind=f"{kind.value} requests")
+        error.retry_after = _RETRY_AFTER[kind]
+        scope["state"][UNLOGGED] = True
+        # The rest of a large body is not waited for.
+        headers = {"connection": "close"} if kind is Kind.UPLOAD else None
+        await problem_response(error, scope["state"]["request_id"], headers)(scope, receive, send)
+
+
+def _signs_in(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return "x-api-key" in headers or "authorization" in headers

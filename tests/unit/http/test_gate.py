@@ -1,0 +1,133 @@
+"""Who is let in, who waits and for how long, who is turned away: with a clock that only the test moves."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragkeeper.http.gate import Gate
+from ragkeeper.http.limit import AdaptiveLimit, LimitRules
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def gate(at_once: int = 2, clock: Clock | None = None) -> Gate:
+    return Gate(AdaptiveLimit(LimitRules(at_once, at_once, 2.0), at_once), clock or Clock())
+
+
+async def test_as_many_as_the_limit_enter_at_once() -> None:
+    one = gate()
+    assert [await one.enter(may_wait=False) for _ in range(3)] == [True, True, False]
+    one.leave(0.01)
+    assert await one.enter(may_wait=False)
+
+
+async def test_in_a_burst_one_waits_until_another_leaves() -> None:
+    one = gate()
+    await one.enter()
+    await one.enter()
+    third = asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    assert not third.done()
+    one.leave(0.01)
+    assert await third
+    assert one.at_once == 2
+    assert not one.pressed
+
+
+async def test_who_waits_too_long_is_turned_away_and_the_next_ones_wait_no_longer() -> None:
+    one = gate()
+    await one.enter()
+    await one.enter()
+    assert not await one.enter()
+    assert one.pressed
+    assert not await one.enter()
+    assert one.at_once == 2
+
+
+async def test_the_queue_has_an_end() -> None:
+    one = gate(1)
+    await one.enter()
+    waiting = [asyncio.create_task(one.enter()) for _ in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    refused = [task for task in waiting if task.done()]
+    assert len(refused) == 12
+    assert not any(task.result() for task in refused)
+    for _ in range(9):
+        one.leave(0.01)
+        await asyncio.sleep(0)
+    assert [await task for task in waiting].count(True) == 8
+    assert one.at_once == 0
+
+
+async def test_it_is_pressed_until_nobody_was_turned_away_for_a_while() -> None:
+    clock = Clock()
+    one = gate(clock=clock)
+    await one.enter()
+    await one.enter()
+    assert not await one.enter(may_wait=False)
+    assert one.pressed
+    clock.now += 5
+    assert not one.pressed
+
+
+async def test_who_goes_away_while_waiting_takes_no_place() -> None:
+    one = gate(1)
+    await one.enter()
+    gone, patient = asyncio.create_task(one.enter()), asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    one.leave(0.01)
+    assert await patient
+    one.leave(0.01)
+    assert one.at_once == 0
+
+
+async def test_who_goes_away_the_moment_it_is_let_in_gives_the_place_on() -> None:
+    one = gate(1)
+    await one.enter()
+    gone, patient = asyncio.create_task(one.enter()), asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    one.leave(0.01)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    assert await patient
+    one.leave(0.01)
+    assert one.at_once == 0
+
+
+@given(st.lists(st.sampled_from(["come", "leave", "go away"]), max_size=60))
+def test_places_are_neither_lost_nor_doubled(steps: list[str]) -> None:
+    asyncio.run(walk(steps))
+
+
+async def walk(steps: list[str]) -> None:
+    one = gate(3)
+    waiting: list[asyncio.Task[bool]] = []
+    inside = 0
+    for step in steps:
+        if step == "come":
+            waiting.append(asyncio.create_task(one.enter()))
+        elif step == "leave" and inside:
+            one.leave(0.01)
+            inside -= 1
+        elif step == "go away" and waiting:
+            waiting[-1].cancel()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        done = [task for task in waiting if task.done()]
+        inside += sum(1 for task in done if not task.cancelled() and task.result())
+        waiting = [task for task in waiting if not task.done()]
+        assert one.at_once == inside <= 3
+        assert not waiting or inside == 3
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert one.at_once == inside

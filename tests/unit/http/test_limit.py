@@ -1,0 +1,58 @@
+"""How the limit follows the times: down when they grow with the load, up while they do not."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragkeeper.http.limit import AdaptiveLimit, LimitRules
+
+RULES = LimitRules(least=2, most=50, tolerance=2.0)
+
+
+def limit(at_first: int = 10) -> AdaptiveLimit:
+    return AdaptiveLimit(RULES, at_first)
+
+
+def observe(learned: AdaptiveLimit, seconds: float, at_once: int, times: int = 15) -> int:
+    for _ in range(times):
+        learned.observe(seconds, at_once)
+    return learned.current
+
+
+def test_it_rises_while_all_of_it_is_used_and_times_stay() -> None:
+    assert observe(limit(), 0.01, 10) == 11
+
+
+def test_it_stays_where_demand_is_less() -> None:
+    assert observe(limit(), 0.01, 3, times=150) == 10
+
+
+def test_it_falls_when_times_grow_under_load() -> None:
+    learned = limit()
+    observe(learned, 0.01, 3)
+    assert observe(learned, 0.03, 10) == 8
+    assert observe(learned, 0.03, 10, times=15 * 20) == RULES.least
+
+
+def test_slow_answers_to_few_people_change_nothing() -> None:
+    learned = limit()
+    observe(learned, 0.01, 1)
+    assert observe(learned, 0.5, 2, times=150) == 10
+
+
+def test_times_that_stay_longer_become_usual() -> None:
+    """A slower model, say: it must not keep the limit down for ever."""
+    learned = limit()
+    observe(learned, 0.01, 3)
+    assert observe(learned, 0.03, 10, times=15 * 10) < 10
+    lowest = learned.current
+    for _ in range(200):
+        observe(learned, 0.03, learned.current)
+    assert learned.current > lowest
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.integers(1, 100)), max_size=400))
+def test_it_never_leaves_its_bounds(samples: list[tuple[float, int]]) -> None:
+    learned = limit()
+    for seconds, at_once in samples:
+        learned.observe(seconds, at_once)
+        assert RULES.least <= learned.current <= RULES.most

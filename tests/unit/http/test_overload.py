@@ -1,0 +1,119 @@
+"""Which requests are turned away when there is no room, and what they are told."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.http.gate import Gate
+from ragkeeper.http.limit import AdaptiveLimit, LimitRules
+from ragkeeper.http.middleware import RequestEnvelope
+from ragkeeper.http.overload import Kind, Overload, kind_of
+
+KEY = {"X-API-Key": "any"}
+
+
+class Server:
+    """One request of each kind at a time; each takes until `released`."""
+
+    def __init__(self) -> None:
+        self.asked, self.released = asyncio.Event(), asyncio.Event()
+        self.metrics = Metrics()
+        self.gates = {kind: Gate(AdaptiveLimit(LimitRules(1, 1, 2.0), 1)) for kind in Kind}
+        self.app = FastAPI()
+        self.app.add_middleware(Overload, gates=self.gates, metrics=self.metrics)
+        self.app.add_middleware(RequestEnvelope)
+        for method, path in (("GET", "/api/v1/search"), ("POST", "/api/v1/documents"), ("POST", "/chat")):
+            self.app.add_api_route(path, self.answer, methods=[method])
+        self.app.add_api_route("/health/live", self.alive)
+
+    async def answer(self) -> str:
+        self.asked.set()
+        await self.released.wait()
+        return "done"
+
+    async def alive(self) -> str:
+        return "alive"
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://test", headers=KEY)
+
+    @asynccontextmanager
+    async def pressed_by_searches(self):
+        """One search is under way, and another was turned away a moment ago."""
+        async with self.client() as http:
+            first = asyncio.create_task(http.get("/api/v1/search"))
+            await self.asked.wait()
+            assert not await self.gates[Kind.SEARCH].enter(may_wait=False)
+            yield http
+            self.released.set()
+            assert (await first).json() == "done"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/api/v1/search", Kind.SEARCH),
+        ("POST", "/v1/embeddings", Kind.SEARCH),
+        ("POST", "/chat", Kind.CHAT),
+        ("POST", "/api/chat/stream", Kind.CHAT),
+        ("POST", "/v1/chat/completions", Kind.CHAT),
+        ("GET", "/api/v1/documents/1/content", Kind.READ),
+        ("POST", "/api/v1/documents", Kind.UPLOAD),
+        ("GET", "/chatter", None),
+        ("GET", "/health/ready", None),
+        ("GET", "/metrics", None),
+        ("POST", "/admin/breakers/a", None),
+        ("GET", "/api/v1/jobs/1/events", None),
+    ],
+)
+def test_what_is_limited_together(method: str, path: str, kind: Kind | None) -> None:
+    assert kind_of(method, path) is kind
+
+
+async def test_a_request_too_many_is_told_when_to_come_again() -> None:
+    server = Server()
+    async with server.pressed_by_searches() as http:
+        with capture_logs() as logs:
+            answers = [await http.get("/api/v1/search") for _ in range(3)]
+    assert {(one.status_code, one.json()["code"], one.headers["retry-after"]) for one in answers} == {
+        (503, "overloaded", "1")
+    }
+    assert all(one.json()["request_id"] == one.headers["x-request-id"] for one in answers)
+    assert [log["event"] for log in logs] == ["overloaded"], "one line for all of them"
+    assert 'rag_requests_shed_total{kind="search"} 3.0' in server.metrics.scrape().decode()
+
+
+async def test_uploads_give_way_to_searches_and_health_to_nothing() -> None:
+    server = Server()
+    async with server.pressed_by_searches() as http:
+        upload = await http.post("/api/v1/documents", json={})
+        assert (upload.status_code, upload.headers["retry-after"], upload.headers["connection"]) == (503, "5", "close")
+        assert (await http.get("/health/live")).status_code == 200
+
+
+async def test_strangers_do_not_wait_while_there_are_too_many() -> None:
+    server = Server()
+    async with server.pressed_by_searches():
+        gate = server.gates[Kind.SEARCH]
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app), base_url="http://test") as stranger:
+            refused = await stranger.get("/api/v1/search")
+        assert refused.status_code == 503
+        assert gate.at_once == 1
+
+
+async def test_a_place_comes_free_after_a_crash_too() -> None:
+    server = Server()
+
+    async def crash() -> None:
+        raise ValueError
+
+    server.app.add_api_route("/v1/embeddings", crash)
+    transport = httpx.ASGITransport(server.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        assert [(await http.get("/v1/embeddings")).status_code for _ in range(3)] == [500, 500, 500]
+    assert server.gates[Kind.SEARCH].at_once == 0
