@@ -36,7 +36,9 @@ def settings_page() -> str:
         "wins. An unknown `RAG_*` name stops the start with the nearest known name.\n\n"
         + table(("name", "default", "meaning"), rows)
         + "\nEach name in `RAG_LLM_PROVIDERS` has settings of its own: `RAG_LLM_<NAME>_BASE_URL`, "
-        "`RAG_LLM_<NAME>_MODEL` and, where the provider asks for one, `RAG_LLM_<NAME>_API_KEY`.\n"
+        "`RAG_LLM_<NAME>_MODEL` and, where the provider asks for one, `RAG_LLM_<NAME>_API_KEY`. "
+        "`RAG_LLM_<NAME>_REQUESTS_PER_MINUTE` (such as 28 on a free tier) is the most calls in any minute, "
+        "`RAG_LLM_<NAME>_STATUS_PAGE` the address of its status page.\n"
         "\nEach name in `RAG_S3_PROFILES` too: `RAG_S3_<NAME>_ENDPOINT` and, where they are needed, "
         "`RAG_S3_<NAME>_REGION`, `RAG_S3_<NAME>_ACCESS_KEY` and `RAG_S3_<NAME>_SECRET_KEY`. The endpoint of Amazon's "
         "own service is `https://s3.<region>.amazonaws.com`.\n"

@@ -1,12 +1,15 @@
 """A loopback stand-in for an OpenAI-compatible server, with each way such a server fails.
 
 `async with StandIn() as server:` gives `server.base_url`; `server.behave(...)` chooses what the next requests get;
-`server.requests` holds the bodies received; `server.hung_up` is set when a client closed a connection early.
+`server.requests` holds the bodies received, `server.times` when (monotonic seconds), `server.most_at_once` how many at
+the same time; `server.hung_up` is set when a client closed a connection early. It waits `server.delay` seconds first.
 """
 
 import asyncio
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Self
 
@@ -34,6 +37,10 @@ class StandIn:
         self.headers: dict[str, str] = {}
         self.error: dict[str, Any] = {"message": "refused"}
         self.refused_parameters: tuple[str, ...] = ()
+        self.delay = 0.0
+        self.times: list[float] = []
+        self.most_at_once = 0
+        self.running = 0
         self.requests: list[dict[str, Any]] = []
         self.received_headers: list[dict[str, str]] = []
         self.hung_up = asyncio.Event()
@@ -72,12 +79,28 @@ class StandIn:
                 method_path, headers = head
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 self.received_headers.append(headers)
-                if not await self._answer(method_path, json.loads(body or b"{}"), reader, writer):
-                    return
+                with self._counted(method_path):
+                    await asyncio.sleep(self.delay)
+                    if not await self._answer(method_path, json.loads(body or b"{}"), reader, writer):
+                        return
         except (ConnectionError, asyncio.IncompleteReadError):
             self.hung_up.set()
         finally:
             writer.close()
+
+    @contextmanager
+    def _counted(self, line: str) -> Iterator[None]:
+        """Calls of the model; a list of the models is none."""
+        if line.startswith("GET"):
+            yield
+            return
+        self.times.append(time.monotonic())
+        self.running += 1
+        self.most_at_once = max(self.most_at_once, self.running)
+        try:
+            yield
+        finally:
+            self.running -= 1
 
     async def _answer(
         self, line: str, body: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
