@@ -62,6 +62,27 @@ def test_a_setting_that_cannot_work_stops_the_start_and_is_named(environ: dict[s
         load(**environ)
 
 
+GROQ = {
+    "RAG_LLM_PROVIDERS": "groq",
+    "RAG_LLM_GROQ_BASE_URL": "https://api.example/v1",
+    "RAG_LLM_GROQ_MODEL": "m",
+}
+
+
+def test_a_provider_may_have_a_limit_and_a_status_page() -> None:
+    page = "https://status.example"
+    limited = load(**GROQ, RAG_LLM_GROQ_REQUESTS_PER_MINUTE="28", RAG_LLM_GROQ_STATUS_PAGE=page).chat_providers[0]
+    assert (limited.requests_per_minute, limited.status_page) == (28, page)
+    plain = load(**GROQ, RAG_LLM_GROQ_REQUESTS_PER_MINUTE="").chat_providers[0]
+    assert (plain.requests_per_minute, plain.status_page) == (None, None)
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "28.5", "many", "1000000", "²"])
+def test_a_limit_that_is_none_stops_the_start(given: str) -> None:
+    with pytest.raises(SettingInvalid, match="RAG_LLM_GROQ_REQUESTS_PER_MINUTE"):
+        load(**GROQ, RAG_LLM_GROQ_REQUESTS_PER_MINUTE=given)
+
+
 def test_providers_keep_their_order_and_hide_their_keys() -> None:
     settings = load(
         RAG_LLM_PROVIDERS="groq, local-one",

@@ -12,7 +12,7 @@ from ragkeeper.providers.embedding.errors import (
 )
 from ragkeeper.providers.embedding.port import Embedder, Vectors
 from ragkeeper.providers.resilience.guard import Guard, NotCalled, Wording
-from ragkeeper.providers.resilience.models import Judgement, Outcome, Standing
+from ragkeeper.providers.resilience.models import Judgement, Outcome
 
 
 class GuardedEmbedder:
@@ -59,9 +59,9 @@ class GuardedEmbedder:
         found = self._guard.refused()
         if found:
             raise self._refused(found)
-        state = await self._guard.state()
-        if state.standing is Standing.FAILING:
-            raise EmbedderUnavailable(name=self.name, reason=state.last_failure_reason)
+        reason = self._guard.failing_for_now()
+        if reason is not None:
+            raise EmbedderUnavailable(name=self.name, reason=reason)
 
     async def close(self) -> None:
         self._closed = True

@@ -41,6 +41,7 @@ class CircuitBreaker:
         self._draw = draw
         self._window = CallWindow(policy)
         self._epoch = states.peek(key).epoch
+        self._made = states.now()
 
     def now(self) -> float:
         return self._states.now()
@@ -48,6 +49,12 @@ class CircuitBreaker:
     @property
     def record(self) -> Record:
         return self._states.peek(self.key)
+
+    @property
+    def since(self) -> float:
+        """When it came into its state: closed since it was made, if it never changed; else not working since."""
+        record = self.record
+        return max(record.since, self._made) if record.state is State.CLOSED else record.opened
 
     @property
     def state(self) -> State:

@@ -27,6 +27,8 @@ from ragkeeper.providers.resilience.window import Tally
 _SHOWN_REASON = 300
 # How long a provider is left alone that asks for fewer calls and does not say for how long.
 _UNSAID_PAUSE = 1.0
+# How long a failure says something about how the provider is now, in seconds.
+_TELLING = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,12 @@ class Guard:
         for listener in self._listeners:
             listener.called(self.key, judged.outcome, seconds)
 
+    def failing_for_now(self) -> str | None:
+        """Why the newest call failed, if it did, and for as long as that says anything about now."""
+        failed = self.tally.last_failure if self.tally.failing else None
+        lately = failed is not None and self.breaker.now() - failed < _TELLING
+        return self.tally.last_reason if lately else None
+
     async def act(self, what: Act) -> None:
         await self.breaker.act(what)
         if what is Act.CLOSE:
@@ -116,14 +124,13 @@ class Guard:
 
     async def state(self) -> ProviderState:
         record, tally, now = await self.breaker.look(), self.tally, self.breaker.now()
-        is_closed = record.state is State.CLOSED
         pause = self.limit.paused_for
         return ProviderState(
             key=self.key,
             standing=self._standing(),
             state=record.state,
             held=record.held,
-            since=self._wall(record.since if is_closed else record.opened) or datetime.now(UTC),
+            since=self._wall(self.breaker.since) or datetime.now(UTC),
             next_try=self._wall(record.until),
             cause=record.cause,
             last_success=self._wall(tally.last_success),

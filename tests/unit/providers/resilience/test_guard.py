@@ -200,6 +200,22 @@ async def test_its_state_tells_what_was_seen(clock: HandClock) -> None:
     assert (await one.state()).state is State.HALF_OPEN
 
 
+async def test_a_breaker_that_never_changed_is_closed_since_it_was_made(clock: HandClock) -> None:
+    one = guard(clock)
+    clock.move(10)
+    since = (await one.state()).since
+    assert abs(since - (datetime.now(UTC) - timedelta(seconds=10))) < timedelta(seconds=1)
+
+
+async def test_a_failure_says_nothing_about_now_after_a_minute(clock: HandClock) -> None:
+    one = guard(clock)
+    assert one.failing_for_now() is None
+    await fail(one, 1)
+    assert one.failing_for_now() == "status 503"
+    clock.move(60)
+    assert one.failing_for_now() is None
+
+
 async def test_closing_by_hand_ends_a_pause_too(clock: HandClock) -> None:
     one = guard(clock)
     await fail(one, 1, Throttled(3600))
