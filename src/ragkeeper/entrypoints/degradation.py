@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 # An index that is away for so long is built anew beside it, at most so often, in seconds.
 _HEAL_AFTER = 20.0
-_HEAL_EVERY = 3600.0
+_HEAL_EVERY = 300.0
 
 
 @dataclass(frozen=True, slots=True)

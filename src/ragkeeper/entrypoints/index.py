@@ -18,10 +18,12 @@ from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.retrieval.reindex import repository, rules
+from ragkeeper.retrieval.reindex.errors import IndexFolderUnwritable
 from ragkeeper.retrieval.reindex.folder import IndexFolder, Pointer, generation_name
 from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.vectors.errors import IndexMismatch, IndexUnreadable
+from ragkeeper.storage.vectors.away import AwayIndex
+from ragkeeper.storage.vectors.errors import IndexFailed, IndexMismatch, IndexUnreadable
 from ragkeeper.storage.vectors.layout import read_manifest
 
 _log = structlog.get_logger()
@@ -65,10 +67,22 @@ async def open_search(settings: Settings, folder: IndexFolder, database: Databas
         _log.warning("embedding_choice_overruled", setting=settings.embedding_model, chosen=stored.serving)
     embedder = SwitchableEmbedder(await guards.open_embedder(choice.serving))
     opener = IndexOpener(folder, settings.lexical_language)
-    index, lost = await _open_generations(folder, opener, embedder.serving)
+    index, lost = await _open_generations_or_none(folder, opener, embedder.serving)
     if choice.other is not None:
         await _open_other(guards, choice.other, embedder, index, (folder, opener))
     return Opened(embedder, index, lost)
+
+
+async def _open_generations_or_none(
+    folder: IndexFolder, opener: IndexOpener, embedder: Embedder
+) -> tuple[SwitchableIndex, bool]:
+    """Where no index can be opened or made, searches go without one, and it is tried again later."""
+    try:
+        return await _open_generations(folder, opener, embedder)
+    except (IndexUnreadable, IndexFailed, IndexFolderUnwritable, OSError) as error:
+        _log.error("index_away", path=str(folder.root), reason=str(error))
+        away = Generation(generation_name(utc_now(), new_id()), embedder.name, AwayIndex(str(error)))
+        return SwitchableIndex(away), False
 
 
 async def _open_generations(

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -44,11 +45,11 @@ def server(running: Server) -> Iterator[Server]:
     running.run("degrade", "--auto")
 
 
-def force(server: Server, step: str, period: str = "10m") -> dict[str, object]:
+def force(server: Server, step: str, period: str = "10m") -> dict[str, Any]:
     return dict(json.loads(server.run("degrade", "--to", step, "--for", period, "--json").stdout))
 
 
-def ask(server: Server) -> dict[str, object]:
+def ask(server: Server) -> dict[str, Any]:
     answer = server.http.post("/chat", json={"message": QUESTION})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
