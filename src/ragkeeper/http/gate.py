@@ -1,8 +1,8 @@
-"""Lets in so many at once, keeps a short queue outside, and turns the others away in time.
+"""Lets in so many at once, keeps a queue outside, and turns the others away in time.
 
-A queue that was empty a moment ago is a burst: whoever comes may wait. One that never empties is an overload, and
-waiting in it only makes every answer late: then nobody waits longer than a few milliseconds (the rule of CoDel, which
-Facebook uses for requests: "Fail at Scale", ACM Queue 2015).
+Whoever comes may wait a moment: people come in bursts. Once somebody had to be turned away it is an overload, and
+waiting only makes every answer late: then nobody waits longer than a few milliseconds, until all who come find room
+again. The idea is CoDel's; Facebook described it for requests ("Fail at Scale", ACM Queue 2015).
 """
 
 import asyncio
@@ -13,40 +13,38 @@ from dataclasses import dataclass, field
 
 from ragkeeper.http.limit import AdaptiveLimit
 
-_BURST_SECONDS = 0.1
-# After somebody was turned away, one expects more of the same for so long.
+# After somebody was turned away, one expects more of the same for so long, in seconds.
 _PRESSED_SECONDS = 1.0
-_PATIENCE = 0.5
 _PATIENCE_PRESSED = 0.003
-# The queue is never longer than what is worked on so many times over.
-_QUEUE = 8
+# Waiting outside costs memory alone, so the queue's time is what counts; under pressure one who waits for each that is
+# worked on is enough to go on without a pause.
+_QUEUE = 64
 
 
 @dataclass(slots=True)
 class Gate:
-    """For the tasks of one event loop. `enter`, and if it lets in, `leave`."""
+    """For the tasks of one event loop: `enter`, and if it lets in, `leave`. patience: seconds one waits in a burst."""
 
     limit: AdaptiveLimit
+    patience: float = 0.5
     clock: Callable[[], float] = time.monotonic
     at_once: int = 0
     _queue: deque[asyncio.Future[bool]] = field(default_factory=deque)
-    _emptied: float = float("-inf")
     _pressed_until: float = float("-inf")
 
     @property
     def pressed(self) -> bool:
-        """More come than can be answered, and not just for a moment."""
-        now = self.clock()
-        return now < self._pressed_until or (bool(self._queue) and now > self._emptied + _BURST_SECONDS)
+        """Somebody was turned away a moment ago."""
+        return self.clock() < self._pressed_until
 
     async def enter(self, *, may_wait: bool = True) -> bool:
         """Whether one more is worked on now; False: there is no room, and none came free in time."""
         if self.at_once < self.limit.current and not self._queue:
             self.at_once += 1
-            self._emptied = self.clock()
             return True
         entered = False
-        if may_wait and len(self._queue) < _QUEUE * self.limit.current:
+        longest = self.limit.current if self.pressed else _QUEUE
+        if may_wait and len(self._queue) < longest:
             entered = await self._wait()
         if not entered:
             self._pressed_until = self.clock() + _PRESSED_SECONDS
@@ -56,7 +54,7 @@ class Gate:
         turn = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:
-            await asyncio.wait([turn], timeout=_PATIENCE_PRESSED if self.pressed else _PATIENCE)
+            await asyncio.wait([turn], timeout=_PATIENCE_PRESSED if self.pressed else self.patience)
         except asyncio.CancelledError:
             if turn.done():
                 self._let_in(-1)
@@ -77,5 +75,3 @@ class Gate:
         while self._queue and self.at_once < self.limit.current:
             self.at_once += 1
             self._queue.popleft().set_result(True)
-        if not self._queue:
-            self._emptied = self.clock()

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 _SAMPLES = 15
 # The usual time changes (more documents, a slower model): the memory of the shortest one fades with each window.
 _FADING = 1.01
-_RISE, _FALL = 1.1, 0.8
+_RISE, _FALL = 1.1, 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class LimitRules:
-    """least, most: bounds of the limit. tolerance: medians up to so many times the usual one are well."""
+    """least, at_first, most: of the limit. tolerance: medians up to so many times the usual one are well."""
 
     least: int
+    at_first: int
     most: int
     tolerance: float
 
@@ -26,10 +27,13 @@ class LimitRules:
 @dataclass(slots=True)
 class AdaptiveLimit:
     rules: LimitRules
-    current: int
+    current: int = field(init=False)
     _usual: float = 0.0
     _times: list[float] = field(default_factory=list)
     _busiest: int = 0
+
+    def __post_init__(self) -> None:
+        self.current = self.rules.at_first
 
     def observe(self, seconds: float, at_once: int) -> None:
         """A request took so long, with so many worked on at once, itself included."""

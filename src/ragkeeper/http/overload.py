@@ -18,7 +18,6 @@ from ragkeeper.http.middleware import UNLOGGED
 
 _log = structlog.get_logger()
 _LOG_EVERY = 1.0
-_AT_FIRST = 16
 
 
 class Overloaded(RagkeeperError):
@@ -59,18 +58,23 @@ def kind_of(method: str, path: str) -> Kind | None:
     return None
 
 
-# One interpreter computes one thing at a time, whatever the machine has: a second request fills the gaps of the first.
+# One interpreter computes one thing at a time, whatever the machine has: a second search fills only the gaps of the
+# first, and both take longer. Kinds differ in how much of their time is waiting for others.
 _RULES: Mapping[Kind, LimitRules] = {
-    Kind.SEARCH: LimitRules(2, 200, tolerance=1.5),
+    Kind.SEARCH: LimitRules(1, 4, 200, tolerance=1.3),
     # How long an answer takes depends on how much a model has to say.
-    Kind.CHAT: LimitRules(2, 500, tolerance=2.5),
-    Kind.READ: LimitRules(4, 200, tolerance=3.0),
-    Kind.UPLOAD: LimitRules(4, 200, tolerance=3.0),
+    Kind.CHAT: LimitRules(2, 16, 500, tolerance=2.5),
+    Kind.READ: LimitRules(4, 16, 200, tolerance=3.0),
+    Kind.UPLOAD: LimitRules(4, 16, 200, tolerance=3.0),
 }
 
 
+# Seconds: who waits for an answer that takes seconds may wait for its beginning too.
+_PATIENCE: Mapping[Kind, float] = {Kind.SEARCH: 0.5, Kind.CHAT: 2.0, Kind.READ: 0.5, Kind.UPLOAD: 5.0}
+
+
 def gates() -> dict[Kind, Gate]:
-    return {kind: Gate(AdaptiveLimit(rules, _AT_FIRST)) for kind, rules in _RULES.items()}
+    return {kind: Gate(AdaptiveLimit(rules), _PATIENCE[kind]) for kind, rules in _RULES.items()}
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ class Clock:
 
 
 def gate(at_once: int = 2, clock: Clock | None = None) -> Gate:
-    return Gate(AdaptiveLimit(LimitRules(at_once, at_once, 2.0), at_once), clock or Clock())
+    return Gate(AdaptiveLimit(LimitRules(at_once, at_once, at_once, 2.0)), 0.05, clock or Clock())
 
 
 async def test_as_many_as_the_limit_enter_at_once() -> None:
@@ -53,17 +53,31 @@ async def test_who_waits_too_long_is_turned_away_and_the_next_ones_wait_no_longe
 async def test_the_queue_has_an_end() -> None:
     one = gate(1)
     await one.enter()
-    waiting = [asyncio.create_task(one.enter()) for _ in range(20)]
+    waiting = [asyncio.create_task(one.enter()) for _ in range(80)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     refused = [task for task in waiting if task.done()]
-    assert len(refused) == 12
+    assert len(refused) == 16
     assert not any(task.result() for task in refused)
-    for _ in range(9):
+    for _ in range(65):
         one.leave(0.01)
         await asyncio.sleep(0)
-    assert [await task for task in waiting].count(True) == 8
+    assert [await task for task in waiting].count(True) == 64
     assert one.at_once == 0
+
+
+async def test_who_keeps_a_few_under_way_all_the_time_is_never_turned_away() -> None:
+    one = gate(1)
+
+    async def client() -> list[bool]:
+        entered = []
+        for _ in range(30):
+            entered.append(await one.enter())
+            await asyncio.sleep(0.001)
+            one.leave(0.001)
+        return entered
+
+    assert all(entered for client in await asyncio.gather(*(client() for _ in range(4))) for entered in client)
 
 
 async def test_it_is_pressed_until_nobody_was_turned_away_for_a_while() -> None:

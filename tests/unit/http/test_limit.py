@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
 
-RULES = LimitRules(least=2, most=50, tolerance=2.0)
+RULES = LimitRules(least=2, at_first=10, most=50, tolerance=2.0)
 
 
-def limit(at_first: int = 10) -> AdaptiveLimit:
-    return AdaptiveLimit(RULES, at_first)
+def limit() -> AdaptiveLimit:
+    return AdaptiveLimit(RULES)
 
 
 def observe(learned: AdaptiveLimit, seconds: float, at_once: int, times: int = 15) -> int:
@@ -29,7 +29,7 @@ def test_it_stays_where_demand_is_less() -> None:
 def test_it_falls_when_times_grow_under_load() -> None:
     learned = limit()
     observe(learned, 0.01, 3)
-    assert observe(learned, 0.03, 10) == 8
+    assert observe(learned, 0.03, 10) == 7
     assert observe(learned, 0.03, 10, times=15 * 20) == RULES.least
 
 

@@ -23,7 +23,7 @@ class Server:
     def __init__(self) -> None:
         self.asked, self.released = asyncio.Event(), asyncio.Event()
         self.metrics = Metrics()
-        self.gates = {kind: Gate(AdaptiveLimit(LimitRules(1, 1, 2.0), 1)) for kind in Kind}
+        self.gates = {kind: Gate(AdaptiveLimit(LimitRules(1, 1, 1, 2.0))) for kind in Kind}
         self.app = FastAPI()
         self.app.add_middleware(Overload, gates=self.gates, metrics=self.metrics)
         self.app.add_middleware(RequestEnvelope)
