@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter, ValidationError
 
 from ragkeeper.answers.models import AnswerMode, AnswerResult, Question
+from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.access import Caller
 from ragkeeper.core.telemetry import Stopwatch
 from ragkeeper.retrieval.models import Scope
@@ -21,16 +22,23 @@ _STORED = TypeAdapter(AnswerResult)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the answer to one question of one caller is kept, for as long as its scope stays the same."""
+    """Where the answer to one question of one caller is kept, for as long as its scope stays the same.
+
+    text: the question. family: where the questions are kept that were asked in this scope and no conversation; None for
+    a question in one, which other words may change.
+    """
 
     scope: Scope
     key: str
+    text: str
+    family: str | None
 
 
 class AnswerCache:
     """settings: a digest of what changes answers and is not in a question; seconds: how long an answer is kept.
 
-    best: the mode of an answer in whose making everything worked; others are not kept.
+    best: the mode of an answer in whose making everything worked; others are not kept. similar: finds questions that
+    were asked in other words; None: only equal ones are answered again.
     """
 
     def __init__(
@@ -41,6 +49,7 @@ class AnswerCache:
         settings: str,
         seconds: float,
         best: AnswerMode,
+        similar: SimilarQuestions | None = None,
     ) -> None:
         self._cache = cache
         self._tally = tally
@@ -48,35 +57,41 @@ class AnswerCache:
         self._settings = settings
         self._seconds = seconds
         self._best = best
+        self._similar = similar
 
     async def place(self, caller: Caller, question: Question) -> Place | None:
         """None while documents are being taken in: there is no state to keep answers of. Raises CollectionUnknown."""
         scope = await self._retrieval.scope(caller, question.collection)
         if scope is None:
             return None
-        parts = {
-            "question": question.text.strip(),
-            "top_k": question.top_k,
-            "mode": question.mode.value,
-            "history": [[turn.role, turn.content] for turn in question.history],
-        }
-        return Place(scope, digest(scope, self._settings, parts))
+        how = {"top_k": question.top_k, "mode": question.mode.value}
+        turns = [[turn.role, turn.content] for turn in question.history]
+        text = question.text.strip()
+        key = digest(scope, self._settings, {**how, "question": text, "history": turns})
+        return Place(scope, key, text, None if turns else digest(scope, self._settings, how))
 
     async def recall(self, place: Place | None) -> AnswerResult | None:
         """The answer that is kept there, if every version it was made from may still be shown to this caller."""
         watch = Stopwatch()
-        found = await self._find(place) if place else None
+        found = await self._find(place, place.key) if place else None
         self._tally.count(CacheKind.ANSWER, hit=found is not None)
+        if found is None and place and place.family and self._similar:
+            key = await self._similar.find(place.family, place.text)
+            found = await self._find(place, key) if key else None
+            self._tally.count(CacheKind.SEMANTIC, hit=found is not None)
         return replace(found, timings_ms=watch.timings()) if found else None
 
     async def keep(self, place: Place | None, caller: Caller, question: Question, result: AnswerResult) -> None:
         """Unless something was left out on the way, or anything changed since the place was looked up."""
         whole = not result.notes and (result.mode is self._best or not result.sources)
-        if place and whole and await self._retrieval.scope(caller, question.collection) == place.scope:
-            await self._cache.set(CacheKind.ANSWER, place.key, _STORED.dump_json(result), self._seconds)
+        if not place or not whole or await self._retrieval.scope(caller, question.collection) != place.scope:
+            return
+        await self._cache.set(CacheKind.ANSWER, place.key, _STORED.dump_json(result), self._seconds)
+        if self._similar and place.family:
+            await self._similar.add(place.family, place.text, place.key, self._seconds)
 
-    async def _find(self, place: Place) -> AnswerResult | None:
-        entry = await self._cache.get(CacheKind.ANSWER, place.key)
+    async def _find(self, place: Place, key: str) -> AnswerResult | None:
+        entry = await self._cache.get(CacheKind.ANSWER, key)
         if entry is None:
             return None
         try:

@@ -233,6 +233,12 @@ class Settings(BaseModel):
     cache_answer_seconds: float = Field(
         7200.0, alias="RAG_CACHE_ANSWER_SECONDS", gt=0, description="Longest that an answer is given again."
     )
+    semantic_cache: bool = Field(
+        False,
+        alias="RAG_SEMANTIC_CACHE",
+        description="Give answers again to questions that differ only in courtesies, articles and the like; with "
+        "RAG_USE_CACHE.",
+    )
     cache_mb: int = Field(
         32, alias="RAG_CACHE_MB", ge=1, le=4096, description="Most memory of the cache inside the server, in MB."
     )

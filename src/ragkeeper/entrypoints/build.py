@@ -351,7 +351,7 @@ def _answers(
         AnswerOptions(settings.retrieval_top_k, settings.stream_timeout, settings.extractive_fallback),
         engines.compressor(settings, chat_models),
         shared.metrics,
-        shared.caches.of_answers(retrieval),
+        shared.caches.of_answers(retrieval, embedder),
         shared.restraint.best,
     )
 

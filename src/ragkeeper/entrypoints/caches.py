@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from ragkeeper import __version__
 from ragkeeper.answers.answer_cache import AnswerCache
 from ragkeeper.answers.models import AnswerMode
+from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.metrics import CACHE_HITS, CACHE_MISSES, Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.operations.caches.models import CacheLimits
 from ragkeeper.operations.caches.service import CacheService
+from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.retrieval.search_cache import SearchCache
 from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.storage.cache.fallback import FallbackCache
@@ -20,7 +22,7 @@ _MEGABYTE = 1_000_000
 # Settings by which no answer differs; every other one stands in the keys of the cache.
 _WITHOUT_EFFECT = frozenset(
     {"host", "port", "api_key", "metrics_token", "log_level", "use_cache", "redis_url", "redis_password"}
-    | {"cache_mb", "cache_search_seconds", "cache_answer_seconds"}
+    | {"cache_mb", "cache_search_seconds", "cache_answer_seconds", "semantic_cache"}
 )
 
 
@@ -38,9 +40,10 @@ class Caches:
             return None
         return SearchCache(self.store, self.tally, settings_digest(self.settings), self.settings.cache_search_seconds)
 
-    def of_answers(self, retrieval: RetrievalService) -> AnswerCache | None:
+    def of_answers(self, retrieval: RetrievalService, embedder: Embedder) -> AnswerCache | None:
         if not self.settings.use_cache:
             return None
+        similar = SimilarQuestions(self.store, embedder) if self.settings.semantic_cache else None
         return AnswerCache(
             self.store,
             self.tally,
@@ -48,6 +51,7 @@ class Caches:
             settings_digest(self.settings),
             self.settings.cache_answer_seconds,
             AnswerMode.FULL if self.settings.chat_providers else AnswerMode.EXTRACTIVE,
+            similar,
         )
 
     @property
@@ -66,7 +70,11 @@ def open_caches(settings: Settings, metrics: Metrics) -> Caches:
         metrics.count(CACHE_HITS if hit else CACHE_MISSES, kind=kind.value)
 
     store, tally = _store(settings), CacheTally(count)
-    seconds = {CacheKind.SEARCH: settings.cache_search_seconds, CacheKind.ANSWER: settings.cache_answer_seconds}
+    seconds = {
+        CacheKind.SEARCH: settings.cache_search_seconds,
+        CacheKind.ANSWER: settings.cache_answer_seconds,
+        CacheKind.SEMANTIC: settings.cache_answer_seconds,
+    }
     limits = CacheLimits(settings.use_cache, settings.cache_mb * _MEGABYTE, seconds)
     return Caches(settings, store, tally, CacheService(store, tally, limits))
 

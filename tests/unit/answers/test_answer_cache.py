@@ -10,11 +10,13 @@ import pytest
 from ragkeeper.answers.answer_cache import AnswerCache
 from ragkeeper.answers.models import AnswerEvent, AnswerMode, Done, Progress, Question, Sources, Token, Turn
 from ragkeeper.answers.service import AnswerOptions, AnswerService
+from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.access import Right
 from ragkeeper.documents import repository as document_rows
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage, quote
 from ragkeeper.providers.chat.errors import ChatError, ChatUnavailable
+from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.storage.cache.memory import MemoryCache
 from ragkeeper.storage.cache.port import CacheKind, CacheTally
 from tests.wired import ADMIN, Wired, user, wired
@@ -58,8 +60,15 @@ class Answering:
     store: MemoryCache = field(default_factory=lambda: MemoryCache(1_000_000))
     tally: CacheTally = field(default_factory=CacheTally)
 
-    def service(self, settings: str = "settings", seconds: float = 7200, best: AnswerMode = AnswerMode.FULL):
-        cache = AnswerCache(self.store, self.tally, self.product.retrieval, settings, seconds, best)
+    def service(
+        self,
+        settings: str = "settings",
+        seconds: float = 7200,
+        best: AnswerMode = AnswerMode.FULL,
+        similar: bool = False,
+    ):
+        questions = SimilarQuestions(self.store, self.product.embedder) if similar else None
+        cache = AnswerCache(self.store, self.tally, self.product.retrieval, settings, seconds, best, questions)
         writers = [self.writer] if best is AnswerMode.FULL else []
         return AnswerService(
             self.product.retrieval, ExtractiveAnswerer(None, threshold=0), writers, AnswerOptions(5, 60), cache=cache
@@ -189,3 +198,39 @@ async def test_an_answer_ends_with_its_time(answering: Answering):
     await asyncio.sleep(0.15)
     assert (await answering.ask(seconds=0.1))[1] is False
     assert answering.writer.calls == 2
+
+
+async def test_a_question_in_other_words_gets_the_same_answer_only_where_that_is_wanted(answering: Answering):
+    other = replace(QUESTION, text="When is bell rung?")
+    await answering.ask(similar=True)
+    assert (await answering.ask(other))[1] is False
+    await answering.store.clear(CacheKind.ANSWER)
+    await answering.ask(similar=True)
+    assert await answering.ask(other, similar=True) == ("The bell is rung on foggy nights.", True)
+    assert (answering.tally.hits(CacheKind.SEMANTIC), answering.tally.misses(CacheKind.SEMANTIC)) == (1, 2)
+
+
+async def test_other_questions_access_documents_and_conversations_are_not_similar(answering: Answering):
+    product, anna = answering.product, user("anna")
+    await answering.ask(similar=True)
+    for text in ("When is the bell not rung?", "When is the horn rung?", "Where is the bell rung?"):
+        assert (await answering.ask(replace(QUESTION, text=text), similar=True))[1] is False
+    other = replace(QUESTION, text="When is bell rung?")
+    assert (await answering.ask(other, caller=anna, similar=True))[1] is False
+    said = (Turn("user", "What is a bell?"), Turn("assistant", "A thing."))
+    assert (await answering.ask(replace(other, history=said), similar=True))[1] is False
+    assert (await answering.ask(replace(other, top_k=1), similar=True))[1] is False
+    await product.add("horn.txt", "A horn.")
+    await product.settle()
+    assert (await answering.ask(other, similar=True))[1] is False
+
+
+async def test_words_alone_do_not_make_questions_similar(answering: Answering):
+    """Without vectors, as when their model is away, nothing is called similar."""
+    await answering.ask(similar=True)
+    answering.product.embedder.fails = EmbedderUnavailable(name="fake", reason="away")
+    questions = SimilarQuestions(answering.store, answering.product.embedder)
+    place = await answering.service()._cache.place(ADMIN, replace(QUESTION, text="When is bell rung?"))
+    assert await questions.find(place.family, place.text) is None
+    answering.product.embedder.fails = None
+    assert await questions.find(place.family, place.text) is not None

@@ -1,5 +1,7 @@
+import pytest
+
 from ragkeeper.answers import rules
-from ragkeeper.answers.models import Turn
+from ragkeeper.answers.models import AnswerMode, Turn
 from ragkeeper.generation.models import Answer, AnswerSentence, Passage, quote
 from ragkeeper.retrieval.models import Hit, Scores
 
@@ -37,3 +39,39 @@ def test_a_version_that_is_gone_is_not_cited_and_its_sentence_is_flagged() -> No
     assert checked.citations == ()
     assert not checked.sentences[0].supported
     assert rules.without_versions(answer, set()) is answer
+
+
+@pytest.mark.parametrize(
+    ("best", "writers", "first"),
+    [
+        (AnswerMode.FULL, 2, 0),
+        (AnswerMode.WITHOUT_RERANKING, 2, 0),
+        (AnswerMode.FALLBACK_MODEL, 2, 1),
+        (AnswerMode.FALLBACK_MODEL, 1, 1),
+        (AnswerMode.FALLBACK_MODEL, 0, 0),
+        (AnswerMode.EXTRACTIVE, 2, 2),
+        (AnswerMode.SEARCH_ONLY, 2, 2),
+    ],
+)
+def test_each_step_leaves_out_its_writers(best: AnswerMode, writers: int, first: int) -> None:
+    assert rules.first_writer(best, writers) == first
+
+
+def test_the_mode_is_the_worst_of_what_happened_and_what_was_said() -> None:
+    for best in AnswerMode:
+        for place in (0, 1):
+            for left_out in (False, True):
+                mode = rules.mode_of(place, best, without_reranking=left_out)
+                assert mode.rank >= best.rank
+                assert mode.rank >= AnswerMode.FALLBACK_MODEL.rank or place == 0
+                assert mode is not AnswerMode.FULL or not left_out
+    assert rules.mode_of(0, AnswerMode.FULL, without_reranking=False) is AnswerMode.FULL
+    assert rules.mode_of(0, AnswerMode.FULL, without_reranking=True) is AnswerMode.WITHOUT_RERANKING
+
+
+def test_a_listing_names_what_was_found_and_answers_nothing() -> None:
+    listed = rules.listing(rules.passages([HIT]))
+    assert listed.text.endswith("[1] Title, page 3")
+    assert (listed.refused, listed.citations, listed.confidence) == (False, (), 0.0)
+    assert [hint.document_id for hint in listed.hints] == ["d"]
+    assert rules.listing([]).refused
