@@ -3,6 +3,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from ragkeeper.answers.errors import StreamTimedOut
 from ragkeeper.answers.models import Token, Turn
@@ -11,6 +12,7 @@ from ragkeeper.conversations.errors import ConversationUnknown
 from ragkeeper.conversations.models import ChatRequest, ChatResult
 from ragkeeper.conversations.service import ConversationService
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.errors import Unavailable
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage
 from ragkeeper.retrieval.errors import QueryEmpty
@@ -120,3 +122,36 @@ async def test_a_deleted_source_is_not_shown_in_old_messages(tmp_path: Path) -> 
         assert answered.citations
         assert "twelve weeks" not in answered.content
         assert all(citation["source_deleted"] and not citation["quote"] for citation in answered.citations)
+
+
+async def test_an_answer_is_given_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        chats = service(product)
+        kept = await chats.ask(ADMIN, ASKED)
+        async with product.database.write() as sql:
+            await sql.execute(text("PRAGMA query_only=1"))
+        lost = await chats.ask(ADMIN, ASKED)
+        assert "twelve weeks" in lost.result.answer.text
+        assert (lost.conversation_id, lost.message_id) == (None, None)
+        assert "was not kept" in lost.result.notes[-1]
+        again = await chats.ask(ADMIN, ChatRequest("And who decides?", conversation_id=kept.conversation_id))
+        assert (again.conversation_id, again.message_id) == (kept.conversation_id, None)
+        [*_, last] = [event async for event in chats.stream(ADMIN, ASKED)]
+        assert isinstance(last, ChatResult)
+        assert last.message_id is None
+        assert len(await chats.messages(ADMIN, kept.conversation_id or "", after="", limit=10)) == 2
+
+
+async def test_nothing_is_kept_while_that_is_refused(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        answers = AnswerService(
+            product.retrieval, ExtractiveAnswerer(product.embedder, threshold=0), [], AnswerOptions(5, 5)
+        )
+        refusal = Unavailable(part="Storing", reason="spring cleaning")
+        chats = ConversationService(product.database, answers, product.retrieval, utc_now, lambda: refusal)
+        told = await chats.ask(ADMIN, ASKED)
+        assert told.message_id is None
+        assert "spring cleaning" in told.result.notes[-1]
+        assert await chats.find_all(ADMIN, after=None, limit=10) == []

@@ -1,0 +1,133 @@
+"""What counts as missing, and when the index is built anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from ragkeeper.core.errors import RagkeeperError, Unavailable
+from ragkeeper.entrypoints.degradation import IndexHealer, Missing
+from ragkeeper.operations.degradation.models import Seen, Step
+from ragkeeper.operations.health.models import ComponentState, ProbeResult
+from ragkeeper.retrieval.fallback.models import IndexTrouble
+from ragkeeper.retrieval.reindex.folder import IndexFolder
+from ragkeeper.storage.sql.errors import StorageFull
+
+TROUBLE = IndexTrouble("index_failed", "It is broken.", datetime(2026, 11, 21, tzinfo=UTC))
+
+
+@dataclass
+class World:
+    """A server's parts as far as they are looked at."""
+
+    folder: IndexFolder
+    now: float = 1000.0
+    begun: int = 0
+    tried: int = 0
+    refusal: RagkeeperError | None = None
+    index_trouble: IndexTrouble | None = None
+    reranker_trouble: RagkeeperError | None = None
+    trouble: RagkeeperError | None = None
+    components: dict[str, ProbeResult] = field(default_factory=dict)
+    serving: Any = field(default_factory=lambda: SimpleNamespace(name="20261121-x"))
+
+    def health(self) -> "World":
+        return self
+
+    async def try_index(self) -> None:
+        self.tried += 1
+
+    async def begin(self, _caller: object) -> str:
+        if self.refusal:
+            raise self.refusal
+        self.begun += 1
+        return "job"
+
+    def healer(self) -> IndexHealer:
+        me = cast("Any", self)
+        return IndexHealer(me, me, self.folder, me, lambda: self.now)
+
+    async def missing(self) -> Sequence[Seen]:
+        me = cast("Any", self)
+        return await Missing(me, me, me, self.healer())()
+
+
+def world(tmp_path: Path) -> World:
+    (tmp_path / "index" / "20261121-x").mkdir(parents=True)
+    return World(IndexFolder(tmp_path / "index"))
+
+
+async def test_nothing_is_missing_on_a_healthy_server(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    found.components = {"llm_service": ProbeResult(ComponentState.NOT_CONFIGURED)}
+    assert await found.missing() == []
+
+
+async def test_each_part_brings_about_its_step(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    found.index_trouble = TROUBLE
+    found.trouble = StorageFull(reason="full")
+    found.reranker_trouble = Unavailable(part="It", reason="away")
+    found.components = {
+        "llm_service": ProbeResult(ComponentState.UNHEALTHY, "refused", "chat_unavailable"),
+        "embedder": ProbeResult(ComponentState.UNHEALTHY, "refused", "embedder_unavailable"),
+    }
+    assert {one.name: one.step for one in await found.missing()} == {
+        "database": Step.READ_ONLY,
+        "reranker": Step.WITHOUT_RERANKING,
+        "models": Step.EXTRACTIVE,
+        "embedder": Step.FULL,
+        "index": Step.FULL,
+    }
+    assert found.tried == 1
+    found.components["llm_service"] = ProbeResult(ComponentState.DEGRADED, "the first is away", "chat_unavailable")
+    assert {one.name for one in await found.missing() if one.step is Step.FALLBACK_MODEL} == {"first_model"}
+
+
+async def test_an_index_that_stays_away_is_built_anew_now_and_then(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    healer = found.healer()
+    found.index_trouble = TROUBLE
+    for seconds, begun in ((0, 0), (19, 0), (1, 1), (100, 1), (199, 1), (1, 2)):
+        found.now += seconds
+        assert await healer.look()
+        assert found.begun == begun, found.now
+
+
+async def test_one_that_comes_back_in_time_is_left_alone(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    healer = found.healer()
+    found.index_trouble = TROUBLE
+    await healer.look()
+    found.now, found.index_trouble = found.now + 15, None
+    assert await healer.look() is None
+    found.now, found.index_trouble = found.now + 15, TROUBLE
+    await healer.look()
+    assert found.begun == 0
+
+
+async def test_a_folder_that_is_gone_is_seen_and_made_again(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    healer = found.healer()
+    (tmp_path / "index" / "20261121-x").rmdir()
+    (tmp_path / "index").rmdir()
+    seen = await healer.look()
+    assert seen
+    assert seen.code == "index_folder_gone"
+    found.now += 20
+    await healer.look()
+    assert found.begun == 1
+    assert (tmp_path / "index").is_dir()
+
+
+async def test_a_refusal_to_build_is_no_failure_of_the_look(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    found.refusal = Unavailable(part="Room", reason="there is none")
+    found.index_trouble = TROUBLE
+    healer = found.healer()
+    await healer.look()
+    found.now += 20
+    assert await healer.look()
+    assert found.begun == 0
