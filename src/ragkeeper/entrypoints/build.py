@@ -282,7 +282,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now, restraint.refusal),
         engine=engine,
-        sources=assemble(settings, database, documents, deletions, ingestion, engine),
+        sources=assemble(settings, database, documents, deletions, ingestion, engine, restraint.held),
         upkeep=upkeep,
         health=HealthService(looks, utc_now),
         index_was_lost=opened.lost,

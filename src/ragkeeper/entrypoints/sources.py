@@ -67,7 +67,10 @@ def assemble(
     deletions: DeletionService,
     ingestion: IngestionService,
     engine: JobEngine,
+    held: Callable[[], str],
 ) -> Sources:
+    """held: why nothing may be taken in at this moment."""
+
     def connect(source: Source) -> Connector:
         return connector(source, settings)
 
@@ -76,6 +79,7 @@ def assemble(
 
     synchronizer = Synchronizer(database, ingestion, deletions, connect, _find_caller, utc_now)
     service = SourceService(database, documents, synchronizer, engine, connect, forget, utc_now)
+    service.held = held
     pages = SinglePages(Fetcher(settings.fetch_private_hosts), settings.max_upload_mb * _MEGABYTE)
     return Sources(service, SourceJobs(engine, service, settings.data_dir), pages)
 

@@ -88,7 +88,7 @@ class SourceJobs:
 
     async def _sync_soon(self, source_id: str) -> None:
         """After the run that is under way, if there is one: it may have passed by what has changed."""
-        while await self._service.under_way(source_id):  # noqa: ASYNC110 - its end is the engine's, which is asked
+        while self._service.held() or await self._service.under_way(source_id):  # noqa: ASYNC110 - its end is the engine's, which is asked
             await asyncio.sleep(_LOOK_EVERY)
         await self._service.sync_due(source_id)
 

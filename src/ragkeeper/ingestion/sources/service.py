@@ -75,6 +75,8 @@ class SourceService:
         self._clock = clock
         self._asking = asyncio.Lock()
         self.changed: Callable[[], Awaitable[None]] = _nobody_told
+        self.held: Callable[[], str] = lambda: ""
+        """Why nothing may be taken in at this moment, empty when something may."""
         self.watching: dict[str, Watching] = {}
         """By source id; kept by who watches."""
 
@@ -198,7 +200,9 @@ class SourceService:
             return await repository.list_sources(sql)
 
     async def sync_due(self, source_id: str) -> str | None:
-        """Ask for a synchronisation unless the source is paused or gone; the job's id."""
+        """Ask for a synchronisation unless the source is paused or gone, or nothing may be taken in; the job's id."""
+        if self.held():
+            return None
         async with self._asking:
             source = await self._find_by_id(source_id)
             return await self._request(source) if source is not None and not source.paused else None

@@ -153,6 +153,16 @@ async def test_a_paused_source_is_not_read(tmp_path: Path) -> None:
         assert (await keeper.sync()).added == 1
 
 
+async def test_no_source_is_read_by_itself_while_nothing_may_be_taken_in(tmp_path: Path) -> None:
+    async with keeping(tmp_path) as keeper:
+        await keeper.add()
+        [state] = await keeper.service.sources(ADMIN)
+        keeper.service.held = lambda: "The server takes no changes."
+        assert await keeper.service.sync_due(state.source.id) is None
+        keeper.service.held = lambda: ""
+        assert await keeper.service.sync_due(state.source.id) is not None
+
+
 @pytest.mark.parametrize("documents", [True, False])
 async def test_a_source_goes_with_or_without_its_documents(tmp_path: Path, documents: bool) -> None:
     async with keeping(tmp_path) as keeper:
