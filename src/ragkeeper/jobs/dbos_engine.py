@@ -53,11 +53,16 @@ class DbosEngine:
     """One at a time in a process: DBOS keeps its state in its module.
 
     url: as SQLAlchemy has it, no async driver; load: imports the class `DBOS`, which takes a quarter of a second;
-    remembered: jobs that have ended, of each kind.
+    remembered: jobs that have ended, of each kind; resume_every: seconds between two looks for jobs that were dropped.
     """
 
     def __init__(
-        self, url: str, load: Callable[[], Any], clock: Clock = utc_now, remembered: int = _REMEMBERED
+        self,
+        url: str,
+        load: Callable[[], Any],
+        clock: Clock = utc_now,
+        remembered: int = _REMEMBERED,
+        resume_every: float = _RESUME_EVERY,
     ) -> None:
         self._url = url
         self._load = load
@@ -65,7 +70,7 @@ class DbosEngine:
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, str] = {}
         self._forgetting = Loop("forget_jobs", self._forget_some, idle_seconds=_FORGET_EVERY)
-        self._resuming = Loop("resume_jobs", self._resume_dropped, idle_seconds=_RESUME_EVERY)
+        self._resuming = Loop("resume_jobs", self._resume_dropped, idle_seconds=resume_every)
         self._seen_dropped: frozenset[str] = frozenset()
         self._scheduler = Scheduler(self._submit_scheduled, clock)
         self._working: dict[str, asyncio.Task[Json]] = {}

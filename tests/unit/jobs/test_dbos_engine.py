@@ -113,7 +113,7 @@ async def test_a_step_that_the_database_cut_off_is_done_again(tmp_path: Path) ->
         await run.step("first", first)
         return await run.step("second", fails_once)
 
-    engine = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS)
+    engine = DbosEngine(f"sqlite:///{tmp_path / 'jobs.db'}", lambda: DBOS, resume_every=0.2)
     engine.handle("work", handler)
     job = await ended(engine, await engine.submit("work", None))
     await engine.stop()
@@ -135,7 +135,7 @@ async def test_an_outcome_that_could_not_be_noted_is_noted_later(tmp_path: Path)
     async def handler(run: JobRun, argument: Json) -> Json:
         return await run.step("only", work)
 
-    engine = DbosEngine(f"sqlite:///{file}", lambda: DBOS)
+    engine = DbosEngine(f"sqlite:///{file}", lambda: DBOS, resume_every=0.2)
     engine.handle("work", handler)
     job_id = await engine.submit("work", None)
     await began.wait()
@@ -143,7 +143,7 @@ async def test_an_outcome_that_could_not_be_noted_is_noted_later(tmp_path: Path)
     with sqlite3.connect(file, isolation_level=None) as other:
         other.execute("CREATE TRIGGER full BEFORE INSERT ON operation_outputs BEGIN SELECT RAISE(ABORT, 'x'); END")
         go_on.set()
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
         other.execute("DROP TRIGGER full")
     other.close()
     job = await ended(engine, job_id)
