@@ -284,16 +284,16 @@ class IngestionJobs:
     async def _embed_some(self) -> bool:
         if self._brake.on_embedding():
             return False
-        pending = await self._pipeline.unembedded(
-            self._cursor, _GIVING_WAY_BATCH if self._parsers_are_busy or self._foreground.busy else _EMBED_BATCH
-        )
+        batch = _GIVING_WAY_BATCH if self._parsers_are_busy or self._foreground.busy else _EMBED_BATCH
+        urgent = await self._pipeline.unembedded(0, batch, Priority.PERSON)
+        pending = urgent or await self._pipeline.unembedded(self._cursor, batch)
         if not pending and self._cursor:
             self._cursor = 0
             return True
         if pending:
             began = time.monotonic()
             await self._pipeline.embed(pending)
-            self._cursor = pending[-1].id
+            self._cursor = self._cursor if urgent else pending[-1].id
             await self._give_way(_GIVING_WAY * (time.monotonic() - began))
         return bool(pending)
 

@@ -129,9 +129,10 @@ class Pipeline:
         async with self._database.write() as sql:
             await repository.set_paused(sql, paused=paused)
 
-    async def unembedded(self, after: int, limit: int) -> list[PendingChunk]:
+    async def unembedded(self, after: int, limit: int, lowest: Priority = Priority.BULK) -> list[PendingChunk]:
+        """Chunks above `after` that lack their vector, of versions of this priority or a higher one."""
         async with self._database.read() as sql:
-            return await repository.unembedded(sql, self._embedder.name, after=after, limit=limit)
+            return await repository.unembedded(sql, self._embedder.name, after=after, limit=limit, lowest=lowest)
 
     async def embed(self, pending: Sequence[PendingChunk]) -> None:
         """Compute and store the vectors of chunks; one that the model refuses is found by its words alone.

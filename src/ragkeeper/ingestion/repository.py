@@ -247,12 +247,14 @@ async def fail(sql: AsyncConnection, version_id: str, problem: Problem) -> None:
     )
 
 
-async def unembedded(sql: AsyncConnection, model: str, *, after: int, limit: int) -> list[PendingChunk]:
-    """Chunks of current versions without a vector of this model, by id."""
+async def unembedded(
+    sql: AsyncConnection, model: str, *, after: int, limit: int, lowest: Priority
+) -> list[PendingChunk]:
+    """Chunks without a vector of this model, by id, of current versions of this priority or a higher one."""
     has_vector = select(chunk_vectors.c.chunk_id).where(
         chunk_vectors.c.chunk_id == chunks.c.id, chunk_vectors.c.model == model
     )
-    pending = select(versions.c.id).where(versions.c.status.in_(_UNEMBEDDED))
+    pending = select(versions.c.id).where(versions.c.status.in_(_UNEMBEDDED), versions.c.priority <= lowest.value)
     query = (
         select(chunks.c.id, chunks.c.document_id, chunks.c.version_id)
         .add_columns(func.coalesce(chunks.c.indexed_text, chunks.c.text).label("indexed_text"))

@@ -126,6 +126,21 @@ async def test_what_somebody_adds_goes_before_the_many_that_wait(tmp_path: Path)
         assert parser.order.index("urgent.md") <= 3
 
 
+async def test_what_somebody_added_gets_its_vectors_before_the_many(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        for number in range(600):
+            await product.ingestion.accept(ADMIN, Upload(f"{number}.md", bulk=True), once(f"Text {number}.".encode()))
+        await product.add("urgent.md", "Somebody waits for it.")
+        await product.parse()
+        background = jobs(product)
+        await background.start()
+        async with asyncio.timeout(20):
+            await background.settled()
+        await background.stop()
+        assert "Somebody waits" in product.embedder.embedded[0]
+        assert len(product.embedder.embedded) == 601
+
+
 async def test_on_a_full_disk_nothing_is_begun_and_it_goes_on_when_there_is_room(tmp_path: Path) -> None:
     class Disk:
         free_mb = 100
