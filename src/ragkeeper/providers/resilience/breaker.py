@@ -95,7 +95,7 @@ class CircuitBreaker:
             self._window.clear()
             self._epoch = epoch
         counted = outcome in {Outcome.SUCCESS, Outcome.FAILURE}
-        if counted and permit.trial is None and permit.epoch == epoch:
+        if counted and permit.epoch == epoch:
             verdict = self._window.add(self.now(), failed=outcome is Outcome.FAILURE, slow=slow)
         return Ended(outcome, slow, reason, verdict, self._draw())
 

@@ -207,7 +207,7 @@ class GuardedCall:
     async def again(self, error: Exception) -> bool:
         """Whether to make the same call once more, after the pause that this takes."""
         guard = self._guard
-        if self._first is not None or self._permit.trial is not None or not self._wording.judge(error).may_pass:
+        if self._first is not None or not self._wording.judge(error).may_pass:
             return False
         if not self._is_closed() or not guard.budget.spend(self._attempts):
             return False

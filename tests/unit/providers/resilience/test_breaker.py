@@ -205,6 +205,40 @@ async def test_what_began_before_a_change_does_not_count_after_it(clock: HandClo
     assert one.state is State.CLOSED
 
 
+async def test_a_trial_that_fails_after_a_long_time_without_calls_counts_as_opening_again(clock: HandClock) -> None:
+    one = breaker(clock)
+    await calls(one, *[BAD] * 5)
+    clock.move(30)
+    await one.look()
+    clock.move(10_000)
+    await calls(one, BAD)
+    assert (one.record.until or 0) - clock() == 60
+
+
+async def test_what_failed_before_it_opened_is_forgotten_when_it_closes(clock: HandClock) -> None:
+    one = breaker(clock)
+    await calls(one, *[BAD] * 5)
+    clock.move(30)
+    await calls(one, *[GOOD] * 3, *[BAD] * 4)
+    assert one.state is State.CLOSED
+    rated = breaker(clock)
+    await calls(rated, *[BAD, BAD, BAD, BAD, GOOD] * 20)
+    clock.move(30)
+    await calls(rated, *[GOOD] * 3, BAD)
+    assert rated.state is State.CLOSED
+
+
+async def test_late_failures_of_before_a_close_by_hand_are_forgotten_too(clock: HandClock) -> None:
+    one = breaker(clock)
+    late = [await one.admit() for _ in range(5)]
+    await one.act(Act.CLOSE)
+    for permit in late:
+        assert isinstance(permit, Permit)
+        await one.settle(permit, BAD)
+    await calls(one, *[BAD] * 4)
+    assert one.state is State.CLOSED
+
+
 async def test_open_by_hand_holds_until_it_is_let_go(clock: HandClock) -> None:
     one = breaker(clock)
     await one.act(Act.OPEN)

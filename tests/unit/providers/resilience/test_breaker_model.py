@@ -90,6 +90,15 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.ask()
                 self.end(len(self.running) - 1, list(Outcome).index(Outcome.FAILURE))
 
+    @rule()
+    def recover(self) -> None:
+        self.wait_until_due()
+        for _ in range(3):
+            before = len(self.running)
+            self.ask()
+            if len(self.running) > before:
+                self.end(before, list(Outcome).index(Outcome.SUCCESS))
+
     @rule(seconds=floats(0, 400))
     def wait(self, seconds: float) -> None:
         self.clock.move(seconds)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ragkeeper.providers.resilience.guard import Guard
-from ragkeeper.providers.resilience.models import Act, Outcome, Standing, State
+from ragkeeper.providers.resilience.models import Act, Cause, Outcome, Standing, State
 from tests.unit.providers.resilience.stage import WORDING, Failed, HandClock, Heard, NotMade, Refused, Throttled, guard
 
 
@@ -178,8 +178,45 @@ async def test_nothing_is_tried_again_that_would_fail_again_or_while_open_or_wit
     async with one.call(WORDING, slow_after=10) as made:
         assert not await made.again(Refused())
         assert not await made.again(Failed())  # the minute's only place is taken
-        await one.act(Act.OPEN)
+    free = guard(clock, retries=2)
+    began = clock()
+    async with free.call(WORDING, slow_after=10) as made:
+        await free.act(Act.OPEN)
         assert not await made.again(Failed())
+    assert clock() == began, "it waited"
+
+
+async def test_nothing_is_tried_again_when_the_breaker_opens_during_the_pause(clock: HandClock) -> None:
+    one = guard(clock, retries=2)
+
+    async def open_meanwhile(_pause: float) -> None:
+        await one.act(Act.OPEN)
+
+    one.sleep = open_meanwhile
+    async with one.call(WORDING, slow_after=10) as made:
+        assert not await made.again(Failed())
+
+
+async def test_an_open_breaker_is_told_before_a_limit_that_is_used_up(clock: HandClock) -> None:
+    one = guard(clock, per_minute=1)
+    await call(one)
+    await one.act(Act.OPEN)
+    with pytest.raises(NotMade) as refused:
+        await call(one)
+    assert refused.value.found.since is not None
+
+
+async def test_slow_is_until_the_first_piece(clock: HandClock) -> None:
+    one = guard(clock)
+    for _ in range(20):
+        async with one.call(WORDING, slow_after=10) as made:
+            made.begun()
+            clock.move(11)
+            made.begun()
+    assert one.breaker.state is State.CLOSED
+    while one.refused() is None:
+        await call(one, seconds=11)
+    assert one.breaker.record.cause is Cause.SLOW_CALLS
 
 
 async def test_its_state_tells_what_was_seen(clock: HandClock) -> None:

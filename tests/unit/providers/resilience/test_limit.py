@@ -92,6 +92,13 @@ async def test_no_call_before_the_provider_wants_one() -> None:
     await one.take()
 
 
+async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    one = limit(HandClock())
+    one.pause(30)
+    one.pause(1)
+    assert one.paused_for == 30
+
+
 async def test_whoever_queued_before_a_pause_waits_for_its_end() -> None:
     clock = HandClock()
     one = limit(clock, per_minute=1, queue=20)

@@ -25,6 +25,13 @@ def test_only_the_newest_calls_are_kept() -> None:
     assert verdicts == [None] * 49 + [Cause.FAILURE_RATE]
 
 
+def test_slow_calls_that_left_the_window_do_not_count() -> None:
+    window = CallWindow(BreakerPolicy(window_calls=20))
+    for slow in [True] * 19 + [False] * 20:
+        window.add(0, failed=False, slow=slow)
+    assert window.add(0, failed=False, slow=True) is None
+
+
 def test_a_tally_tells_rates_and_latencies() -> None:
     tally = Tally()
     assert (tally.error_rate, tally.latency(0.5), tally.failing) == (None, None, False)
