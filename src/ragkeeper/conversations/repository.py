@@ -1,5 +1,6 @@
 """Every query about conversations and messages; each names the user whose they are."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,20 +53,22 @@ async def remove_conversation(sql: AsyncConnection, conversation_id: str, user_i
     return found.rowcount > 0
 
 
-async def add_message(sql: AsyncConnection, conversation_id: str, user_id: str, message: Message) -> None:
-    await sql.execute(
-        insert(chat_history).values(
-            id=message.id,
-            conversation_id=conversation_id,
-            user_id=user_id,
-            role=message.role,
-            content=message.content,
-            mode=message.mode,
-            citations=message.citations,
-            details=dict(message.details),
-            created_at=message.created_at,
-        )
-    )
+async def add_messages(sql: AsyncConnection, conversation_id: str, user_id: str, messages: Sequence[Message]) -> None:
+    rows = [
+        {
+            "id": message.id,
+            "conversation_id": conversation_id,
+            "user_id": user_id,
+            "role": message.role,
+            "content": message.content,
+            "mode": message.mode,
+            "citations": message.citations,
+            "details": dict(message.details),
+            "created_at": message.created_at,
+        }
+        for message in messages
+    ]
+    await sql.execute(insert(chat_history), rows)
 
 
 async def list_messages(

@@ -146,8 +146,7 @@ class ConversationService:
                 await repository.add_conversation(sql, conversation)
             elif not await repository.touch_conversation(sql, conversation.id, self._clock()):
                 raise ConversationUnknown(id=conversation.id)
-            await repository.add_message(sql, conversation.id, caller.id, asked)
-            await repository.add_message(sql, conversation.id, caller.id, answered)
+            await repository.add_messages(sql, conversation.id, caller.id, (asked, answered))
         return answered.id
 
     def _messages(self, request: ChatRequest, reply: Reply) -> tuple[Message, Message]:

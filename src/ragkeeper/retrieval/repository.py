@@ -220,6 +220,16 @@ _CONFIRM = (
 )
 
 
+_STILL_CURRENT = (
+    select(versions.c.id)
+    .join(documents, (documents.c.id == versions.c.document_id) & (documents.c.current_version_id == versions.c.id))
+    .where(versions.c.id.in_(bindparam("version_ids", expanding=True)))
+)
+_STILL_READABLE = _STILL_CURRENT.where(
+    (documents.c.collection_id + "").in_(bindparam("collection_ids", expanding=True))
+)
+
+
 async def confirm(
     sql: AsyncConnection, chunk_ids: Iterable[int], collection_ids: Collection[str]
 ) -> dict[int, ConfirmedChunk]:
@@ -232,11 +242,10 @@ async def still_current(
     sql: AsyncConnection, version_ids: Collection[str], collection_ids: Collection[str] | None = None
 ) -> set[str]:
     """Those of the versions that searches may still show; collection_ids: only of documents in these."""
-    current = (documents.c.id == versions.c.document_id) & (documents.c.current_version_id == versions.c.id)
-    query = select(versions.c.id).join(documents, current).where(versions.c.id.in_(version_ids))
-    if collection_ids is not None:
-        query = query.where((documents.c.collection_id + "").in_(collection_ids))
-    return set((await sql.execute(query)).scalars())
+    values: dict[str, list[str]] = {"version_ids": list(version_ids)}
+    if collection_ids is None:
+        return set((await sql.execute(_STILL_CURRENT, values)).scalars())
+    return set((await sql.execute(_STILL_READABLE, values | {"collection_ids": list(collection_ids)})).scalars())
 
 
 def _confirmed(row: Any) -> ConfirmedChunk:

@@ -51,8 +51,8 @@ class SearchCache:
         self._tally.count(CacheKind.SEARCH, hit=hit)
 
     async def keep(self, key: str, result: SearchResult) -> None:
-        """One with notes is not kept: something was left out on the way, and may be there the next time."""
-        if not result.notes:
+        """One with notes, or not reranked, is not kept: what was left out on the way may be there the next time."""
+        if not result.notes and not result.without_reranking:
             await self._cache.set(CacheKind.SEARCH, key, _STORED.dump_json(result), self._seconds)
 
 
