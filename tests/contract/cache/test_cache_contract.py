@@ -64,6 +64,11 @@ async def test_an_entry_ages_and_ends(cache: Cache):
     assert 0.3 <= entry.age < 5
 
 
+async def test_what_says_nothing_of_its_time_is_kept_for_five_minutes(cache: Cache):
+    await cache.set(SEARCH, "a", b"x")
+    assert 295 < (await cache.usage())[SEARCH].longest_seconds <= 300
+
+
 async def test_usage_counts_what_is_there(cache: Cache):
     await cache.set(SEARCH, "a", b"x" * 1000, 60)
     await cache.set(SEARCH, "b", b"x" * 2000, 600)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from ragkeeper.storage.cache.errors import CacheUnavailable
-from ragkeeper.storage.cache.port import Cache, CacheKind, Entry, SharedCache, Usage
+from ragkeeper.storage.cache.port import DEFAULT_SECONDS, Cache, CacheKind, Entry, SharedCache, Usage
 
 _log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ class FallbackCache:
     async def get(self, kind: CacheKind, key: str) -> Entry | None:
         return await self._with_fallback(lambda cache: cache.get(kind, key))
 
-    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float) -> None:
+    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float = DEFAULT_SECONDS) -> None:
         await self._with_fallback(lambda cache: cache.set(kind, key, value, seconds))
 
     async def delete(self, kind: CacheKind, key: str) -> None:

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ragkeeper.storage.cache.port import CacheKind, Entry, Usage
+from ragkeeper.storage.cache.port import DEFAULT_SECONDS, CacheKind, Entry, Usage
 
 ENTRY_BYTES = 560
 """What an entry takes beside its value: key, bookkeeping, its place in the table. Measured in the tests."""
@@ -51,7 +51,7 @@ class MemoryCache:
         self._held.move_to_end((kind, key))
         return Entry(held.value, now - held.set_at)
 
-    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float) -> None:
+    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float = DEFAULT_SECONDS) -> None:
         now = self._clock()
         held = _Held(value, now, now + seconds)
         self._drop((kind, key))

@@ -27,6 +27,10 @@ _PREFIXES = {
 }
 
 
+DEFAULT_SECONDS = 300.0
+"""How long a value is kept of which nothing else is said, as in the operations guides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """age: seconds since it was set."""
@@ -56,7 +60,7 @@ class Cache(Protocol):
         """None when it was never set, has expired, was deleted or cleared, or had to make room."""
         ...
 
-    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float) -> None:
+    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float = DEFAULT_SECONDS) -> None:
         """Keep it for at most `seconds`; in place of what was there. One that has no room is not kept."""
         ...
 

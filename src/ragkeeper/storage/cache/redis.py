@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ragkeeper.storage.cache.errors import CacheUnavailable
-from ragkeeper.storage.cache.port import CacheKind, Entry, Usage
+from ragkeeper.storage.cache.port import DEFAULT_SECONDS, CacheKind, Entry, Usage
 
 _log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class RedisCache:
             return None
         return Entry(stored[_HEADER.size :], max(0.0, (lifetime - left) / 1000))
 
-    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float) -> None:
+    async def set(self, kind: CacheKind, key: str, value: bytes, seconds: float = DEFAULT_SECONDS) -> None:
         milliseconds = max(1, int(seconds * 1000))
         with _as_ours():
             epoch = await self._epoch(kind)
