@@ -8,7 +8,7 @@ from ragkeeper.answers.answer_cache import AnswerCache
 from ragkeeper.answers.models import AnswerMode
 from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.metrics import CACHE_HITS, CACHE_MISSES, Metrics
-from ragkeeper.core.settings import Settings
+from ragkeeper.core.settings import SettingInvalid, Settings
 from ragkeeper.operations.caches.models import CacheLimits
 from ragkeeper.operations.caches.service import CacheService
 from ragkeeper.providers.embedding.port import Embedder
@@ -85,7 +85,12 @@ def _store(settings: Settings) -> Cache:
         return own
     from ragkeeper.storage.cache.redis import RedisCache  # noqa: PLC0415 - only who has a Redis loads its client
 
-    shared = RedisCache.connect(settings.redis_url.get_secret_value(), settings.redis_password.get_secret_value())
+    try:
+        shared = RedisCache.connect(settings.redis_url.get_secret_value(), settings.redis_password.get_secret_value())
+    except ValueError:
+        # What the client says of an address may quote a password out of it.
+        reason = "it is no address such as redis://host:6379/1; in a password @ : / are spelled %40 %3A %2F"
+        raise SettingInvalid(name="REDIS_URL", reason=reason) from None
     return FallbackCache(shared, own)
 
 

@@ -1,0 +1,48 @@
+import pytest
+
+from ragkeeper.core.access import Forbidden, local_administrator
+from ragkeeper.operations.caches.models import CacheLimits
+from ragkeeper.operations.caches.service import CacheService
+from ragkeeper.storage.cache.memory import MemoryCache
+from ragkeeper.storage.cache.port import CacheKind, CacheTally
+from tests.wired import user
+
+ADMIN = local_administrator()
+SEARCH, ANSWER, SEMANTIC = CacheKind
+
+
+@pytest.fixture
+def tally():
+    return CacheTally()
+
+
+@pytest.fixture
+async def caches(tally):
+    store = MemoryCache(1_000_000)
+    await store.set(SEARCH, "a", b"x", 60)
+    await store.set(ANSWER, "a", b"x", 60)
+    return CacheService(store, tally, CacheLimits(used=True, bytes=1_000_000, seconds={SEARCH: 3600}))
+
+
+async def test_stats_tell_use_and_room_by_kind(caches, tally):
+    for hit in (True, True, False, True):
+        tally.count(SEARCH, hit=hit)
+    stats = await caches.stats(ADMIN)
+    assert (stats.used, stats.store, stats.limit_bytes) == (True, "memory", 1_000_000)
+    search, answer, semantic = stats.kinds
+    assert (search.hits, search.misses, search.hit_rate, search.entries, search.seconds) == (3, 1, 0.75, 1, 3600)
+    assert (answer.hit_rate, answer.entries, answer.seconds) == (None, 1, None)
+    assert semantic.entries == 0
+
+
+async def test_one_kind_is_cleared_and_no_other(caches):
+    assert await caches.clear(ADMIN, [SEARCH, SEMANTIC]) == {SEARCH: 1, SEMANTIC: 0}
+    assert [kind.entries for kind in (await caches.stats(ADMIN)).kinds] == [0, 1, 0]
+
+
+async def test_only_administrators_may(caches):
+    with pytest.raises(Forbidden):
+        await caches.stats(user("anna"))
+    with pytest.raises(Forbidden):
+        await caches.clear(user("anna"), list(CacheKind))
+    assert (await caches.stats(ADMIN)).kinds[0].entries == 1
