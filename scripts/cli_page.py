@@ -29,8 +29,10 @@ def cli_page() -> str:
 
 
 def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    """Name and command of every leaf of the tree, in the tree's order."""
+    """Name and command of every leaf of the tree, and of groups that do something themselves, in the tree's order."""
     below = getattr(command, "commands", {})
+    if below and getattr(command, "invoke_without_command", False):
+        yield name, command
     for part in below.values():
         yield from _commands(f"{name} {part.name}", part)
     if not below:

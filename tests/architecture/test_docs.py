@@ -53,6 +53,7 @@ def test_commands_and_their_options_exist(page: Path):
 def test_an_unknown_command_is_found():
     text = "`ragkeeper jobs why ID`, `ragkeeper jobs dance`, `ragkeeper dance`, `ragkeeper ask --loud x`"
     assert _unknown_commands(text) == ["jobs dance", "dance", "ask --loud"]
+    assert _unknown_commands("`ragkeeper degrade --auto`, `ragkeeper degrade --loud`") == ["degrade --loud"]
 
 
 def _unknown_commands(text: str) -> list[str]:
@@ -67,7 +68,7 @@ def _unknown(words: list[str]) -> str:
     path: list[str] = []
     if words[0] == "--data-dir":
         words = words[2:]
-    while (below := getattr(command, "commands", None)) and words and words[0] not in {"…", "--version"}:
+    while (below := getattr(command, "commands", None)) and words and not words[0].startswith(("…", "-")):
         path.append(words.pop(0))
         if path[-1] not in below:
             return " ".join(path)
