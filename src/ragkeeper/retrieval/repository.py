@@ -46,11 +46,18 @@ async def add_outbox_rows(sql: AsyncConnection, rows: Sequence[dict[str, Any]]) 
 
 
 async def renew_version(sql: AsyncConnection) -> None:
-    """A version that never was before: of a restored backup too, whose next changes are not the ones that were."""
+    """A version that never was before: of a restored backup too, whose next changes are not the ones that were.
+
+    Once in a transaction, however many changes it holds: nobody sees what lies between them.
+    """
+    transaction = sql.sync_connection.get_transaction() if sql.sync_connection else None
+    if transaction is not None and sql.info.get(_VERSION) is transaction:
+        return
     values = {"value": new_id(), "updated_at": utc_now()}
     changed = await sql.execute(update(settings).where(settings.c.name == _VERSION).values(values))
     if not changed.rowcount:
         await sql.execute(insert(settings).values(name=_VERSION, **values))
+    sql.info[_VERSION] = transaction
 
 
 async def settled_version(sql: AsyncConnection) -> str | None:
