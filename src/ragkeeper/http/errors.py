@@ -51,6 +51,7 @@ class DiskFull(RagkeeperError):
     code = "disk_space_low"
     status = 507
     fix = "Free space on that disk, or raise the quota; nothing was stored, so send the file again afterwards."
+    retry_after = 30.0
 
 
 class DiskFailing(RagkeeperError):
@@ -59,6 +60,7 @@ class DiskFailing(RagkeeperError):
     code = "disk_failing"
     status = 503
     fix = "The kernel's log (`dmesg`) says what the disk has; nothing was stored, so send the file again afterwards."
+    retry_after = 30.0
 
 
 class PortInUse(RagkeeperError):

@@ -72,7 +72,7 @@ async def test_a_full_and_a_failing_disk_are_told_from_other_faults(number: int,
     async with client() as http:
         answer = await http.get(f"/os-error/{number}")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert ("own words" in answer.text) == (status != 500)
+    assert ("own words" in answer.text) == ("retry-after" in answer.headers) == (status != 500)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ async def test_nothing_of_a_file_is_spooled_onto_a_disk_that_is_nearly_full(tmp_
         async with client(product, full) as http:
             answer = await http.post(DOCUMENTS, content=body(), headers=FORM)
     assert (answer.status_code, answer.json()["code"], taken) == (507, "disk_space_low", 0)
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_a_database_that_is_full_is_507_and_the_upload_leaves_no_row(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ class DiskSpaceLow(RagkeeperError):
     code = "disk_space_low"
     status = 507
     fix = "Free space on that disk, or lower RAG_MIN_FREE_MB; nothing was stored, so send the file again afterwards."
+    retry_after = 30.0
 
 
 class DataFolderInUse(RagkeeperError):
