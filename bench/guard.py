@@ -11,10 +11,11 @@ import asyncio
 import statistics
 import sys
 import time
+from collections.abc import AsyncGenerator
 
 from bench.conditions import print_conditions
 from ragkeeper.providers.chat.guarded import GuardedChat
-from ragkeeper.providers.chat.port import ChatMessage, ChatReply
+from ragkeeper.providers.chat.port import ChatMessage
 from ragkeeper.providers.resilience.breaker import CircuitBreaker
 from ragkeeper.providers.resilience.guard import Guard
 from ragkeeper.providers.resilience.limit import CallLimit
@@ -23,7 +24,6 @@ from ragkeeper.providers.resilience.models import BreakerKey, BreakerPolicy
 from ragkeeper.providers.resilience.retries import RetryBudget, RetryPolicy
 
 _QUESTION = [ChatMessage("user", "Hi")]
-_REPLY = ChatReply("Hello", None, None, "stop")
 
 
 class _Instant:
@@ -34,16 +34,16 @@ class _Instant:
     def __init__(self, delay: float = 0.0) -> None:
         self._delay = delay
 
-    async def complete(
+    async def stream(
         self,
         _messages: object,
         *,
         max_tokens: int,  # noqa: ARG002 - part of the port
         temperature: float,  # noqa: ARG002 - part of the port
-    ) -> ChatReply:
+    ) -> AsyncGenerator[str, None]:
         if self._delay:
             await asyncio.sleep(self._delay)
-        return _REPLY
+        yield "Hello"
 
 
 def _guarded(model: _Instant, per_minute: int | None) -> GuardedChat:
@@ -53,13 +53,18 @@ def _guarded(model: _Instant, per_minute: int | None) -> GuardedChat:
         CallLimit(key.name, per_minute, LocalCalls(), time.monotonic),
         RetryBudget(RetryPolicy(), time.monotonic),
     )
-    return GuardedChat(model, guard)  # type: ignore[arg-type]  # only `complete` is called
+    return GuardedChat(model, guard)  # type: ignore[arg-type]  # only `stream` is called
+
+
+async def _read(model: _Instant | GuardedChat) -> None:
+    async for _ in model.stream(_QUESTION, max_tokens=1, temperature=0.0):
+        pass
 
 
 async def _microseconds(model: _Instant | GuardedChat, calls: int) -> float:
     began = time.perf_counter()
     for _ in range(calls):
-        await model.complete(_QUESTION, max_tokens=1, temperature=0.0)
+        await _read(model)
     return (time.perf_counter() - began) / calls * 1e6
 
 
@@ -77,7 +82,7 @@ async def measure(calls: int, rounds: int) -> dict[str, float]:
             found[name].append(await _microseconds(model, calls))
     slow = _guarded(_Instant(delay=0.2), None)
     began = time.perf_counter()
-    await asyncio.gather(*[slow.complete(_QUESTION, max_tokens=1, temperature=0.0) for _ in range(100)])
+    await asyncio.gather(*[_read(slow) for _ in range(100)])
     figures = {name: round(statistics.median(values), 2) for name, values in found.items()}
     return {**figures, "hundred_calls_of_200_ms_s": round(time.perf_counter() - began, 3)}
 

@@ -6,7 +6,7 @@ from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints import engines
-from ragkeeper.providers.chat.guarded import GuardedChat, SlowAfter
+from ragkeeper.providers.chat.guarded import GuardedChat
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
@@ -44,7 +44,7 @@ class Guards:
 
     def chat(self, models: Sequence[ChatModel]) -> list[ChatModel]:
         """The models of the settings, in their order, each behind its guard."""
-        slow = SlowAfter(self._settings.first_token_timeout / 2, self._settings.model_timeout / 2)
+        slow = self._settings.first_token_timeout / 2
         guarded: list[ChatModel] = []
         for model, provider in zip(models, self._settings.chat_providers, strict=True):
             key = BreakerKey(provider.name, provider.model, "chat")

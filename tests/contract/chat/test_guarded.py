@@ -1,6 +1,7 @@
 """The guarded client against a model server that fails: what counts, what is tried again, what is refused."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -82,6 +83,17 @@ async def test_what_a_provider_does_wrong_five_times_opens_the_breaker(
     with pytest.raises(ChatBreakerOpen):
         await stage.model.check()
     assert len(server.received_headers) == asked
+    await stage.model.close()
+
+
+async def test_a_provider_that_hangs_costs_a_whole_reply_no_more_than_a_stream(server: StandIn) -> None:
+    stage = Stage(server)
+    for behaviour in (Behaviour.HANG, Behaviour.HANG_AFTER_FIRST):
+        server.behave(behaviour)
+        began = time.monotonic()
+        with pytest.raises(ChatTimedOut):
+            await stage.complete()
+        assert time.monotonic() - began < LIMITS.total
     await stage.model.close()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from ragkeeper.providers.chat.errors import (
     ChatBreakerOpen,
@@ -22,21 +21,16 @@ _REQUEST_TIMEOUT = 408
 _SERVER_ERROR = 500
 
 
-@dataclass(frozen=True, slots=True)
-class SlowAfter:
-    """Seconds above which a call counts as slow: until the first piece of a stream, and for a whole reply."""
-
-    first_token: float = 15.0
-    total: float = 60.0
-
-
 class GuardedChat:
-    """Implements the port around another model. Raises ChatBreakerOpen, ChatLimitReached and ChatPaused at once."""
+    """Implements the port around another model. Raises ChatBreakerOpen, ChatLimitReached and ChatPaused at once.
 
-    def __init__(self, model: ChatModel, guard: Guard, slow_after: SlowAfter | None = None) -> None:
+    slow_after: seconds until the first piece above which a call counts as slow.
+    """
+
+    def __init__(self, model: ChatModel, guard: Guard, slow_after: float = 15.0) -> None:
         self._model = model
         self._guard = guard
-        self._slow_after = slow_after or SlowAfter()
+        self._slow_after = slow_after
         self._wording = Wording(judge, refused)
 
     @property
@@ -48,18 +42,18 @@ class GuardedChat:
         return self._model.model
 
     async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
-        async with self._guard.call(self._wording, self._slow_after.total) as call:
-            while True:
-                try:
-                    return await self._model.complete(messages, max_tokens=max_tokens, temperature=temperature)
-                except ChatError as error:
-                    if not await call.again(error):
-                        raise
+        """Reads a stream: a provider that hangs is noticed by the first piece, not by the time for a whole reply.
+
+        Token counts are not known then.
+        """
+        async with aclosing(self.stream(messages, max_tokens=max_tokens, temperature=temperature)) as pieces:
+            text = "".join([piece async for piece in pieces])
+        return ChatReply(text=text, prompt_tokens=None, completion_tokens=None, finish_reason="stop")
 
     async def stream(
         self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float
     ) -> AsyncGenerator[str, None]:
-        async with self._guard.call(self._wording, self._slow_after.first_token) as call:
+        async with self._guard.call(self._wording, self._slow_after) as call:
             while True:
                 pieces = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature)
                 async with aclosing(pieces):
