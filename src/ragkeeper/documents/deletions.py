@@ -14,7 +14,7 @@ from ragkeeper.documents.errors import (
     OriginalsForeign,
 )
 from ragkeeper.documents.models import BROKEN_OFF, Deletable, DeletedDocument, DeletionPlan, DeletionReceipt, Selection
-from ragkeeper.documents.ports import IndexChanges
+from ragkeeper.documents.ports import Copies, IndexChanges, NoCopies
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
@@ -27,13 +27,20 @@ class DeletionService:
     """What is deleted is gone from searches, citations and lists when a call returns, whatever the index is doing."""
 
     def __init__(
-        self, database: Database, files: FileStore, index: IndexChanges, documents: DocumentService, clock: Clock
+        self,
+        database: Database,
+        files: FileStore,
+        index: IndexChanges,
+        documents: DocumentService,
+        clock: Clock,
+        copies: Copies | None = None,
     ) -> None:
         self._database = database
         self._files = files
         self._index = index
         self._documents = documents
         self._clock = clock
+        self._copies = copies or NoCopies()
 
     async def delete(self, caller: Caller, document_id: str) -> DeletionReceipt:
         """Raises DocumentUnknown, and Forbidden when it may only be read."""
@@ -159,6 +166,7 @@ class DeletionService:
                     await self._index.document_removed(sql, document_id)
                     contents |= hashes
             self._index.wake()
+        self._copies.forget()
         n_removed = await self._remove_originals(sorted(contents))
         async with self._database.write() as sql:
             await deletion_repository.finish(sql, deletion_id, n_removed)

@@ -1,4 +1,4 @@
-"""What documents need from the search index, which lies above them."""
+"""What documents need from what lies above them: the search index, and whatever keeps copies for a while."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,3 +18,16 @@ class IndexChanges(Protocol):
     def wake(self) -> None:
         """The transaction is committed: there is work."""
         ...
+
+
+class Copies(Protocol):
+    """What was made of documents and is kept to be given again: results and answers."""
+
+    def forget(self) -> None:
+        """Begin to remove all of them. None is given to anybody from the moment its document is gone in any case."""
+        ...
+
+
+class NoCopies:
+    def forget(self) -> None:
+        """Nothing is kept."""

@@ -146,6 +146,7 @@ class Application:
         await self.parser.close()
         for model in self.chat_models:
             await model.close()
+        await self.caches.service.close()
         await self.caches.store.close()
         await self.embedder.close()
         await self.index.close()
@@ -249,7 +250,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
-    deletions = DeletionService(database, files, writer, documents, utc_now)
+    deletions = DeletionService(database, files, writer, documents, utc_now, shared.caches.service)
     drain = OutboxDrain(database, index, documents, foreground)
     parser = engines.parser(settings)
     pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer)

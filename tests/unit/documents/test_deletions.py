@@ -7,6 +7,7 @@ import pytest
 from ragkeeper.core.access import Forbidden, Right
 from ragkeeper.core.clock import utc_now
 from ragkeeper.documents import repository
+from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.errors import DeletionUnknown, DocumentUnknown, NothingSelected
 from ragkeeper.documents.models import Selection, VersionStatus
 from ragkeeper.ingestion.service import Upload
@@ -122,3 +123,21 @@ async def test_files_of_a_large_deletion_that_a_crash_left_behind_are_removed_la
         product.files.remove = remove
         assert await product.deletions.remove_unused_originals() == len(added)
         assert [name async for names in product.files.stored() for name in names] == []
+
+
+async def test_what_was_kept_of_documents_is_forgotten_with_one_of_them(tmp_path: Path) -> None:
+    class Copies:
+        forgotten = 0
+
+        def forget(self) -> None:
+            self.forgotten += 1
+
+    copies = Copies()
+    async with wired(tmp_path) as product:
+        added = await product.add("a.md", "Words.")
+        await product.settle()
+        deletions = DeletionService(product.database, product.files, product.outbox, product.documents, utc_now, copies)
+        await deletions.plan(ADMIN, Selection(ids=(added.id,)))
+        assert copies.forgotten == 0
+        await deletions.delete(ADMIN, added.id)
+    assert copies.forgotten == 1

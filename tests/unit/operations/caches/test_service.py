@@ -1,8 +1,12 @@
+import asyncio
+
 import pytest
+from structlog.testing import capture_logs
 
 from ragkeeper.core.access import Forbidden, local_administrator
 from ragkeeper.operations.caches.models import CacheLimits
 from ragkeeper.operations.caches.service import CacheService
+from ragkeeper.storage.cache.errors import CacheUnavailable
 from ragkeeper.storage.cache.memory import MemoryCache
 from ragkeeper.storage.cache.port import CacheKind, CacheTally
 from tests.wired import user
@@ -46,3 +50,26 @@ async def test_only_administrators_may(caches):
     with pytest.raises(Forbidden):
         await caches.clear(user("anna"), list(CacheKind))
     assert (await caches.stats(ADMIN)).kinds[0].entries == 1
+
+
+async def test_everything_is_forgotten_in_the_background(caches):
+    caches.forget()
+    caches.forget()
+    await until_forgotten(caches)
+    assert [kind.entries for kind in (await caches.stats(ADMIN)).kinds] == [0, 0, 0]
+
+
+async def test_a_store_that_fails_is_noted_and_keeps_nobody_from_deleting(tally):
+    class Away(MemoryCache):
+        async def clear(self, kind):
+            raise CacheUnavailable(reason="it is away")
+
+    caches = CacheService(Away(1000), tally, CacheLimits(used=True, bytes=1000, seconds={}))
+    with capture_logs() as logs:
+        caches.forget()
+        await until_forgotten(caches)
+    assert {log["event"] for log in logs} == {"cache_not_cleared"}
+
+
+async def until_forgotten(caches):
+    await asyncio.wait([task for task in asyncio.all_tasks() if task.get_name() == "forget caches"])
