@@ -104,7 +104,10 @@ def test_a_power_cut_takes_back_names(interposer: Interposer, tmp_path: Path):
     assert held(again) == {"kept": "new", "lost": "old", "lost.new": "new", "gone": "old"}
 
 
-@pytest.mark.parametrize(("action", "word"), [(Action.FULL, "No space left"), (Action.BROKEN, "Input/output error")])
+FAILING = [(Action.FULL, "No space left"), (Action.BROKEN, "Input/output"), (Action.READ_ONLY, "Read-only file system")]
+
+
+@pytest.mark.parametrize(("action", "word"), FAILING)
 def test_a_full_or_dying_disk_says_so(interposer: Interposer, tmp_path: Path, action: Action, word: str):
     interposer.arm(action, 1)
     done = run(interposer, WRITE, tmp_path / "data")

@@ -2,7 +2,8 @@
 
 `async with StandIn() as server:` gives `server.base_url`; `server.behave(...)` chooses what the next requests get;
 `server.requests` holds the bodies received, `server.times` when (monotonic seconds), `server.most_at_once` how many at
-the same time; `server.hung_up` is set when a client closed a connection early. It waits `server.delay` seconds first.
+the same time; `server.hung_up` is set when a client closed a connection early. It waits `server.delay` seconds first,
+and `server.pause` seconds before each further piece of a stream.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ class StandIn:
         self.error: dict[str, Any] = {"message": "refused"}
         self.refused_parameters: tuple[str, ...] = ()
         self.delay = 0.0
+        self.pause = 0.0
         self.times: list[float] = []
         self.most_at_once = 0
         self.running = 0
@@ -147,6 +149,7 @@ class StandIn:
             await _send_event(writer, _chunk(piece))
         if self.behaviour is Behaviour.REPLY:
             for piece in rest:
+                await asyncio.sleep(self.pause)
                 await _send_event(writer, _chunk(piece))
             await _send_event(writer, _chunk(None))
             await _send_event(writer, "[DONE]")

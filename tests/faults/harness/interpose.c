@@ -31,9 +31,10 @@
 enum call { WRITE, PWRITE, WRITEV, COPY, FSYNC, FDATASYNC, MSYNC, RENAME, LINK, UNLINK, TRUNCATE, ALLOCATE, CREATE,
             MKDIR, RMDIR, CALLS };
 enum part { DATABASE, WAL, SHM, JOBS, INCOMING, ORIGINALS, INDEX, WORK, OTHER, PARTS };
-/* KILL before the call; TORN: half of what it writes, then kill; FULL, BROKEN: from then on every change fails, as on
-   a full or a dying disk, until the harness clears `failing`; CUT: power loss. */
-enum action { NONE, KILL, TORN, FULL, BROKEN, CUT };
+/* KILL before the call; TORN: half of what it writes, then kill; FULL, BROKEN, READ_ONLY: from then on every change
+   fails, as on a full or a dying disk or a file system that takes no changes any more, until the harness clears
+   `failing`; CUT: power loss. */
+enum action { NONE, KILL, TORN, FULL, BROKEN, CUT, READ_ONLY };
 #define TRACE (1 << 17)
 
 struct control {
@@ -273,6 +274,7 @@ static int count(enum call call, enum part part) {
       case TORN: return TORN;
       case FULL: control->failing = ENOSPC; break;
       case BROKEN: control->failing = EIO; break;
+      case READ_ONLY: control->failing = EROFS; break;
       case CUT: cut_power(); die(); break;
       default: break;
     }
@@ -280,7 +282,7 @@ static int count(enum call call, enum part part) {
   int failing = control->failing;
   if (failing == ENOSPC && call != FSYNC && call != FDATASYNC && call != MSYNC && call != UNLINK && call != RMDIR)
     return -ENOSPC;
-  if (failing == EIO && part != SHM) return -EIO;
+  if ((failing == EIO || failing == EROFS) && part != SHM) return -failing;
   return 0;
 }
 

@@ -54,6 +54,7 @@ class Action(IntEnum):
     FULL = 3  # from then on the disk is full, until `heal`
     BROKEN = 4  # from then on every change fails with EIO, until `heal`
     CUT = 5  # power loss: what no fsync covered is undone
+    READ_ONLY = 6  # from then on every change fails with EROFS, until `heal`
 
 
 class _Block(ctypes.Structure):
