@@ -11,13 +11,14 @@ from ragkeeper.console.routes import console_routes
 from ragkeeper.conversations.routes import CHAT_PATHS, chat_routes
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.settings import Settings
 from ragkeeper.documents.routes import deletion_routes, document_routes
 from ragkeeper.entrypoints.build import Application
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
-from ragkeeper.http.overload import Overload, gates
+from ragkeeper.http.overload import Kind, Overload, gates, unaided_gates
 from ragkeeper.http.read_only import ChangesRefused
 from ragkeeper.identity.audit.routes import audit_routes
 from ragkeeper.ingestion.progress.routes import job_routes
@@ -60,7 +61,8 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(BodyLimit, limits=body_limits(settings.max_upload_mb))
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     if settings.shed_load:
-        app.add_middleware(Overload, gates=gates(), metrics=application.metrics)
+        spare = unaided_gates(_aided(settings))
+        app.add_middleware(Overload, gates=gates(), metrics=application.metrics, unaided_gates=spare)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics)
     degradation = application.degradation
@@ -90,6 +92,12 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(openai_routes(application.answers, application.embedder))
     app.include_router(console_routes())
     return app
+
+
+def _aided(settings: Settings) -> frozenset[Kind]:
+    """What asks models of somebody else's."""
+    searches = {Kind.SEARCH, Kind.CHAT} if settings.embedding_model.startswith("openai:") else set()
+    return frozenset(searches | ({Kind.CHAT} if settings.chat_providers else set()))
 
 
 class Front:

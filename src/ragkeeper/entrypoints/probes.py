@@ -6,7 +6,7 @@ from contextlib import aclosing, contextmanager
 
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.ports import Probe
-from ragkeeper.providers.chat.errors import ChatError, ChatRefused
+from ragkeeper.providers.chat.errors import ChatCrowded, ChatError, ChatRefused
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
@@ -73,8 +73,8 @@ class ObservedModel:
         """Whatever else ends a call, a caller who goes away included, says nothing about the provider."""
         try:
             yield
-        except ChatRefused:
-            raise  # the request may be at fault
+        except (ChatRefused, ChatCrowded):
+            raise  # the request may be at fault, or it was not even sent
         except ChatError as error:
             self._note(error)
             raise

@@ -1,7 +1,11 @@
-"""Turns away what cannot be answered in time: at once, the least important first, before any work is done for it."""
+"""Turns away what cannot be answered in time: at once, the least important first, before any work is done for it.
+
+Who only waits for somebody else's model takes a place all the same, or a slow model would be asked ever more. So where
+there is one, those who find no place are answered without it, as long as this process has time for that.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.metrics import CONCURRENCY_LIMIT, REQUESTS_SHED, Metrics
+from ragkeeper.core.unaided import unaided
 from ragkeeper.http.errors import problem_response
 from ragkeeper.http.gate import Gate
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
@@ -77,6 +82,11 @@ def gates() -> dict[Kind, Gate]:
     return {kind: Gate(AdaptiveLimit(rules), _PATIENCE[kind]) for kind, rules in _RULES.items()}
 
 
+def unaided_gates(aided: Collection[Kind]) -> dict[Kind, Gate]:
+    """aided: what asks models of somebody else's; without them it takes about as long as a search."""
+    return {kind: Gate(AdaptiveLimit(_RULES[Kind.SEARCH]), _PATIENCE[Kind.SEARCH]) for kind in aided}
+
+
 @dataclass(slots=True)
 class _Refusals:
     """One line a second in the log, however many there are."""
@@ -96,10 +106,16 @@ class Overload:
     """Uploads give way to searches and answers, and strangers to who signs in. Within RequestEnvelope."""
 
     def __init__(
-        self, app: ASGIApp, gates: Mapping[Kind, Gate], metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        gates: Mapping[Kind, Gate],
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        unaided_gates: Mapping[Kind, Gate] | None = None,
     ) -> None:
         self._app = app
         self._gates = gates
+        self._unaided = unaided_gates or {}
         self._metrics = metrics
         self._clock = clock
         self._refusals = _Refusals(clock)
@@ -109,21 +125,31 @@ class Overload:
         if kind is None:
             await self._app(scope, receive, send)
             return
-        gate = self._gates[kind]
-        if not await self._enter(kind, gate, scope):
+        gate = await self._enter(kind, scope)
+        if gate is None:
             await self._refuse(kind, scope, receive, send)
             return
         began = self._clock()
         try:
-            await self._app(scope, receive, send)
+            with unaided(wanted=gate is not self._gates[kind]):
+                await self._app(scope, receive, send)
         finally:
             gate.leave(self._clock() - began)
-            self._metrics.set(CONCURRENCY_LIMIT, gate.limit.current, kind=kind.value)
+            self._metrics.set(CONCURRENCY_LIMIT, self._gates[kind].limit.current, kind=kind.value)
 
-    async def _enter(self, kind: Kind, gate: Gate, scope: Scope) -> bool:
-        if kind is Kind.UPLOAD and any(self._gates[other].pressed for other in _BEFORE_UPLOADS):
-            return False
-        return await gate.enter(may_wait=not gate.pressed or _signs_in(scope))
+    async def _enter(self, kind: Kind, scope: Scope) -> Gate | None:
+        """The gate that let the request in."""
+        if kind is Kind.UPLOAD and any(self._last_gate(other).pressed for other in _BEFORE_UPLOADS):
+            return None
+        first, last = self._gates[kind], self._last_gate(kind)
+        for gate in (first,) if last is first else (first, last):
+            if await gate.enter(may_wait=not gate.pressed or _signs_in(scope)):
+                return gate
+        return None
+
+    def _last_gate(self, kind: Kind) -> Gate:
+        """Whom this one turns away is turned away."""
+        return self._unaided.get(kind, self._gates[kind])
 
     async def _refuse(self, kind: Kind, scope: Scope, receive: Receive, send: Send) -> None:
         self._refusals.note(kind)

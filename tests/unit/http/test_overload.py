@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.unaided import is_unaided
 from ragkeeper.http.gate import Gate
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
 from ragkeeper.http.middleware import RequestEnvelope
@@ -117,3 +118,40 @@ async def test_a_place_comes_free_after_a_crash_too() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         assert [(await http.get("/v1/embeddings")).status_code for _ in range(3)] == [500, 500, 500]
     assert server.gates[Kind.SEARCH].at_once == 0
+
+
+class AidedServer(Server):
+    """Chat asks models of somebody else's: for one more at a time there is time without them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unaided = Gate(AdaptiveLimit(LimitRules(1, 1, 1, 2.0)), patience=0.01)
+        self.gates[Kind.CHAT].patience = 0.01
+        self.app.user_middleware.clear()
+        self.app.add_middleware(
+            Overload, gates=self.gates, metrics=self.metrics, unaided_gates={Kind.CHAT: self.unaided}
+        )
+        self.app.add_middleware(RequestEnvelope)
+
+    async def answer(self) -> str:
+        await super().answer()
+        return "unaided" if is_unaided() else "done"
+
+
+async def test_who_finds_no_place_beside_those_who_wait_for_a_model_is_answered_without() -> None:
+    server = AidedServer()
+    async with server.client() as http:
+        first = asyncio.create_task(http.post("/chat"))
+        await server.asked.wait()
+        second = asyncio.create_task(http.post("/chat"))
+        async with asyncio.timeout(5):
+            while server.unaided.at_once == 0:  # noqa: ASYNC110 - the gate has no event for it
+                await asyncio.sleep(0.005)
+        # Those who wait for a model do not keep files out; once this process has no time left, nobody more gets in.
+        upload = asyncio.create_task(http.post("/api/v1/documents", json={}))
+        third = await http.post("/chat")
+        assert (third.status_code, third.json()["code"]) == (503, "overloaded")
+        server.released.set()
+        assert [(await one).json() for one in (first, second, upload)] == ["done", "unaided", "done"]
+    assert (server.gates[Kind.CHAT].at_once, server.unaided.at_once) == (0, 0)
+    assert not is_unaided()

@@ -90,6 +90,17 @@ class ChatPaused(ChatRateLimited):
         super().__init__(provider=provider, retry_after=retry_after, next_try=next_try)
 
 
+class ChatCrowded(ChatUnavailable):
+    """The model provider {provider} was not asked: too many requests wait for it, so this one goes on without it."""
+
+    code = "chat_crowded"
+    fix = "Ask again in a moment. If it lasts, the provider is slow or hangs: `ragkeeper breaker list` shows its times."
+
+    def __init__(self, *, provider: str, retry_after: float | None) -> None:
+        super().__init__(provider=provider, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
 class ChatRefused(ChatError):
     """The model provider {provider} refused the request with status {provider_status}: {reason}."""
 

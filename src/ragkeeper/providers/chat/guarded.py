@@ -6,6 +6,7 @@ from contextlib import aclosing
 from ragkeeper.providers.chat.errors import (
     ChatBreakerOpen,
     ChatBrokenStream,
+    ChatCrowded,
     ChatError,
     ChatLimitReached,
     ChatPaused,
@@ -96,6 +97,8 @@ def judge(error: BaseException) -> Judgement:
 def refused(found: NotCalled) -> ChatError:
     """A call that was not made, as an error."""
     provider, wait = found.key.provider, found.retry_after
+    if found.crowded:
+        return ChatCrowded(provider=provider, retry_after=wait)
     next_try = found.next_try.isoformat(timespec="seconds") if found.next_try else "when an administrator allows it"
     if found.since is not None:
         since = found.since.isoformat(timespec="seconds")

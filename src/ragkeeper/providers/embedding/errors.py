@@ -50,6 +50,17 @@ class EmbedderBreakerOpen(EmbedderUnavailable):
         self.retry_after = retry_after
 
 
+class EmbedderCrowded(EmbedderUnavailable):
+    """The embedding endpoint of {name} was not asked: too many requests wait for it, so this one goes by words."""
+
+    code = "embedder_crowded"
+    fix = "Ask again in a moment. If it lasts, the endpoint is slow or hangs: `ragkeeper breaker list` shows its times."
+
+    def __init__(self, *, name: str, retry_after: float | None) -> None:
+        super().__init__(name=name, retry_after=retry_after)
+        self.retry_after = retry_after
+
+
 class WrongDimension(Unavailable):
     """The embedding model {name} returns vectors of {found} numbers where {expected} were expected."""
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from ragkeeper.providers.embedding.errors import (
     EmbedderBreakerOpen,
+    EmbedderCrowded,
     EmbedderRateLimited,
     EmbedderRefused,
     EmbedderTimedOut,
@@ -86,6 +87,8 @@ class GuardedEmbedder:
             raise EmbedderTimedOut(name=self.name, seconds=self._waits) from error
 
     def _refused(self, found: NotCalled) -> EmbedderUnavailable:
+        if found.crowded:
+            return EmbedderCrowded(name=self.name, retry_after=found.retry_after)
         if found.since is None:
             return EmbedderRateLimited(name=self.name, retry_after=found.retry_after)
         return EmbedderBreakerOpen(

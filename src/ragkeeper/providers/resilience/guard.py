@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from ragkeeper.core.unaided import is_unaided
 from ragkeeper.providers.resilience.breaker import CircuitBreaker
 from ragkeeper.providers.resilience.limit import CallLimit, LimitReached, Sleep
 from ragkeeper.providers.resilience.models import (
@@ -27,6 +28,8 @@ from ragkeeper.providers.resilience.window import Tally
 _SHOWN_REASON = 300
 # How long a provider is left alone that asks for fewer calls and does not say for how long.
 _UNSAID_PAUSE = 1.0
+# When to ask again where too many wait for the provider.
+_CROWDED_PAUSE = 2.0
 # How long a failure says something about how the provider is now, in seconds.
 _TELLING = 60.0
 
@@ -35,7 +38,8 @@ _TELLING = 60.0
 class NotCalled:
     """A call that was not made. since: None where a limit, not the breaker, forbids it.
 
-    next_try: None when only an administrator can tell; retry_after: the same in seconds.
+    next_try: None when only an administrator can tell; retry_after: the same in seconds. crowded: neither forbids it,
+    but the request is to be answered without.
     """
 
     key: BreakerKey
@@ -43,6 +47,7 @@ class NotCalled:
     next_try: datetime | None
     retry_after: float | None
     limit: int | None = None
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,8 @@ class GuardedCall:
 
     async def __aenter__(self) -> Self:
         guard = self._guard
+        if is_unaided():
+            raise self._wording.refused(NotCalled(guard.key, None, None, _CROWDED_PAUSE, crowded=True))
         self._refuse(guard.breaker.refusal())
         slot = await self._take()
         try:

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ragkeeper.core.unaided import unaided
 from ragkeeper.providers.resilience.guard import Guard
 from ragkeeper.providers.resilience.models import Act, Cause, Outcome, Standing, State
 from tests.unit.providers.resilience.stage import WORDING, Failed, HandClock, Heard, NotMade, Refused, Throttled, guard
@@ -43,6 +44,17 @@ async def test_an_open_breaker_refuses_and_says_since_when_and_until_when(clock:
     assert one.refused() is not None
     clock.move(20)
     assert one.refused() is None
+
+
+async def test_a_request_that_is_to_go_on_without_calls_nobody_and_counts_for_nothing(clock: HandClock) -> None:
+    one = guard(clock)
+    with unaided(), pytest.raises(NotMade) as refused:
+        await call(one)
+    assert (refused.value.found.crowded, refused.value.found.since) == (True, None)
+    assert (await one.state()).standing is Standing.UNKNOWN
+    with unaided(wanted=False):
+        await call(one)
+    assert (await one.state()).standing is Standing.OK
 
 
 async def test_requests_that_are_refused_or_throttled_open_nothing(clock: HandClock) -> None:
