@@ -9,6 +9,7 @@ from ragkeeper.answers.models import AnswerMode
 from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.metrics import CACHE_HITS, CACHE_MISSES, Metrics
 from ragkeeper.core.settings import SettingInvalid, Settings
+from ragkeeper.core.spared import spare
 from ragkeeper.operations.caches.models import CacheLimits
 from ragkeeper.operations.caches.service import CacheService
 from ragkeeper.providers.embedding.port import Embedder
@@ -68,6 +69,8 @@ class Caches:
 def open_caches(settings: Settings, metrics: Metrics) -> Caches:
     def count(kind: CacheKind, hit: bool) -> None:
         metrics.count(CACHE_HITS if hit else CACHE_MISSES, kind=kind.value)
+        if hit:
+            spare()
 
     store, tally = _store(settings), CacheTally(count)
     seconds = {

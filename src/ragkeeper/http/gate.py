@@ -65,9 +65,10 @@ class Gate:
             self._queue.remove(turn)
         return turn.done()
 
-    def leave(self, seconds: float) -> None:
-        """What was let in took so long."""
-        self.limit.observe(seconds, self.at_once)
+    def leave(self, seconds: float | None) -> None:
+        """What was let in took so long; None: how long says nothing about others."""
+        if seconds is not None:
+            self.limit.observe(seconds, self.at_once)
         self._let_in(-1)
 
     def _let_in(self, change: int) -> None:

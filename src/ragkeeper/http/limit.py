@@ -2,7 +2,9 @@
 
 More at once answer no more per second when the processor, or a model's server, has enough to do: they only wait inside
 instead of outside. So while the times stay near the shortest ones known, the limit rises with the demand; when they
-grow far beyond, it falls. The idea is TCP Vegas's; Netflix described it for servers ("Performance Under Load", 2018).
+grow far beyond, it falls. Times that stay long when it has fallen as far as it may are the usual ones from then on: it
+is not for too many at once that they are long, as when a slow model is back after quick answers without it. The idea is
+TCP Vegas's; Netflix described it for servers ("Performance Under Load", 2018).
 """
 
 import statistics
@@ -50,7 +52,9 @@ class AdaptiveLimit:
     def _adapt(self, median: float, busiest: int) -> None:
         if median > self.rules.tolerance * self._usual:
             # Slow answers to few people say nothing about how many could be worked on.
-            if busiest > self.current // 2:
+            if self.current == self.rules.least:
+                self._usual = median
+            elif busiest > self.current // 2:
                 self.current = max(self.rules.least, int(self.current * _FALL))
         elif busiest >= self.current:
             self.current = min(self.rules.most, max(self.current + 1, int(self.current * _RISE)))

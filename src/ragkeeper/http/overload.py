@@ -11,10 +11,11 @@ from enum import StrEnum
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.metrics import CONCURRENCY_LIMIT, REQUESTS_SHED, Metrics
+from ragkeeper.core.spared import work
 from ragkeeper.core.unaided import unaided
 from ragkeeper.http.errors import problem_response
 from ragkeeper.http.gate import Gate
@@ -23,6 +24,7 @@ from ragkeeper.http.middleware import UNLOGGED
 
 _log = structlog.get_logger()
 _LOG_EVERY = 1.0
+_REFUSED = 400
 
 
 class Overloaded(RagkeeperError):
@@ -119,6 +121,8 @@ class Overload:
         self._metrics = metrics
         self._clock = clock
         self._refusals = _Refusals(clock)
+        for kind in gates:
+            self._show_limit(kind)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = kind_of(scope["method"], scope["path"]) if scope["type"] == "http" else None
@@ -129,13 +133,31 @@ class Overload:
         if gate is None:
             await self._refuse(kind, scope, receive, send)
             return
-        began = self._clock()
+        seconds: float | None = None
         try:
             with unaided(wanted=gate is not self._gates[kind]):
-                await self._app(scope, receive, send)
+                seconds = await self._timed(scope, receive, send)
         finally:
-            gate.leave(self._clock() - began)
-            self._metrics.set(CONCURRENCY_LIMIT, self._gates[kind].limit.current, kind=kind.value)
+            gate.leave(seconds)
+            self._show_limit(kind)
+
+    async def _timed(self, scope: Scope, receive: Receive, send: Send) -> float | None:
+        """How long the answer took; None where that says nothing about others: refused, gone, or kept from before."""
+        answered = False
+
+        async def watched(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = message["status"] < _REFUSED
+            await send(message)
+
+        began = self._clock()
+        with work() as done:
+            await self._app(scope, receive, watched)
+        return self._clock() - began if answered and not done.spared else None
+
+    def _show_limit(self, kind: Kind) -> None:
+        self._metrics.set(CONCURRENCY_LIMIT, self._gates[kind].limit.current, kind=kind.value)
 
     async def _enter(self, kind: Kind, scope: Scope) -> Gate | None:
         """The gate that let the request in."""

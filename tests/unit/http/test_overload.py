@@ -1,14 +1,16 @@
 """Which requests are turned away when there is no room, and what they are told."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from structlog.testing import capture_logs
 
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.spared import spare
 from ragkeeper.core.unaided import is_unaided
 from ragkeeper.http.gate import Gate
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
@@ -118,6 +120,36 @@ async def test_a_place_comes_free_after_a_crash_too() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         assert [(await http.get("/v1/embeddings")).status_code for _ in range(3)] == [500, 500, 500]
     assert server.gates[Kind.SEARCH].at_once == 0
+
+
+async def refused() -> None:
+    raise HTTPException(401)
+
+
+async def kept() -> str:
+    spare()
+    return "from the cache"
+
+
+@pytest.mark.parametrize("quick", [refused, kept])
+async def test_nobody_learns_from_quick_answers_how_long_work_takes(quick: Callable[[], Awaitable[object]]) -> None:
+    """Else fifteen requests without a key, or from the cache, would make all real work look slow: none is let in."""
+    server, learned = Server(), AdaptiveLimit(LimitRules(1, 8, 8, 1.3))
+    server.gates[Kind.SEARCH].limit = learned
+    server.app.add_api_route("/v1/embeddings", quick)
+    async with server.client() as http:
+        for _ in range(15):
+            await http.get("/v1/embeddings")
+    for _ in range(15):
+        learned.observe(0.5, 8)
+    assert learned.current == 8
+
+
+async def test_the_limit_is_shown_before_anybody_came() -> None:
+    server = Server()
+    async with server.client() as http:
+        await http.get("/health/live")
+    assert 'rag_concurrency_limit{kind="chat"} 1.0' in server.metrics.scrape().decode()
 
 
 class AidedServer(Server):
