@@ -89,6 +89,9 @@ class AnswerCache:
         await self._cache.set(CacheKind.ANSWER, place.key, _STORED.dump_json(result), self._seconds)
         if self._similar and place.family:
             await self._similar.add(place.family, place.text, place.key, self._seconds)
+        # A deletion that came between empties the cache, perhaps before this was in it.
+        if await self._retrieval.scope(caller, question.collection) != place.scope:
+            await self._cache.delete(CacheKind.ANSWER, place.key)
 
     async def _find(self, place: Place, key: str) -> AnswerResult | None:
         entry = await self._cache.get(CacheKind.ANSWER, key)

@@ -148,10 +148,14 @@ class AnswerService:
         return list(enumerate(self._writers))[first:]
 
     async def _recall(self, place: Place | None) -> AnswerResult | None:
-        return await self._cache.recall(place) if self._cache else None
+        found = await self._cache.recall(place) if self._cache else None
+        if found is not None:
+            self._metrics.count(ANSWERS, mode=found.mode.value)
+        return found
 
     async def _keep(self, place: Place | None, caller: Caller, question: Question, result: AnswerResult) -> None:
-        if self._cache is not None:
+        """Not once answers are held to less: its search may have done without something by then."""
+        if self._cache is not None and self._best() is AnswerMode.FULL:
             await self._cache.keep(place, caller, question, result)
 
     async def _made(self, caller: Caller, question: Question) -> AsyncGenerator[AnswerEvent, None]:

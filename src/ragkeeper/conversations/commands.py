@@ -72,6 +72,8 @@ def show_answer(answer: dict[str, Any], *, text_shown: bool = False) -> None:
             print_text(f"- {_place(hint)}: {one_line(hint['text'], _HINT)}")
     for text in answer["notes"]:
         note(text)
+    if answer["cached"]:
+        note(f"given again: made for an equal question {answer['cached_seconds']:.0f} s ago")
 
 
 def _place(source: dict[str, Any]) -> str:

@@ -45,6 +45,8 @@ def add_search_commands(app: typer.Typer, connect: Connect) -> None:
 def _show(found: dict[str, Any], query: str) -> None:
     for text in found["notes"]:
         note(text)
+    if found["cached"]:
+        note(f"given again: found for an equal search {found['cached_seconds']:.0f} s ago")
     if not found["results"]:
         note("Nothing was found.")
     for rank, hit in enumerate(found["results"], start=1):

@@ -55,6 +55,9 @@ class SearchCache:
         if not result.notes and not result.without_reranking:
             await self._cache.set(CacheKind.SEARCH, key, _STORED.dump_json(result), self._seconds)
 
+    async def drop(self, key: str) -> None:
+        await self._cache.delete(CacheKind.SEARCH, key)
+
 
 def digest(scope: Scope, settings: str, parts: Mapping[str, object]) -> str:
     """A key of these parts within the scope: equal for equal ones, and for no others."""

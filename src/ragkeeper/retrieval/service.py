@@ -147,10 +147,19 @@ class RetrievalService:
             return replace(found, timings_ms=watch.timings())
         cache.counted(hit=False)
         result = await self._search(collection_ids, request)
-        # What changed meanwhile may be in the result, or not.
-        if scope and await self._scope(collection_ids) == scope:
-            await cache.keep(cache.key(scope, request), result)
+        if scope and not self._restrained():
+            await self._keep(cache, scope, request, result)
         return result
+
+    async def _keep(self, cache: SearchCache, scope: Scope, request: SearchRequest, result: SearchResult) -> None:
+        # What changed meanwhile may be in the result, or not.
+        if await self._scope(scope.collection_ids) != scope:
+            return
+        key = cache.key(scope, request)
+        await cache.keep(key, result)
+        # A deletion that came between empties the cache, perhaps before this was in it.
+        if await self._scope(scope.collection_ids) != scope:
+            await cache.drop(key)
 
     async def _search(self, collection_ids: frozenset[str], request: SearchRequest) -> SearchResult:
         watch = Stopwatch()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from ragkeeper.answers.models import AnswerEvent, AnswerMode, Done, Progress, Qu
 from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.access import Right
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.documents import repository as document_rows
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage, quote
@@ -59,6 +61,7 @@ class Answering:
     writer: CountingWriter = field(default_factory=CountingWriter)
     store: MemoryCache = field(default_factory=lambda: MemoryCache(1_000_000))
     tally: CacheTally = field(default_factory=CacheTally)
+    held_to: AnswerMode = AnswerMode.FULL
 
     def service(
         self,
@@ -66,12 +69,19 @@ class Answering:
         seconds: float = 7200,
         best: AnswerMode = AnswerMode.FULL,
         similar: bool = False,
+        metrics: Metrics | None = None,
     ):
         questions = SimilarQuestions(self.store, self.product.embedder) if similar else None
         cache = AnswerCache(self.store, self.tally, self.product.retrieval, settings, seconds, best, questions)
         writers = [self.writer] if best is AnswerMode.FULL else []
         return AnswerService(
-            self.product.retrieval, ExtractiveAnswerer(None, threshold=0), writers, AnswerOptions(5, 60), cache=cache
+            self.product.retrieval,
+            ExtractiveAnswerer(None, threshold=0),
+            writers,
+            AnswerOptions(5, 60),
+            metrics=metrics,
+            cache=cache,
+            best=lambda: self.held_to,
         )
 
     async def ask(self, question: Question = QUESTION, caller=ADMIN, **how: object) -> tuple[str, bool]:
@@ -112,6 +122,43 @@ async def test_a_stream_from_the_cache_has_the_same_events(answering: Answering)
     done = [events[-1] for events in (first, second)]
     assert [event.result.cached_seconds is None for event in done if isinstance(event, Done)] == [True, False]
     assert await answering.ask() == ("The bell is rung on foggy nights.", True)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_each_answer_is_counted_given_again_or_not(answering: Answering, streamed: bool):
+    metrics = Metrics()
+    for _ in range(3):
+        service = answering.service(metrics=metrics)
+        await (stream_of(service) if streamed else service.answer(ADMIN, QUESTION))
+    assert answering.writer.calls == 1
+    assert 'rag_answers_total{mode="full"} 3.0' in metrics.scrape().decode()
+
+
+async def test_nothing_is_kept_once_answers_are_held_to_less(answering: Answering):
+    """The search before may have been held to less already, which it does not tell."""
+    answering.writer.meanwhile.clear()
+    asked = asyncio.create_task(answering.ask())
+    await answering.writer.asked.wait()
+    answering.held_to = AnswerMode.WITHOUT_RERANKING
+    answering.writer.meanwhile.set()
+    await asked
+    assert (await answering.store.usage())[CacheKind.ANSWER].entries == 0
+
+
+async def test_a_deletion_at_the_last_moment_leaves_nothing_behind(answering: Answering):
+    """It empties the cache just before the answer gets there."""
+    [hit] = (await answering.service().answer(ADMIN, QUESTION)).sources
+
+    class Late(MemoryCache):
+        async def set(self, *entry: Any) -> None:
+            await answering.product.deletions.delete(ADMIN, hit.document_id)
+            for kind in CacheKind:
+                await self.clear(kind)
+            await super().set(*entry)
+
+    answering.store = Late(1_000_000)
+    await answering.ask()
+    assert (await answering.store.usage())[CacheKind.ANSWER].entries == 0
 
 
 async def test_a_new_document_a_change_and_a_deletion_each_make_a_new_answer(answering: Answering):

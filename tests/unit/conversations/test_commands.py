@@ -14,6 +14,8 @@ ANSWER = {
     "refused": False,
     "hints": [],
     "notes": ["Without a model."],
+    "cached": False,
+    "cached_seconds": None,
     "conversation_id": "c1",
 }
 REFUSAL = {
@@ -72,6 +74,14 @@ def test_quotes_of_one_place_stand_below_it_together(server, run):
     assert shown == (
         "\n[1] Handbook, page 4\n    “80 working days”\n    “for each child”\n\n[2] Handbook\n    “80 working days”\n"
     )
+
+
+@pytest.mark.parametrize("how", ["--stream", "--no-stream"])
+def test_an_answer_that_is_given_again_says_so(how, server, run):
+    given = {**ANSWER, "cached": True, "cached_seconds": 62.4}
+    server.answers["POST /chat"] = given
+    server.answers["POST /chat/stream"] = stream(("token", {"text": "80 days [1]."}), ("done", given))
+    assert "given again: made for an equal question 62 s ago" in run("ask", "How many?", how).err
 
 
 def test_a_stream_shows_the_same_text(server, run):

@@ -5,7 +5,7 @@ from ragkeeper.retrieval.commands import add_search_commands, excerpt
 from tests.unit.cli.server import FakeServer, problem, runner
 
 HIT = {"title": "Handbook", "page": 3, "page_end": 3, "score": 0.5, "name": "h.pdf", "text": "Leave\nis 80 days."}
-FOUND = {"results": [HIT], "notes": ["Without reranking."], "queries": ["q"], "timings_ms": {}}
+FOUND = {"results": [HIT], "notes": ["Without reranking."], "queries": ["q"], "cached": False}
 
 
 @pytest.fixture
@@ -36,6 +36,11 @@ def test_hits_show_where_they_stand(run):
     done = run("search", "leave")
     assert done.out == "1. Handbook, page 3  [0.500]  h.pdf\n   Leave is 80 days.\n"
     assert done.err == "Without reranking.\n"
+
+
+def test_hits_that_are_given_again_say_so(server, run):
+    server.answers["POST /api/v1/search"] = {**FOUND, "cached": True, "cached_seconds": 8.2}
+    assert "given again: found for an equal search 8 s ago" in run("search", "leave").err
 
 
 @pytest.mark.parametrize(("page", "end", "shown"), [(None, None, "k  ["), (2, 2, "k, page 2  ["), (2, 4, "pages 2-4")])

@@ -1,8 +1,9 @@
 """Searches given again: exactly what a search would find now, or nothing."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.retrieval.models import Scope, SearchMode, SearchRequest, SearchResult
 from ragkeeper.retrieval.search_cache import SearchCache
 from ragkeeper.retrieval.service import RetrievalService
+from ragkeeper.retrieval.transforms.port import Plan
 from ragkeeper.storage.cache.memory import MemoryCache
 from ragkeeper.storage.cache.port import CacheKind, CacheTally
 from tests.wired import ADMIN, OPTIONS, Wired, user, wired
@@ -27,8 +29,8 @@ async def product(tmp_path: Path) -> AsyncIterator[Wired]:
         yield made
 
 
-def caching(product: Wired, **options: object) -> RetrievalService:
-    cache = SearchCache(MemoryCache(1_000_000), CacheTally(), "settings", 3600)
+def caching(product: Wired, store: MemoryCache | None = None, **options: Any) -> RetrievalService:
+    cache = SearchCache(store or MemoryCache(1_000_000), CacheTally(), "settings", 3600)
     return RetrievalService(
         product.database, product.generations, product.embedder, product.documents, OPTIONS, cache=cache, **options
     )
@@ -131,6 +133,38 @@ async def test_a_result_with_something_left_out_is_not_kept(product: Wired):
     assert not again(await retrieval.search(ADMIN, QUESTION))
     product.generations.incomplete = True
     assert not again(await retrieval.search(ADMIN, QUESTION))
+
+
+async def test_a_result_is_not_kept_when_searches_were_held_to_less_meanwhile(product: Wired):
+    """A question that is rewritten by rule then, and not by the model, leaves no note."""
+    held: list[bool] = []
+
+    class Meanwhile:
+        name = "meanwhile"
+
+        async def apply(self, plan: Plan, _history: Sequence[str]) -> Plan:
+            held.append(True)
+            return plan
+
+    retrieval = caching(product, transforms=[Meanwhile()], restrained=lambda: bool(held))
+    await retrieval.search(ADMIN, QUESTION)
+    held.clear()
+    assert not again(await retrieval.search(ADMIN, QUESTION))
+
+
+async def test_a_deletion_at_the_last_moment_leaves_nothing_behind(product: Wired):
+    """It empties the cache just before the result gets there."""
+    [hit] = (await product.retrieval.search(ADMIN, QUESTION)).hits
+
+    class Late(MemoryCache):
+        async def set(self, *entry: Any) -> None:
+            await product.deletions.delete(ADMIN, hit.document_id)
+            await self.clear(CacheKind.SEARCH)
+            await super().set(*entry)
+
+    store = Late(1_000_000)
+    await caching(product, store).search(ADMIN, QUESTION)
+    assert (await store.usage())[CacheKind.SEARCH].entries == 0
 
 
 async def test_what_somebody_else_wrote_is_no_result(product: Wired):
