@@ -1,5 +1,6 @@
 """What only the real client can get wrong: times, statuses, and bytes that are not what was promised."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -86,6 +87,14 @@ async def test_endless_reply_is_cut_at_the_time_limit(server: StandIn, chat: Fac
     server.behave(Behaviour.ENDLESS)
     with pytest.raises(ChatTimedOut, match="whole reply"):
         await _streamed(chat(QUICK))
+
+
+async def test_a_reader_who_takes_his_time_is_not_the_model_s_delay(chat: Factory) -> None:
+    read: list[str] = []
+    async for piece in chat(QUICK).stream(QUESTION, max_tokens=9, temperature=0.5):
+        read.append(piece)
+        await asyncio.sleep(0.3)
+    assert len(read) > 1
 
 
 async def test_hanging_whole_reply_is_left_at_the_time_limit(server: StandIn, chat: Factory) -> None:

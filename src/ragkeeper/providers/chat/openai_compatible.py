@@ -84,7 +84,9 @@ class OpenAICompatibleChat:
                 async with asyncio.timeout_at(first):
                     piece = await anext(pieces, None)
             while piece is not None:
+                handed = loop.time()
                 yield piece
+                end += loop.time() - handed  # a slow reader's time is not the model's
                 with self._translated(*self._rest(end - loop.time()), begun=True):
                     async with asyncio.timeout_at(min(end, loop.time() + self._limits.next_token)):
                         piece = await anext(pieces, None)
