@@ -29,7 +29,7 @@ class Stage:
         self.guard = guard("embedding", "embed")
         endpoint = EmbeddingEndpoint(server.base_url, api_key="", model="tiny", retries=0)
         embedder = OpenAICompatibleEmbedder(endpoint, 64)
-        self.embedder = GuardedEmbedder(embedder, self.guard, waits=0.2, slow_after=30)
+        self.embedder = GuardedEmbedder(embedder, self.guard, waits=2, slow_after=30)
 
     def fail(self, status: int, times: int = 1000) -> None:
         self.server.replies = [Reply(status)] * times
@@ -107,3 +107,24 @@ async def test_whoever_waits_for_a_question_s_vector_does_not_wait_long() -> Non
             await embedder.embed_query("a")
     with pytest.raises(EmbedderBreakerOpen):
         await embedder.embed_query("a")
+
+
+class Failing(FakeEmbedder):
+    async def embed_query(self, text: str) -> Vectors:
+        await asyncio.sleep(0.25)
+        raise EmbedderUnavailable(name=self.name, reason="gone")
+
+
+async def test_attempts_take_no_longer_together_than_somebody_waits() -> None:
+    embedder = GuardedEmbedder(Failing(), guard("embedding", "embed"), waits=0.3, slow_after=30)
+    with pytest.raises(EmbedderTimedOut):
+        await embedder.embed_query("a")
+
+
+async def test_nobody_waits_for_a_turn_longer_than_half_of_his_time() -> None:
+    paused = guard("embedding", "embed")
+    embedder = GuardedEmbedder(FakeEmbedder(), paused, waits=0.1, slow_after=30)
+    paused.limit.pause(0.08)  # the queue would be long enough for it
+    with pytest.raises(EmbedderRateLimited):
+        await embedder.embed_query("a")
+    assert len(await embedder.embed_documents(["a"])) == 1

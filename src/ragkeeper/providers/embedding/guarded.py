@@ -12,15 +12,15 @@ from ragkeeper.providers.embedding.errors import (
     EmbedderUnavailable,
 )
 from ragkeeper.providers.embedding.port import Embedder, Vectors
-from ragkeeper.providers.resilience.guard import Guard, NotCalled, Wording
+from ragkeeper.providers.resilience.guard import Guard, GuardedCall, NotCalled, Wording
 from ragkeeper.providers.resilience.models import Judgement, Outcome
 
 
 class GuardedEmbedder:
     """Implements the port around another embedder.
 
-    waits: seconds that somebody who waits gives it (`embed_query`, `embed_now`); documents have the endpoint's own
-    limit. slow_after: seconds above which a call counts as slow.
+    waits: seconds in all that somebody who waits gives it (`embed_query`, `embed_now`); documents have the endpoint's
+    own limit. slow_after: seconds above which a call counts as slow.
     """
 
     def __init__(self, embedder: Embedder, guard: Guard, waits: float, slow_after: float) -> None:
@@ -50,10 +50,10 @@ class GuardedEmbedder:
         return await self._call(lambda: self._embedder.embed_documents(texts), self._slow_after)
 
     async def embed_now(self, texts: Sequence[str]) -> Vectors:
-        return await self._call(lambda: self._soon(lambda: self._embedder.embed_now(texts)), self._waits / 2)
+        return await self._call_soon(lambda: self._embedder.embed_now(texts))
 
     async def embed_query(self, text: str) -> Vectors:
-        return await self._call(lambda: self._soon(lambda: self._embedder.embed_query(text)), self._waits / 2)
+        return await self._call_soon(lambda: self._embedder.embed_query(text))
 
     async def check(self) -> None:
         """Raise what the calls showed, without making one: the endpoint may cost money."""
@@ -72,19 +72,19 @@ class GuardedEmbedder:
         if self._closed:
             return await work()  # it says that it is closed, which is no failure of the endpoint
         async with self._guard.call(self._wording, slow_after) as call:
-            while True:
-                try:
-                    return await work()
-                except EmbedderUnavailable as error:
-                    if not await call.again(error):
-                        raise
+            return await _tried(work, call)
 
-    async def _soon(self, work: Callable[[], Awaitable[Vectors]]) -> Vectors:
-        try:
-            async with asyncio.timeout(self._waits):
-                return await work()
-        except TimeoutError as error:
-            raise EmbedderTimedOut(name=self.name, seconds=self._waits) from error
+    async def _call_soon(self, work: Callable[[], Awaitable[Vectors]]) -> Vectors:
+        """Somebody waits: for a turn at most half of the time, and no longer for all attempts together."""
+        if self._closed:
+            return await work()
+        end = asyncio.get_running_loop().time() + self._waits
+        async with self._guard.call(self._wording, self._waits / 2, queue=self._waits / 2) as call:
+            try:
+                async with asyncio.timeout_at(end):
+                    return await _tried(work, call)
+            except TimeoutError as error:
+                raise EmbedderTimedOut(name=self.name, seconds=self._waits) from error
 
     def _refused(self, found: NotCalled) -> EmbedderUnavailable:
         if found.crowded:
@@ -98,6 +98,15 @@ class GuardedEmbedder:
             next_try=found.next_try.isoformat(timespec="seconds") if found.next_try else "by an administrator",
             retry_after=found.retry_after,
         )
+
+
+async def _tried(work: Callable[[], Awaitable[Vectors]], call: GuardedCall) -> Vectors:
+    while True:
+        try:
+            return await work()
+        except EmbedderUnavailable as error:
+            if not await call.again(error):
+                raise
 
 
 def judge(error: BaseException) -> Judgement:

@@ -86,9 +86,9 @@ class Guard:
     def key(self) -> BreakerKey:
         return self.breaker.key
 
-    def call(self, wording: Wording, slow_after: float) -> "GuardedCall":
-        """slow_after: seconds until the first piece above which a call counts as slow."""
-        return GuardedCall(self, wording, slow_after)
+    def call(self, wording: Wording, slow_after: float, queue: float | None = None) -> "GuardedCall":
+        """slow_after: seconds until the first piece above which a call counts as slow. queue: see `CallLimit.take`."""
+        return GuardedCall(self, wording, slow_after, queue)
 
     def refused(self) -> NotCalled | None:
         """Why a call would not be made now; nothing is asked or taken."""
@@ -169,10 +169,11 @@ class GuardedCall:
     Whatever ends the block ends the call, a caller who leaves included.
     """
 
-    def __init__(self, guard: Guard, wording: Wording, slow_after: float) -> None:
+    def __init__(self, guard: Guard, wording: Wording, slow_after: float, queue: float | None = None) -> None:
         self._guard = guard
         self._wording = wording
         self._slow_after = slow_after
+        self._queue = queue
         self._permit = Permit(0)
         self._began = 0.0
         self._first: float | None = None
@@ -227,7 +228,7 @@ class GuardedCall:
 
     async def _take(self) -> int | None:
         try:
-            return await self._guard.limit.take()
+            return await self._guard.limit.take(self._queue)
         except LimitReached as error:
             raise self._wording.refused(self._guard.limited(error.wait)) from None
 

@@ -49,9 +49,9 @@ class CallLimit:
     async def take(self, queue: float | None = None) -> int | None:
         """Return when the call may be made; its slot is what `give_back` wants. Raises LimitReached.
 
-        queue: seconds to wait at most, where that is not `queue_seconds`.
+        queue: seconds to wait at most, where that is less than `queue_seconds`.
         """
-        end = self._clock() + (self._queue_seconds if queue is None else queue)
+        end = self._clock() + (self._queue_seconds if queue is None else min(queue, self._queue_seconds))
         while True:
             await self._wait_until(self._paused_until, end)
             slot = await self._reserve(end - self._clock())
