@@ -39,6 +39,8 @@ def degrade_commands(connect: Connect) -> typer.Typer:
     ) -> None:
         """Force a step, end a forced one, or show which one is in force."""
         if context.invoked_subcommand is not None:
+            if auto or to is not None:
+                raise typer.BadParameter(f"{context.invoked_subcommand} shows, and changes nothing: leave it away")
             return
         if auto and to is not None:
             raise typer.BadParameter("--to and --auto exclude each other")
@@ -76,5 +78,5 @@ def _show(found: dict[str, Any], json: bool) -> None:
 
 def _forced(forced: dict[str, Any]) -> str:
     why = f" ({forced['reason']})" if forced["reason"] else ""
-    kept = "" if forced["stored"] else "; it could not be stored and ends with a restart"
+    kept = "" if forced["stored"] else "; it could not be stored yet: a restart would end it"
     return f"forced by {forced['by']}: {forced['step']} until {forced['until']}{why}{kept}"

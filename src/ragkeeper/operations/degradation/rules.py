@@ -40,7 +40,8 @@ def still_forced(forced: Forced | None, now: datetime) -> Forced | None:
 
 def settled(held: Causes, seen: Sequence[Seen], now: datetime) -> dict[str, Cause]:
     """The causes after a look: new ones begin at once, those that are no longer seen end after `LINGER`."""
-    kept = {name: cause for name, cause in held.items() if now - cause.last_seen < LINGER}
+    # What was last seen in the future tells of a clock that was set back: nobody waits until it is that late again.
+    kept = {name: cause for name, cause in held.items() if timedelta(0) <= now - cause.last_seen < LINGER}
     for one in seen:
         since = kept[one.name].since if one.name in kept else now
         kept[one.name] = Cause(one, since, now)

@@ -40,13 +40,15 @@ class DegradationService:
         self._causes: Causes = {}
         self._told: tuple[object, ...] = ()
         self._proved = 0.0
+        self._unstored = False
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, observe: Observe) -> None:
+    async def start(self, observe: Observe, every: float = _LOOK_EVERY) -> None:
+        """every: seconds between two looks."""
         async with self._database.read() as sql:
             self._forced = await repository.stored_forced(sql)
         await self.look(await observe())
-        self._task = asyncio.create_task(self._watch(observe), name="degradation")
+        self._task = asyncio.create_task(self._watch(observe, every), name="degradation")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -78,7 +80,7 @@ class DegradationService:
         return ReadOnly(until=forced.until.isoformat(timespec="seconds"), reason=reason, retry_after=left)
 
     async def force(self, caller: Caller, step: Step, period: timedelta, reason: str = "") -> Degradation:
-        """From now on for `period`. Where it cannot be stored it holds as well, until a restart."""
+        """From now on for `period`. Where it cannot be stored it holds as well, and is stored when that works again."""
         caller.require_admin("force a degradation step")
         now = self._clock()
         await self._keep(Forced(step, caller.id, now, now + period, reason))
@@ -97,23 +99,29 @@ class DegradationService:
         self._causes = rules.settled(self._causes, seen, self._clock())
         self._tell()
 
-    async def _watch(self, observe: Observe) -> None:
+    async def _watch(self, observe: Observe, every: float) -> None:
         while True:
-            await asyncio.sleep(_LOOK_EVERY)
-            await self._prove_writing()
-            await self.look(await observe())
+            await asyncio.sleep(every)
+            try:
+                await self._prove_writing()
+                await self.look(await observe())
+            except Exception as error:  # noqa: BLE001 - a watch that ends would leave its last step in force for good
+                _log.error("degradation_look_failed", exc_info=error)
 
     async def _prove_writing(self) -> None:
         """A server that nobody sends changes to would never find out that they are kept again."""
         passed = asyncio.get_running_loop().time()
-        if self._database.trouble is None or passed - self._proved < _PROVE_EVERY:
+        if not (self._database.trouble or self._unstored) or passed - self._proved < _PROVE_EVERY:
             return
         self._proved = passed
         try:
             async with self._database.write() as sql:
                 await repository.prove_writing(sql, self._clock())
+                if self._unstored:
+                    await repository.store_forced(sql, self._forced, self._clock())
         except NotWritten:
             return  # the database keeps the reason
+        self._stored()
         _log.info("changes_are_kept_again")
 
     async def _keep(self, forced: Forced | None) -> None:
@@ -123,7 +131,14 @@ class DegradationService:
                 await repository.store_forced(sql, forced, self._clock())
         except NotWritten as error:
             _log.warning("degradation_not_stored", code=error.code, reason=error.message)
+            self._unstored = True
             self._forced = replace(forced, stored=False) if forced else None
+        else:
+            self._stored()
+
+    def _stored(self) -> None:
+        self._unstored = False
+        self._forced = replace(self._forced, stored=True) if self._forced else None
 
     async def _record(self, caller: Caller, action: str, step: Step, **details: str) -> None:
         """Unlike other acts this one is done where it cannot be recorded: a full disk is what it is for."""

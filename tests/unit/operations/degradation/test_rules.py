@@ -74,6 +74,11 @@ def test_a_cause_that_goes_on_keeps_its_beginning_and_tells_its_newest_reason():
     assert (cause.since, cause.seen.reason) == (NOW, "still gone")
 
 
+def test_a_clock_that_is_set_back_does_not_prolong_a_cause():
+    held = settled({}, [seen("index")], NOW)
+    assert settled(held, [], NOW - timedelta(hours=1)) == {}
+
+
 def test_a_forced_step_ends_at_its_time():
     said = forced(Step.EXTRACTIVE, 60)
     assert still_forced(said, NOW + timedelta(seconds=59)) is said

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -133,6 +134,43 @@ async def test_it_finds_out_by_itself_that_changes_are_kept_again(world: World):
     service._proved = 0.0
     await service._prove_writing()
     assert world.database.trouble is None
+
+
+@pytest.mark.parametrize("last", [Step.EXTRACTIVE, None])
+async def test_what_could_not_be_stored_is_stored_when_that_works_again(world: World, last: Step | None):
+    """Also that nothing is forced any more: the next start would find what was stored before."""
+    service = world.service()
+    await service.force(ADMIN, Step.SEARCH_ONLY, TEN_MINUTES)
+    async with world.database.write() as sql:
+        await sql.execute(text("PRAGMA query_only=1"))
+    await (service.force(ADMIN, last, TEN_MINUTES) if last else service.automatic(ADMIN))
+    await world.database.close()  # its next connection may write
+    world.database.trouble = None  # somebody else's change was kept first
+    service._proved = 0.0
+    await service._prove_writing()
+    assert service.forced is None or service.forced.stored
+    second = world.service()
+    await second.start(world.observe)
+    await second.stop()
+    assert (second.forced and second.forced.step) == last
+
+
+async def test_a_look_that_fails_is_not_the_last_one(world: World):
+    looks: list[int] = []
+    again = asyncio.Event()
+
+    async def observe() -> Sequence[Seen]:
+        looks.append(1)
+        if len(looks) == 2:
+            raise OSError("a part that nobody thought of")
+        if len(looks) > 2:
+            again.set()
+        return []
+
+    service = world.service()
+    await service.start(observe, every=0.001)
+    await asyncio.wait_for(again.wait(), 5)
+    await service.stop()
 
 
 @pytest.mark.parametrize("act", ["force", "automatic"])
