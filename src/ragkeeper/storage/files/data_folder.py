@@ -101,7 +101,8 @@ class DataFolder:
     def _empty_work(self) -> None:
         """Remove what a killed process left; what cannot be removed harms nobody and waits for the next owner."""
         self.work.mkdir(mode=0o700, exist_ok=True)
-        for entry in self.work.iterdir():
+        half_written = [*self.path.glob(".server.json.*"), *self.secrets.glob(".api_key.*")]
+        for entry in (*self.work.iterdir(), *half_written):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry, ignore_errors=True)
             else:

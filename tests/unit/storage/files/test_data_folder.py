@@ -72,3 +72,16 @@ def test_a_replaced_file_is_whole(tmp_path: Path) -> None:
     replace_file(target, b"two", mode=0o600)
     assert target.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_files_that_were_half_written_when_a_process_was_killed_go_with_the_next_owner(tmp_path: Path) -> None:
+    folder = made(tmp_path)
+    left = [tmp_path / ".server.json.4711", folder.secrets / ".api_key.4711"]
+    for file in left:
+        file.write_text("half")
+    kept = tmp_path / ".notes"
+    kept.write_text("not ours")
+    folder.lock()
+    assert not any(file.exists() for file in left)
+    assert kept.exists()
+    folder.unlock()
