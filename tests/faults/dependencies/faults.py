@@ -107,10 +107,13 @@ async def _index_is_missed(_scene: Scene, load: Load) -> bool:
 _WELL = _model(Behaviour.REPLY)
 _DISK = Needs(disk=True)
 _EMBEDDER = Needs(embedder=True)
+_LONG = Needs(long_limits=True)
+_EMBEDDER_LONG = Needs(embedder=True, long_limits=True)
 
 FAULTS = (
     Fault("the only model refuses connections", _model_refuses, _model_is_back),
     Fault("the only model hangs", _model_hangs, _model_is_back),
+    Fault("the only model hangs, given half a minute", _model_hangs, _model_is_back, seconds=14, within=4, needs=_LONG),
     Fault("the only model answers 500", _model(Behaviour.STATUS, 500), _WELL),
     Fault("the only model answers 429 with Retry-After", _model(Behaviour.STATUS, 429), _WELL),
     Fault("the only model answers slowly", _model(Behaviour.REPLY, delay=_SLOW), _WELL, seconds=14),
@@ -118,6 +121,13 @@ FAULTS = (
     Fault("the first of two models refuses", _model_refuses, _model_is_back, needs=Needs(second_model=True)),
     Fault("the embedding endpoint refuses", _embedder_refuses, _embedder_is_back, needs=_EMBEDDER),
     Fault("the embedding endpoint hangs", _embedder_hangs, _embedder_is_back, needs=_EMBEDDER),
+    Fault(
+        "the embedding endpoint hangs, given five seconds",
+        _embedder_hangs,
+        _embedder_is_back,
+        seconds=12,
+        needs=_EMBEDDER_LONG,
+    ),
     Fault(
         "Redis is killed",
         _redis_is_killed,

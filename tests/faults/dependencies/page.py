@@ -13,7 +13,7 @@ from tests.faults.dependencies.table import MEASURED, STABLE, Row, measured, row
 from tests.machine import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "faults.md"
-AT_ONCE = 3
+AT_ONCE = 4
 _MEASURED = "## As it was measured"
 
 _HEAD = """\
@@ -30,13 +30,15 @@ _NOTES = f"""
 - A search or answer counts as failed when its status is not 200, when the document that has the answer is not found,
   or when nothing is answered.
 - Modes: `full`, by the first model; `fallback_model`, by the second; `extractive`, quoted from the documents without
-  a model. `full` beside another one: answers until the breaker opened. `not kept`: given, but not stored in its
+  a model. `full` beside another one: answers until the breaker opened. While a model hangs, and the limit of its time
+  has not come, those who wait for it are as many as the server lets in; whoever comes then is answered without it at
+  once, and a search without the embedding endpoint. `not kept`: given, but not stored in its
   conversation, which the answer says.
 - Searched by: `hybrid`, words and meaning; `lexical`, words alone.
 - A streamed answer whose model had begun to speak when it broke ends with exactly one `error` event of the code shown:
   what a reader has seen is not taken back, and the same question asked again is answered. A stream whose model had not
   begun goes on in the mode of that row.
-- Changes: what an upload got while nothing could be stored; `Retry-After` came with it.
+- Changes: the status that uploads got while nothing could be stored; `Retry-After` came with each.
 - A period of a breaker is `RAG_BREAKER_OPEN_SECONDS` (here {BREAKER_SECONDS:g} s), doubled each time that its trial
   calls failed, 300 s at most; where a provider named a time (`Retry-After`), it is that time.
 - Redis is asked every second whether it is back, a database that takes no changes every five; the index is built anew
@@ -48,7 +50,7 @@ def missing_program(fault: Fault, programs: Programs) -> str:
     """What this machine lacks for the fault; empty when nothing."""
     if fault.needs.redis and programs.redis is None:
         return "redis-server"
-    if fault.needs.disk and programs.library is None:
+    if fault.needs.disk and programs.interposing is None:
         return "a C compiler"
     return ""
 

@@ -27,18 +27,26 @@ SHORT = {
     "RAG_QUERY_EMBEDDING_TIMEOUT": "1",
     "RAG_MIN_FREE_MB": "0",
 }
+# Where what matters is who waits meanwhile.
+AS_THEY_COME = {
+    "RAG_FIRST_TOKEN_TIMEOUT": "30",
+    "RAG_MODEL_TIMEOUT": "120",
+    "RAG_NEXT_TOKEN_TIMEOUT": "20",
+    "RAG_QUERY_EMBEDDING_TIMEOUT": "5",
+}
 _PIECES = ("The ", "documents ", "say ", "so, ", "and ", "no more ", "than ", "that [1].")
 _PAUSE = 0.12
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a fault wants beside the first model. Programs that are not there are None."""
+    """What a fault wants beside the first model. long_limits: time limits as they come, in place of short ones."""
 
     second_model: bool = False
     embedder: bool = False
     redis: bool = False
     disk: bool = False
+    long_limits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class Programs:
     """Of this machine: `redis-server`, and the compiled library between a server and its disk."""
 
     redis: Path | None
-    library: Path | None
+    interposing: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ async def scene(folder: Path, needs: Needs, programs: Programs) -> AsyncIterator
         embedder = await parts.enter_async_context(EmbeddingStandIn())
         doors = [await parts.enter_async_context(Door(to.base_url)) for to in (model, embedder)]
         settings = {**SHORT, **_models(doors[0].base_url, second.base_url if needs.second_model else None)}
+        settings |= AS_THEY_COME if needs.long_limits else {}
         if needs.embedder:
             settings |= {"RAG_EMBEDDING_MODEL": "openai:standin", "RAG_EMBEDDING_BASE_URL": doors[1].base_url}
         blocking = ExitStack()
@@ -100,9 +109,9 @@ def _redis(parts: ExitStack, folder: Path, programs: Programs) -> RedisServer:
 
 
 def _disk(folder: Path, programs: Programs) -> Interposer:
-    assert programs.library is not None
+    assert programs.interposing is not None
     folder.mkdir(parents=True, exist_ok=True)
-    found = Interposer(programs.library, folder, folder / "data")
+    found = Interposer(programs.interposing, folder, folder / "data")
     found.reset()
     return found
 
