@@ -47,9 +47,10 @@ def _conditions(where: IndexFilter) -> Iterator[ColumnElement[bool]]:
     if where.document_ids is not None:
         yield documents.c.id.in_(where.document_ids)
     for name, value in where.metadata.items():
-        field = documents.c.metadata[name]
-        # Databases write numbers and yes/no in ways of their own: those are told apart by `_holds`.
-        yield field.as_string() == value if isinstance(value, str) else field.is_not(None)
+        # Not by a path: there names with quotes, backslashes or letters that are stored escaped find nothing.
+        field = func.json_each(documents.c.metadata).table_valued("key", "value")
+        # Whether it is a yes or a 1 is told apart by `_holds`.
+        yield select(field.c.key).where(field.c.key == name, field.c.value == value).correlate(documents).exists()
 
 
 def _holds(fields: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -5,9 +5,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from ragkeeper.documents.models import Scalar
+from ragkeeper.retrieval.fallback.repository import chunks_with
+from ragkeeper.retrieval.fallback.rules import terms
 from ragkeeper.retrieval.fallback.service import FallbackSearch
 from ragkeeper.retrieval.models import SearchMode, SearchRequest
+from ragkeeper.storage.sql.tables import documents
 from ragkeeper.storage.vectors.errors import IndexFailed
 from ragkeeper.storage.vectors.fake import FakeIndex
 from ragkeeper.storage.vectors.port import Candidate, IndexFilter, IndexQuery
@@ -97,6 +102,22 @@ async def test_metadata_conditions_hold(product: Wired):
     break_index(product)
     found = await product.retrieval.search(ADMIN, SearchRequest("leave", metadata={"year": 2026}))
     assert found.hits == ()
+
+
+@pytest.mark.parametrize("name", ["year", "größe", 'a "field" of \\ $.it[0]'])
+@pytest.mark.parametrize("value", ["größer \\", 2026, 2.5, True, False, 2**53 + 1])
+async def test_metadata_conditions_hold_before_the_best_are_chosen(product: Wired, name: str, value: Scalar):
+    collections = await product.documents.collection_ids(ADMIN, None)
+    accepted = [await product.add(f"{number}.md", f"The seal is worn {number}. The seal.") for number in range(3)]
+    async with product.database.write() as sql:
+        for one, kept in zip(accepted, [None, {name: "y"}, {name: value}], strict=True):
+            if kept:
+                await sql.execute(update(documents).where(documents.c.id == one.id).values(metadata=kept))
+    await product.parse()
+    where = IndexFilter(collections, metadata={name: value})
+    async with product.database.read() as sql:
+        found = await chunks_with(sql, terms("the seal is worn"), where, 1)
+    assert [text for _, text in found] == ["The seal is worn 2. The seal."]
 
 
 async def test_an_index_that_says_nothing_is_away_too(product: Wired):
