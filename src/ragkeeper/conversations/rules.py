@@ -1,6 +1,6 @@
 """Decisions about conversations: no I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,9 @@ from ragkeeper.generation.models import Citation
 
 _TITLE_CHARACTERS = 80
 _SOURCE_DELETED = "A source of this answer was deleted."
+# In the details of a reply that only lists what was found: the versions whose titles stand in it.
+_LISTED = "listed_versions"
+_OF_SOURCES = frozenset({AnswerMode.EXTRACTIVE.value, AnswerMode.SEARCH_ONLY.value})
 # Messages looked back at; the model's own token budget cuts further.
 RECALLED = 12
 
@@ -28,13 +31,15 @@ def turns(messages: Iterable[Message]) -> tuple[Turn, ...]:
 
 
 def finished(result: AnswerResult) -> Reply:
-    details = {
+    details: dict[str, Any] = {
         "model": result.model,
         "timings_ms": dict(result.timings_ms),
         "notes": list(result.notes),
         "refused": result.answer.refused,
         "cached": result.cached_seconds is not None,
     }
+    if result.mode is AnswerMode.SEARCH_ONLY:
+        details[_LISTED] = sorted({hint.version_id for hint in result.answer.hints})
     citations = [stored(citation) for citation in result.answer.citations]
     return Reply(result.answer.text, result.mode.value, citations, details)
 
@@ -60,15 +65,20 @@ def stored(citation: Citation) -> dict[str, Any]:
 
 
 def cited_versions(messages: Iterable[Message]) -> set[str]:
-    return {citation["version"] for message in messages for citation in message.citations}
+    """Of what the messages cite or list."""
+    return {version for message in messages for version in _versions(message)}
 
 
 def shown(message: Message, current: set[str]) -> Message:
-    """A message as it may be shown and recalled now: a quoted answer is its sources' text, and goes with them."""
-    citations = without_deleted(message.citations, current)
-    gone = any(citation["source_deleted"] for citation in citations)
-    content = _SOURCE_DELETED if gone and message.mode == AnswerMode.EXTRACTIVE else message.content
-    return replace(message, citations=citations, content=content)
+    """A message as it may be shown and recalled now: what is its sources' own text, or their titles, goes with them."""
+    gone = not set(_versions(message)) <= current
+    content = _SOURCE_DELETED if gone and message.mode in _OF_SOURCES else message.content
+    return replace(message, citations=without_deleted(message.citations, current), content=content)
+
+
+def _versions(message: Message) -> Iterator[str]:
+    yield from (citation["version"] for citation in message.citations)
+    yield from message.details.get(_LISTED, ())
 
 
 def without_deleted(citations: Sequence[dict[str, Any]], current: set[str]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from ragkeeper.answers.errors import StreamTimedOut
-from ragkeeper.answers.models import Token, Turn
+from ragkeeper.answers.models import AnswerMode, Token, Turn
 from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.conversations.errors import ConversationUnknown
 from ragkeeper.conversations.models import ChatRequest, ChatResult
@@ -122,6 +122,21 @@ async def test_a_deleted_source_is_not_shown_in_old_messages(tmp_path: Path) -> 
         assert answered.citations
         assert "twelve weeks" not in answered.content
         assert all(citation["source_deleted"] and not citation["quote"] for citation in answered.citations)
+
+
+async def test_a_list_of_titles_goes_with_what_it_lists(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        document = await filled(product)
+        extractor = ExtractiveAnswerer(product.embedder, threshold=0)
+        answers = AnswerService(
+            product.retrieval, extractor, [], AnswerOptions(5, 5), best=lambda: AnswerMode.SEARCH_ONLY
+        )
+        chats = ConversationService(product.database, answers, product.retrieval, utc_now)
+        chat = await chats.ask(ADMIN, ASKED)
+        assert "[1] " in (await chats.messages(ADMIN, chat.conversation_id or "", after="", limit=10))[1].content
+        await product.deletions.delete(ADMIN, document)
+        listed = (await chats.messages(ADMIN, chat.conversation_id or "", after="", limit=10))[1]
+        assert listed.content == "A source of this answer was deleted."
 
 
 async def test_an_answer_is_given_where_it_cannot_be_kept(tmp_path: Path) -> None:
