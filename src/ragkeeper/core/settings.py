@@ -252,14 +252,27 @@ class Settings(BaseModel):
         SecretStr(""), alias="REDIS_PASSWORD", description="Password for it, where its address holds none."
     )
 
-    stream_timeout: float = Field(
-        60.0, alias="RAG_STREAM_TIMEOUT", gt=0, le=3600, description="Longest a streamed answer may take, in seconds."
+    stream_timeout: float | None = Field(
+        None,
+        alias="RAG_STREAM_TIMEOUT",
+        gt=0,
+        le=3600,
+        description="Longest a streamed answer may take, in seconds; default: 60, or 300 with a model on this machine "
+        "or network.",
     )
-    first_token_timeout: float = Field(
-        30.0, alias="RAG_FIRST_TOKEN_TIMEOUT", gt=0, le=3600, description="Seconds a model may take to begin an answer."
+    first_token_timeout: float | None = Field(
+        None,
+        alias="RAG_FIRST_TOKEN_TIMEOUT",
+        gt=0,
+        le=3600,
+        description="Seconds a model may take to begin an answer; default: 30, or 120 on this machine or network.",
     )
-    model_timeout: float = Field(
-        120.0, alias="RAG_MODEL_TIMEOUT", gt=0, le=3600, description="Seconds a model may take for a whole answer."
+    model_timeout: float | None = Field(
+        None,
+        alias="RAG_MODEL_TIMEOUT",
+        gt=0,
+        le=3600,
+        description="Seconds a model may take for a whole answer; default: 120, or 300 on this machine or network.",
     )
     extractive_fallback: bool = Field(
         True,

@@ -22,6 +22,7 @@ from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
+from ragkeeper.entrypoints.patience import with_streams
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
 from ragkeeper.entrypoints.writers import writers
@@ -38,6 +39,8 @@ from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.operations.breakers.schemas import BreakerView
 from ragkeeper.operations.breakers.service import BreakerService
+from ragkeeper.operations.degradation.models import Step
+from ragkeeper.operations.degradation.rules import worst
 from ragkeeper.operations.degradation.schemas import DegradationView
 from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.operations.health.service import HealthService
@@ -177,7 +180,7 @@ class Application:
             "loops": self.jobs.state(),
             "embedding_model": self.embedder.name,
             "answer_models": self.answers.models,
-            "answer_mode": degradation.answers.value if self.answers.models else "extractive",
+            "answer_mode": worst([degradation.answers, Step.FULL if self.answers.models else Step.EXTRACTIVE]).value,
             "degradation": DegradationView.of(degradation).model_dump(mode="json"),
             "providers": await self.providers(),
         }
@@ -349,7 +352,7 @@ def _answers(
         retrieval,
         engines.extractor(settings, embedder),
         writers(settings, chat_models, embedder),
-        AnswerOptions(settings.retrieval_top_k, settings.stream_timeout, settings.extractive_fallback),
+        AnswerOptions(settings.retrieval_top_k, with_streams(settings), settings.extractive_fallback),
         engines.compressor(settings, chat_models),
         shared.metrics,
         shared.caches.of_answers(retrieval, embedder),

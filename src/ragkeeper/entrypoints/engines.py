@@ -14,6 +14,7 @@ from ragkeeper.answers.ports import Compressor, Extractor
 from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import RerankingMethod, SettingInvalid, Settings
+from ragkeeper.entrypoints.patience import Patience, with_model
 from ragkeeper.generation.compression import ModelCompressor
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.reranking import ModelReranker
@@ -121,19 +122,21 @@ def chat_models(settings: Settings) -> list[ChatModel]:
         TimeLimits,
     )
 
-    limits = TimeLimits(
-        connect=settings.connect_timeout,
-        first_token=settings.first_token_timeout,
-        next_token=settings.next_token_timeout,
-        total=settings.model_timeout,
-    )
+    def limits(patience: Patience) -> TimeLimits:
+        return TimeLimits(
+            connect=settings.connect_timeout,
+            first_token=patience.first_token,
+            next_token=settings.next_token_timeout,
+            total=patience.total,
+        )
+
     return [
         OpenAICompatibleChat(
             name=provider.name,
             base_url=provider.base_url,
             api_key=provider.api_key.get_secret_value(),
             model=provider.model,
-            limits=limits,
+            limits=limits(with_model(settings, provider)),
         )
         for provider in settings.chat_providers
     ]

@@ -6,6 +6,7 @@ from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints import engines
+from ragkeeper.entrypoints.patience import with_model
 from ragkeeper.providers.chat.guarded import GuardedChat
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
@@ -44,12 +45,11 @@ class Guards:
 
     def chat(self, models: Sequence[ChatModel]) -> list[ChatModel]:
         """The models of the settings, in their order, each behind its guard."""
-        slow = self._settings.first_token_timeout / 2
         guarded: list[ChatModel] = []
         for model, provider in zip(models, self._settings.chat_providers, strict=True):
             key = BreakerKey(provider.name, provider.model, "chat")
             guard = self._guard(key, provider.requests_per_minute, provider.status_page)
-            guarded.append(GuardedChat(model, guard, slow))
+            guarded.append(GuardedChat(model, guard, with_model(self._settings, provider).first_token / 2))
         return guarded
 
     async def open_embedder(self, name: str) -> Embedder:

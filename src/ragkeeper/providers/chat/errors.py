@@ -48,7 +48,10 @@ class ChatTimedOut(ChatError):
 
     code = "chat_timed_out"
     status = 504
-    fix = "Try again; if it keeps happening use a faster model or raise the time limit."
+    fix = (
+        "Try again; if it keeps happening use a faster model, or raise RAG_FIRST_TOKEN_TIMEOUT, RAG_NEXT_TOKEN_TIMEOUT "
+        "or RAG_MODEL_TIMEOUT, as the limit in brackets says."
+    )
 
 
 class ChatRateLimited(ChatError):
