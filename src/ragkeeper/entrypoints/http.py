@@ -41,7 +41,7 @@ _FORM_BYTES = _MEGABYTE
 _LARGEST_TEXT = 50 * _MEGABYTE
 _LARGEST_OTHER = 4 * _MEGABYTE
 # What is asked by POST and changes nothing, or nothing that is waited for.
-_ASKING = CHAT_PATHS | {"/api/v1/search", "/v1/chat/completions", "/v1/embeddings"}
+_ASKING = CHAT_PATHS | {"/api/v1/search", "/v1/chat/completions", "/v1/embeddings", "/api/v1/index/check"}
 
 
 def create_app(application: Application) -> FastAPI:

@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.providers.embedding.port import Embedder
@@ -23,7 +25,10 @@ from ragkeeper.retrieval.rules import aligned
 from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.sql.errors import NotWritten
 from ragkeeper.storage.vectors.port import IndexFilter, IndexQuery, VectorEntry, WordsEntry
+
+_log = structlog.get_logger()
 
 _PAGE = 5000
 _HASHED = 200  # originals between two looks at whether somebody waits
@@ -81,12 +86,15 @@ class IndexInspector:
         return Inspection(checked_at, seconds, deep, dict(checked.counts), waiting, round(lag, 3), tuple(findings))
 
     async def inspect_and_keep(self, *, deep: bool = False, examples: int = 10) -> Inspection:
-        """The result is what `/status` shows until the next one."""
+        """The result is what `/status` shows until the next one; where nothing can be kept it is given all the same."""
         inspection = await self.inspect(deep=deep, examples=examples)
         result = {**asdict(inspection), "checked_at": inspection.checked_at.isoformat()}
         numbers = {"orphans": inspection.orphans, "missing": inspection.missing}
-        async with self._database.write() as sql:
-            await repository.keep_result(sql, {**result, **numbers})
+        try:
+            async with self._database.write() as sql:
+                await repository.keep_result(sql, {**result, **numbers})
+        except NotWritten as error:
+            _log.warning("inspection_not_kept", code=error.code, reason=error.message)
         return inspection
 
     async def last(self) -> tuple[datetime, int, int] | None:

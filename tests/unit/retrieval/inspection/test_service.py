@@ -201,6 +201,17 @@ async def test_the_newest_result_is_kept(tmp_path: Path) -> None:
         assert inspection.count(FindingKind.ORPHANS) == 1
 
 
+async def test_a_result_that_cannot_be_kept_is_given(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        await add_a_stranger(product)
+        async with product.database.write() as sql:
+            await sql.exec_driver_sql("PRAGMA query_only=1")
+        inspection = await inspector(product).inspect_and_keep()
+        assert inspection.count(FindingKind.ORPHANS) == 1
+        assert await inspector(product).last() is None
+
+
 async def test_so_many_ids_are_shown(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         await filled(product)
