@@ -43,6 +43,8 @@ _log = structlog.get_logger()
 # Confirmed at once beyond what is asked for: neighbours merge, copies collapse, and some hits may not be confirmed.
 _SPARE = 20
 _RERANKED = 30
+# What a failed reranking says holds for so many seconds: a server that nobody asks would show it for ever.
+_REMEMBERED = 60.0
 _INCOMPLETE = "the search index is being rebuilt: some passages are not found yet"
 
 
@@ -83,6 +85,7 @@ class RetrievalService:
         cache: SearchCache | None = None,
         foreground: Foreground | None = None,
         restrained: Callable[[], bool] = lambda: False,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._index = index
@@ -96,13 +99,20 @@ class RetrievalService:
         self._foreground = foreground or Foreground()
         self._restrained = restrained
         self._fallback = FallbackSearch(index, database)
-        self.reranker_trouble: RagkeeperError | None = None
-        """Why the newest reranking failed; None when it did not."""
+        self._monotonic = monotonic
+        self._reranking_failed: tuple[RagkeeperError, float] | None = None
 
     @property
     def index_trouble(self) -> IndexTrouble | None:
         """Why searches do not all reach the index; None while they do."""
         return self._fallback.trouble
+
+    @property
+    def reranker_trouble(self) -> RagkeeperError | None:
+        """Why the newest reranking failed; None when it did not, and when that is too long ago to say how it is now."""
+        if self._reranking_failed is None or self._monotonic() - self._reranking_failed[1] >= _REMEMBERED:
+            return None
+        return self._reranking_failed[0]
 
     async def try_index(self) -> None:
         """See whether an index in trouble is back."""
@@ -287,9 +297,9 @@ class RetrievalService:
                 scores = await self._reranker.score(query, [hit.text for hit in hits])
             except RagkeeperError as error:
                 notes.append(f"not reranked: {error.message}")
-                self.reranker_trouble = error
+                self._reranking_failed = error, self._monotonic()
                 return None
-        self.reranker_trouble = None
+        self._reranking_failed = None
         judged = [
             replace(hit, scores=replace(hit.scores, reranked=score)) for hit, score in zip(hits, scores, strict=True)
         ]

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from ragkeeper.core.errors import Unavailable
 from ragkeeper.providers.embedding.fake import FakeEmbedder
 from ragkeeper.providers.embedding.port import Vectors
+from ragkeeper.retrieval.models import SearchRequest
 from ragkeeper.retrieval.service import RetrievalService
 from tests.wired import ADMIN, OPTIONS, Wired, wired
 
@@ -27,6 +28,8 @@ class SlowAtFirst:
         self.done.append("load")
 
     async def score(self, query: str, texts: Sequence[str]) -> list[float]:
+        if self.away:
+            raise Unavailable(part="the reranker", reason="away")
         if "load" not in self.done:
             self.done.append("load")
         self.done.append("score")
@@ -67,3 +70,25 @@ async def test_a_reranker_that_is_away_does_not_keep_the_server_from_starting(tm
             await retrieval.warm()
         assert [record["event"] for record in logs] == ["reranker_not_warmed"]
         assert len((await product.search("bell", ADMIN)).hits) == 1
+
+
+async def test_a_reranking_that_failed_long_ago_says_nothing_of_now(tmp_path: Path):
+    """On a server that nobody asks it would be shown as degraded for ever."""
+    async with wired(tmp_path) as product:
+        await product.add("a.txt", "The bell is rung.")
+        await product.settle()
+        passed = [0.0]
+        retrieval = RetrievalService(
+            product.database,
+            product.generations,
+            product.embedder,
+            product.documents,
+            OPTIONS,
+            reranker=SlowAtFirst(away=True),
+            monotonic=lambda: passed[0],
+        )
+        assert (await retrieval.search(ADMIN, SearchRequest("bell"))).without_reranking
+        passed[0] += 59
+        assert retrieval.reranker_trouble
+        passed[0] += 1
+        assert retrieval.reranker_trouble is None
