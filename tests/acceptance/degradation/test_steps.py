@@ -126,6 +126,7 @@ def test_read_only_refuses_changes_and_goes_on_answering(server: Server):
     assert (answer["mode"], answer["conversation_id"], answer["message_id"]) == ("full", None, None)
     assert any("not kept" in note for note in answer["notes"])
     assert server.http.post("/api/v1/search", json={"query": "leave"}).json()["results"]
+    assert server.run("doctor", "index").returncode == 0
     assert server.http.get("/api/v1/conversations").json()["items"] == kept
 
 
@@ -170,6 +171,7 @@ def test_a_forced_step_survives_a_restart(tmp_path: Path):
     with serving(tmp_path) as server:
         found = server.http.get("/admin/degradation").json()
         assert (found["step"], found["forced"]["stored"]) == ("search_only", True)
+        assert server.http.get("/status").json()["answer_mode"] == "search_only"
         server.run("degrade", "--auto")
         assert server.http.get("/admin/degradation").json()["step"] == "full"
 
