@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Protocol
 
 import pytest
@@ -95,6 +96,41 @@ async def test_a_reader_who_takes_his_time_is_not_the_model_s_delay(chat: Factor
         read.append(piece)
         await asyncio.sleep(0.3)
     assert len(read) > 1
+
+
+class Thinking(Protocol):
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None: ...
+
+
+def _thinking(thoughts: int, rest: bytes) -> Thinking:
+    """A server whose model says so many things to itself, a tenth of a second each, before the rest."""
+    thought = b'data: {"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]}\n\n'
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        for _ in range(thoughts):
+            writer.write(thought)
+            await asyncio.sleep(0.1)
+        writer.write(rest)
+        await writer.drain()
+        writer.close()
+
+    return serve
+
+
+_ANSWER = b'data: {"choices": [{"index": 0, "delta": {"content": "so"}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+
+@pytest.mark.parametrize(("rest", "read", "error"), [(_ANSWER, ["so"], None), (b"", [], ChatBrokenStream)])
+async def test_a_model_that_thinks_aloud_has_begun(
+    chat: Factory, rest: bytes, read: list[str], error: type[Exception] | None
+) -> None:
+    async with await asyncio.start_server(_thinking(4, rest), "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        client = chat(TimeLimits(connect=1, first_token=0.25, next_token=0.25, total=5), url=f"http://{host}:{port}/v1")
+        with pytest.raises(error) if error else nullcontext():
+            assert await _streamed(client) == read
 
 
 async def test_hanging_whole_reply_is_left_at_the_time_limit(server: StandIn, chat: Factory) -> None:

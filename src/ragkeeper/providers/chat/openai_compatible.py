@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
 from ragkeeper.providers.chat.errors import (
     ChatBrokenStream,
@@ -26,12 +28,17 @@ _SHOWN_REASON = 300
 _NOT_FOUND = 404
 _TOO_MANY = 429
 _SERVER_ERROR = 500
+# What Groq, Ollama and OpenRouter call it; DeepSeek and vLLM.
+_THOUGHTS = ("reasoning", "reasoning_content")
 _TEMPORARY_4XX = frozenset({408, 409, 425})
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Seconds: to connect, until the first piece of a streamed reply, between two, for a whole reply or `check`."""
+    """Seconds: to connect, until the first piece of a streamed reply, between two, for a whole reply or `check`.
+
+    Pieces of a model's reasoning count as pieces.
+    """
 
     connect: float = 5.0
     first_token: float = 30.0
@@ -83,11 +90,13 @@ class OpenAICompatibleChat:
             with self._translated("first token", self._limits.first_token):
                 async with asyncio.timeout_at(first):
                     piece = await anext(pieces, None)
+            begun = False
             while piece is not None:
-                handed = loop.time()
-                yield piece
-                end += loop.time() - handed  # a slow reader's time is not the model's
-                with self._translated(*self._rest(end - loop.time()), begun=True):
+                if piece:
+                    begun, handed = True, loop.time()
+                    yield piece
+                    end += loop.time() - handed  # a slow reader's time is not the model's
+                with self._translated(*self._rest(end - loop.time()), begun=begun):
                     async with asyncio.timeout_at(min(end, loop.time() + self._limits.next_token)):
                         piece = await anext(pieces, None)
 
@@ -178,18 +187,23 @@ class _Dialect:
 
 
 async def _pieces(chunks: AsyncIterator[ChatCompletionChunk], provider: str) -> AsyncGenerator[str, None]:
-    """The text in a stream of chunks, which must say that it is finished."""
+    """The text in a stream of chunks, which must say that it is finished; empty while a model thinks."""
     finished = False
     async for chunk in chunks:
         choices = getattr(chunk, "choices", None)
         if not choices:
             continue
         delta = choices[0].delta
-        if delta is not None and delta.content:
-            yield delta.content
+        if delta is not None and (delta.content or _thinks(delta)):
+            yield delta.content or ""
         finished = finished or choices[0].finish_reason is not None
     if not finished:
         raise ChatBrokenStream(provider=provider, reason="the stream ended without its end mark")
+
+
+def _thinks(delta: ChoiceDelta) -> bool:
+    """Whether it is a piece of what a reasoning model says to itself, which the protocol has no name for."""
+    return any(getattr(delta, name, None) for name in _THOUGHTS)
 
 
 def _status_error(provider: str, error: openai.APIStatusError) -> ChatError:
@@ -206,9 +220,10 @@ def _status_error(provider: str, error: openai.APIStatusError) -> ChatError:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from the `retry-after` header; its form as a date is rare among these servers and counts as absent."""
     try:
-        return max(0.0, float(headers["retry-after"]))
+        seconds = float(headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _reason(error: Exception) -> str:

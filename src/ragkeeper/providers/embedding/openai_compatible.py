@@ -1,5 +1,6 @@
 """Any server with OpenAI's `/embeddings`: OpenAI, Ollama, vLLM, Text Embeddings Inference, LiteLLM."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -165,6 +166,7 @@ class OpenAICompatibleEmbedder:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from the `retry-after` header, as numbers only."""
     try:
-        return max(0.0, float(headers["retry-after"]))
+        seconds = float(headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

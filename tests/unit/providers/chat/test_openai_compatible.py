@@ -5,7 +5,14 @@ from ragkeeper.providers.chat.openai_compatible import _Dialect, _is_offered, _r
 
 @pytest.mark.parametrize(
     ("headers", "seconds"),
-    [({}, None), ({"retry-after": "7"}, 7.0), ({"retry-after": "-1"}, 0.0), ({"retry-after": "Wed, 21 Oct"}, None)],
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": "-1"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+    ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert _retry_after(headers) == seconds
