@@ -52,6 +52,7 @@ async def test_a_renewed_cache_holds_nothing_for_any_process(redis: RedisServer)
     assert await other.get(SEARCH, "a") is not None
     await other.renew()
     assert await one.get(SEARCH, "a") is None
+    assert await other._client.keys(f"{SEARCH.prefix}*") == []
     await one.set(SEARCH, "a", b"y", 60)
     assert await other.get(SEARCH, "a") is not None
     await one.close()

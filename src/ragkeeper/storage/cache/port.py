@@ -81,7 +81,7 @@ class SharedCache(Cache, Protocol):
     """A cache outside of the process, which can be away: its methods raise CacheUnavailable then."""
 
     async def renew(self) -> None:
-        """Everything that was set before is gone, whatever happened meanwhile. Proves that it can be read and written.
+        """Everything that was set before is removed, whatever happened meanwhile. Proves that it reads and writes.
 
         Raises CacheUnavailable.
         """

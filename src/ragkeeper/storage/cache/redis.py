@@ -88,9 +88,12 @@ class RedisCache:
             return {kind: await self._usage(kind) for kind in CacheKind}
 
     async def renew(self) -> None:
+        """Not only given up but removed: documents that were deleted meanwhile are quoted there."""
         with _as_ours():
             for kind in CacheKind:
                 await self._begin(kind)
+        for kind in CacheKind:
+            await self.clear(kind)
 
     async def close(self) -> None:
         await self._client.aclose()
