@@ -122,6 +122,7 @@ def _extra(body: ChatCompletionBody, result: AnswerResult) -> dict[str, Any]:
         "mode": result.mode.value,
         "search_mode": result.search_mode,
         "refused": result.answer.refused,
+        "notes": list(result.notes),
         "cached": result.cached_seconds is not None,
         "ignored_roles": body.ignored_roles(),
         "citations": [CitationView.of(citation).model_dump() for citation in result.answer.citations],

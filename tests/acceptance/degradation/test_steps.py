@@ -105,7 +105,7 @@ def test_search_only_lists_what_was_found_on_every_road(server: Server, models: 
     assert "".join(data["text"] for name, data in stream if name == "token") == done["answer"]
     body = {"model": "ragkeeper", "messages": [{"role": "user", "content": QUESTION}]}
     completion = server.http.post("/v1/chat/completions", json=body).json()
-    assert completion["mode"] == "search_only"
+    assert (completion["mode"], completion["notes"]) == ("search_only", answer["notes"])
     assert "[1] Leave" in completion["choices"][0]["message"]["content"]
     assert calls(models) == before
 

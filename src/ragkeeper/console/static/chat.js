@@ -74,7 +74,9 @@ function showAnswer(turn, answer, data) {
   const supported = new Map(data.sentences.map((sentence) => [sentence.text, sentence.supported]));
   if (!data.refused) answer.replaceChildren(...pieces(data.answer, supported, data.citations));
   const mode = data.model ? `${data.mode}, ${data.model}` : data.mode;
-  turn.append(element("p", `${mode} · ${Math.round(data.timings_ms.total)} ms`, "quiet"));
+  const age = data.cached ? ` · made ${Math.round(data.cached_seconds)} s ago` : "";
+  turn.append(element("p", `${mode} · ${Math.round(data.timings_ms.total)} ms${age}`, "quiet"));
+  for (const note of data.notes) turn.append(element("p", note, "quiet"));
   turn.append(data.refused ? hints(data.hints) : citations(data.citations));
 }
 
