@@ -40,6 +40,14 @@ class StandIn:
         return f"http://{host}:{port}/v1"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._answer(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client is gone
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         length = int(head.split("content-length:")[1].split("\r\n")[0])
         request = json.loads(await reader.readexactly(length))
@@ -51,8 +59,6 @@ class StandIn:
             + reply.body
         )
         await writer.drain()
-        writer.close()
-        await writer.wait_closed()
 
     async def _vectors(self, request: dict[str, Any]) -> bytes:
         vectors = 3 * await self._embedder.embed_documents(request["input"])

@@ -101,7 +101,7 @@ class Load:
             await self._http.aclose()
 
     async def in_a_stream(self) -> None:
-        """Return when the slow stream has shown a piece and has more to show."""
+        """Return when the slow stream has shown its first piece, so that it has more to show."""
         self._speaking.clear()
         async with asyncio.timeout(PATIENCE):
             await self._speaking.wait()
@@ -161,7 +161,7 @@ class Load:
                 async for line in response.aiter_lines():
                     if line.startswith("event: "):
                         names.append(line.removeprefix("event: "))
-                    elif line.startswith("data: ") and names[-1] == "token":
+                    elif line.startswith("data: ") and names[-1] == "token" and names.count("token") == 1:
                         self._speaking.set()
                     elif line.startswith("data: ") and names[-1] in {"done", "error"}:
                         last = json.loads(line.removeprefix("data: "))
