@@ -58,10 +58,18 @@ _PATHS: Mapping[str, Kind] = {
 _BEFORE_UPLOADS = (Kind.SEARCH, Kind.CHAT)
 
 
+# How long a file is on its way says how fast the reader's line is: slow lines must not keep lists from others.
+_DOWNLOAD = "/original"
+_DELETION = "/api/v1/documents/delete"
+
+
 def kind_of(method: str, path: str) -> Kind | None:
+    if path.endswith(_DOWNLOAD):
+        return None
     for prefix, kind in _PATHS.items():
         if path == prefix or path.startswith(f"{prefix}/"):
-            return Kind.UPLOAD if kind is Kind.READ and method == "POST" else kind
+            uploads = kind is Kind.READ and method == "POST" and path != _DELETION
+            return Kind.UPLOAD if uploads else kind
     return None
 
 
