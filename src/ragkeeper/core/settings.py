@@ -307,7 +307,8 @@ class Settings(BaseModel):
         alias="RAG_BREAKER_SLOW_RATE",
         gt=0,
         le=1,
-        description="Share of slow calls (longer than half their time limit) that opens it, of the same calls.",
+        description="Share of slow calls (longer than half their time limit) that opens it, of the same calls, "
+        "where the model was quicker before.",
     )
     breaker_open_seconds: float = Field(
         30.0,

@@ -80,7 +80,7 @@ class CircuitBreaker:
     async def act(self, what: Act) -> None:
         await self._change(lambda known, now: (rules.act(known, what, now), None))
         if what is Act.CLOSE:
-            self._window.clear()
+            self._window.forget()
 
     async def look(self) -> Record:
         """The record, half-open already when its time is up although no call came."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ragkeeper.providers.resilience.models import BreakerPolicy, Cause
 
 _REMEMBERED = 200
+# So many calls tell whether a model is usually quick.
+_TELLING = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +18,17 @@ class _Call:
 
 
 class CallWindow:
-    """The calls since the breaker last changed, the newest `window_calls` of `window_seconds`."""
+    """The calls since the breaker last changed, the newest `window_calls` of `window_seconds`.
+
+    Slow calls are trouble only with a model that was quick before: one that always takes its time is well.
+    """
 
     def __init__(self, policy: BreakerPolicy) -> None:
         self._policy = policy
         self._calls: deque[_Call] = deque()
         self._failed = 0
         self._slow = 0
+        self._was_quick = False
         self.in_a_row = 0
 
     def add(self, now: float, *, failed: bool, slow: bool) -> Cause | None:
@@ -41,16 +47,22 @@ class CallWindow:
         self._calls.clear()
         self._failed = self._slow = self.in_a_row = 0
 
+    def forget(self) -> None:
+        """Begin as a new one, which also takes the times to come for the usual ones."""
+        self.clear()
+        self._was_quick = False
+
     def _verdict(self, *, failed: bool, slow: bool) -> Cause | None:
         """A good call opens nothing, even where the rate is above its limit only since older calls left the window."""
         if failed and self.in_a_row >= self._policy.failures:
             return Cause.IN_A_ROW
         total = len(self._calls)
+        self._was_quick = self._was_quick or (total >= _TELLING and self._slow / total < self._policy.slow_rate / 2)
         if total < self._policy.minimum_calls:
             return None
         if failed and self._failed / total >= self._policy.failure_rate:
             return Cause.FAILURE_RATE
-        if slow and self._slow / total >= self._policy.slow_rate:
+        if slow and self._was_quick and self._slow / total >= self._policy.slow_rate:
             return Cause.SLOW_CALLS
         return None
 

@@ -63,6 +63,7 @@ async def test_throttling_and_the_caller_s_own_mistakes_do_not_count(clock: Hand
 
 async def test_slow_calls_open_it_and_slow_trials_keep_it_open(clock: HandClock) -> None:
     one = breaker(clock)
+    await calls(one, *[GOOD] * 5)
     await calls(one, *[GOOD] * 19, slow=True)
     assert one.state is State.CLOSED
     await calls(one, GOOD, slow=True)
@@ -70,6 +71,21 @@ async def test_slow_calls_open_it_and_slow_trials_keep_it_open(clock: HandClock)
     clock.move(30)
     await calls(one, GOOD, slow=True)
     assert one.state is State.OPEN
+
+
+async def test_a_model_that_is_always_slow_is_called_all_the_same(clock: HandClock) -> None:
+    one = breaker(clock)
+    await calls(one, *[GOOD] * 300, slow=True)
+    assert one.state is State.CLOSED
+
+
+async def test_closing_by_hand_accepts_that_a_model_has_become_slow(clock: HandClock) -> None:
+    one = breaker(clock)
+    await calls(one, *[GOOD] * 5)
+    await calls(one, *[GOOD] * 20, slow=True)
+    await one.act(Act.CLOSE)
+    await calls(one, *[GOOD] * 300, slow=True)
+    assert one.state is State.CLOSED
 
 
 async def test_slow_trials_pass_where_slowness_was_not_the_trouble(clock: HandClock) -> None:

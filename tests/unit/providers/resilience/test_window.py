@@ -27,7 +27,7 @@ def test_only_the_newest_calls_are_kept() -> None:
 
 def test_slow_calls_that_left_the_window_do_not_count() -> None:
     window = CallWindow(BreakerPolicy(window_calls=20))
-    for slow in [True] * 19 + [False] * 20:
+    for slow in [False] * 5 + [True] * 19 + [False] * 20:
         window.add(0, failed=False, slow=slow)
     assert window.add(0, failed=False, slow=True) is None
 
