@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported
 _BUSY_MS = 10_000
 # With less room in bytes SQLite can lengthen neither its log nor the map that goes with it.
 _LEAST_ROOM = 1_000_000
+
+# Pages that a connection keeps, in kB. What readers do not keep is in the system's own cache, once for all of them.
+_WRITER_CACHE, _READER_CACHE = 8000, 2000
 
 
 class Database:
@@ -48,8 +52,8 @@ class Database:
         self._writing = asyncio.Lock()
         self.trouble: NotWritten | None = None
         """Why the newest change was not kept; None when it was."""
-        for engine in (self._engine, self._readers):
-            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        for engine, kilobytes in ((self._engine, _WRITER_CACHE), (self._readers, _READER_CACHE)):
+            event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, kilobytes))
         event.listen(self._engine.sync_engine, "begin", _begin_immediate)
 
     @asynccontextmanager
@@ -62,9 +66,13 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block and durable then; rolled back when the block raises.
 
-        Raises NotWritten, as one of its kinds, when the disk takes no changes; nothing of the block is kept then.
+        Raises NotWritten, as one of its kinds, when the disk takes no changes; nothing of the block is kept then. Who
+        waited while another change found that out is told the same: each would wait for a lock in vain, one by one.
         """
+        known = self.trouble
         async with self._writing:
+            if self.trouble is not None and self.trouble is not known:
+                raise self.trouble.with_traceback(None)
             try:
                 async with self._engine.connect() as connection, connection.begin():
                     yield connection
@@ -114,14 +122,14 @@ def _with_driver(url: URL) -> URL:
     return url.set(drivername="sqlite+aiosqlite") if url.drivername == "sqlite" else url
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(cache_kilobytes: int, connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, see _begin_immediate
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    cursor.execute("PRAGMA cache_size=-8000")
+    cursor.execute(f"PRAGMA cache_size=-{cache_kilobytes}")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
