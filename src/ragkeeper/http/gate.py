@@ -42,10 +42,10 @@ class Gate:
         if self.at_once < self.limit.current and not self._queue:
             self.at_once += 1
             return True
-        entered = False
+        if not may_wait:
+            return False  # which tells nothing about whether there would have been room in time
         longest = self.limit.current if self.pressed else _QUEUE
-        if may_wait and len(self._queue) < longest:
-            entered = await self._wait()
+        entered = len(self._queue) < longest and await self._wait()
         if not entered:
             self._pressed_until = self.clock() + _PRESSED_SECONDS
         return entered

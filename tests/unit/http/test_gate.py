@@ -50,6 +50,19 @@ async def test_who_waits_too_long_is_turned_away_and_the_next_ones_wait_no_longe
     assert one.at_once == 2
 
 
+async def test_strangers_who_are_turned_away_do_not_prolong_the_pressure() -> None:
+    """Else twenty requests a second without a key would keep uploads out for ever."""
+    clock = Clock()
+    one = gate(1, clock)
+    await one.enter()
+    assert not await one.enter()
+    clock.now += 0.9
+    assert one.pressed
+    assert not await one.enter(may_wait=False)
+    clock.now += 0.2
+    assert not one.pressed
+
+
 async def test_the_queue_has_an_end() -> None:
     one = gate(1)
     await one.enter()
@@ -85,7 +98,7 @@ async def test_it_is_pressed_until_nobody_was_turned_away_for_a_while() -> None:
     one = gate(clock=clock)
     await one.enter()
     await one.enter()
-    assert not await one.enter(may_wait=False)
+    assert not await one.enter()
     assert one.pressed
     clock.now += 5
     assert not one.pressed

@@ -51,7 +51,8 @@ class Server:
         async with self.client() as http:
             first = asyncio.create_task(http.get("/api/v1/search"))
             await self.asked.wait()
-            assert not await self.gates[Kind.SEARCH].enter(may_wait=False)
+            self.gates[Kind.SEARCH].patience = 0.005
+            assert not await self.gates[Kind.SEARCH].enter()
             yield http
             self.released.set()
             assert (await first).json() == "done"
