@@ -130,8 +130,8 @@ class ConversationService:
         self, caller: Caller, conversation: Conversation, request: ChatRequest, reply: Reply
     ) -> str | RagkeeperError:
         """The id of the reply's message, or why it was not kept: that costs the exchange its place, not the answer."""
-        if refusal := self._refusal():
-            return refusal
+        if refusal := self._refusal() or self._database.trouble:
+            return refusal  # whether changes are kept again is found out without an answer that waits for it
         try:
             return await self._remember(caller, conversation, request, reply)
         except NotWritten as error:

@@ -16,6 +16,7 @@ from ragkeeper.core.errors import Unavailable
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage
 from ragkeeper.retrieval.errors import QueryEmpty
+from ragkeeper.storage.sql.errors import DatabaseBusy
 from tests.wired import ADMIN, Wired, user, wired
 
 ASKED = ChatRequest("How long does parental leave last?")
@@ -156,6 +157,16 @@ async def test_an_answer_is_given_where_it_cannot_be_kept(tmp_path: Path) -> Non
         assert isinstance(last, ChatResult)
         assert last.message_id is None
         assert len(await chats.messages(ADMIN, kept.conversation_id or "", after="", limit=10)) == 2
+
+
+async def test_no_answer_waits_for_a_database_that_is_known_to_take_nothing(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        await filled(product)
+        product.database.trouble = DatabaseBusy(reason="a copy is made")
+        async with product.database.write():  # whoever looks whether it does again
+            chat = await asyncio.wait_for(service(product).ask(ADMIN, ASKED), 5)
+        assert chat.message_id is None
+        assert "a copy is made" in chat.result.notes[-1]
 
 
 async def test_nothing_is_kept_while_that_is_refused(tmp_path: Path) -> None:

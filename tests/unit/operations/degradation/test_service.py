@@ -171,6 +171,7 @@ async def test_a_look_that_fails_is_not_the_last_one(world: World):
     await service.start(observe, every=0.001)
     await asyncio.wait_for(again.wait(), 5)
     await service.stop()
+    assert len(looks) > 2
 
 
 @pytest.mark.parametrize("act", ["force", "automatic"])

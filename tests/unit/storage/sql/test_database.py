@@ -90,3 +90,25 @@ async def test_a_database_that_takes_no_changes_is_told_apart(tmp_path: Path) ->
         await change()
     assert isinstance(database.trouble, DatabaseReadOnly)
     await database.close()
+
+
+async def test_who_waits_for_a_change_that_fails_does_not_try_the_same_again(tmp_path: Path) -> None:
+    """Each would wait ten seconds for a database that somebody else holds, one after the other."""
+    database = await made(tmp_path)
+    entered: list[str] = []
+
+    async def change(name: str) -> None:
+        async with database.write() as sql:
+            entered.append(name)
+            await sql.execute(text("PRAGMA query_only=1"))
+            await asyncio.sleep(0)
+            await sql.execute(text("INSERT INTO n VALUES (1)"))
+
+    found = await asyncio.gather(*(change(name) for name in "abc"), return_exceptions=True)
+    assert [type(one) for one in found] == [DatabaseReadOnly] * 3
+    assert entered == ["a"]
+    await database.close()  # its next connection may write
+    async with database.write() as sql:
+        await sql.execute(text("INSERT INTO n VALUES (2)"))
+    assert database.trouble is None
+    await database.close()
