@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager, contextmanager
 _EXPECTED = 0.25
 # A turn waits so long at most for the questions under way: somebody always asks, and files are to be read all the same.
 _PATIENCE = 0.01
-# So many times as long as a turn took nothing else is done in the background: found by bench/busy_search.py.
-_REST = 2
+# After a turn nothing is done in the background for so many times as long as it took: bench/busy_search.py.
+_REST = 1
 _LONGEST_REST = 1.0
 _POLL = 0.002
 
