@@ -177,6 +177,15 @@ CONCURRENCY_LIMIT = Gauge(
     "How many requests of a kind are worked on at once; learned from how long they take.",
     (Label("kind", REQUEST_KINDS),),
 )
+INDEX_LAG = Gauge(
+    "rag_index_lag_seconds", "How long the oldest change has waited for the search index.", unit="seconds"
+)
+INDEX_ORPHANS = Gauge(
+    "rag_index_orphans", "Chunks in the search index that the database lacks, at the last check; NaN before the first."
+)
+INDEX_MISSING = Gauge(
+    "rag_index_missing", "Chunks and vectors that the search index lacks, at the last check; NaN before the first."
+)
 
 TABLE: tuple[Metric, ...] = (
     HTTP_REQUESTS,
@@ -195,6 +204,9 @@ TABLE: tuple[Metric, ...] = (
     DEGRADATION_CAUSE,
     REQUESTS_SHED,
     CONCURRENCY_LIMIT,
+    INDEX_LAG,
+    INDEX_ORPHANS,
+    INDEX_MISSING,
 )
 
 # One of the client's counters, gauges or histograms: which one, the metric's own class says.

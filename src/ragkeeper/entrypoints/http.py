@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkeeper import __version__
@@ -31,6 +31,7 @@ from ragkeeper.operations.degradation.schemas import for_everybody
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.metrics.routes import metrics_routes
+from ragkeeper.operations.metrics.service import IndexFigures
 from ragkeeper.retrieval.inspection.routes import inspection_routes
 from ragkeeper.retrieval.reindex.routes import index_routes
 from ragkeeper.retrieval.routes import search_routes
@@ -76,7 +77,7 @@ def create_app(application: Application) -> FastAPI:
         )
     )
     app.include_router(degradation_routes(degradation))
-    app.include_router(metrics_routes(application.metrics, settings.metrics_token.get_secret_value()))
+    app.include_router(_metrics(application))
     app.include_router(breaker_routes(application.breakers))
     app.include_router(audit_routes(application.audit))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
@@ -92,6 +93,13 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(openai_routes(application.answers, application.embedder))
     app.include_router(console_routes())
     return app
+
+
+def _metrics(application: Application) -> APIRouter:
+    upkeep = application.upkeep
+    figures = IndexFigures(application.metrics, upkeep.reconciler.backlog, upkeep.inspector.last, utc_now)
+    token = application.settings.metrics_token.get_secret_value()
+    return metrics_routes(application.metrics, token, figures.refresh)
 
 
 def _aided(settings: Settings) -> frozenset[Kind]:

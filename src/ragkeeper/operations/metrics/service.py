@@ -1,0 +1,39 @@
+"""How the search index is, looked up for each scrape: nothing happens at the moment when it changes."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from ragkeeper.core.clock import Clock
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.metrics import INDEX_LAG, INDEX_MISSING, INDEX_ORPHANS, Metrics
+
+_log = structlog.get_logger()
+_NOT_KNOWN = float("nan")
+
+Backlog = Callable[[], Awaitable[tuple[int, datetime | None]]]
+"""How many changes wait for the index, and since when the oldest does."""
+LastCheck = Callable[[], Awaitable[tuple[datetime, int, int] | None]]
+"""When the index was last compared with the database, how much was too many, and how much lacked."""
+
+
+class IndexFigures:
+    def __init__(self, metrics: Metrics, backlog: Backlog, last_check: LastCheck, clock: Clock) -> None:
+        self._metrics = metrics
+        self._backlog = backlog
+        self._last_check = last_check
+        self._clock = clock
+
+    async def refresh(self) -> None:
+        """Where the database cannot be asked, the figures stay, and all others are served as ever."""
+        try:
+            _, since = await self._backlog()
+            checked = await self._last_check()
+        except (RagkeeperError, SQLAlchemyError) as error:
+            _log.warning("index_figures_unknown", reason=str(error))
+            return
+        self._metrics.set(INDEX_LAG, max((self._clock() - since).total_seconds(), 0.0) if since else 0.0)
+        self._metrics.set(INDEX_ORPHANS, checked[1] if checked else _NOT_KNOWN)
+        self._metrics.set(INDEX_MISSING, checked[2] if checked else _NOT_KNOWN)
