@@ -245,8 +245,8 @@ class Settings(BaseModel):
     redis_url: SecretStr | None = Field(
         None,
         alias="REDIS_URL",
-        description="Redis that holds the cache (`redis://host:6379/1`, `rediss://…`, `unix://…`); default: the server "
-        "itself does.",
+        description="Redis that holds the cache and what servers share of breakers and limits (`redis://host:6379/1`, "
+        "`rediss://…`, `unix://…`); default: the server itself does.",
     )
     redis_password: SecretStr = Field(
         SecretStr(""), alias="REDIS_PASSWORD", description="Password for it, where its address holds none."

@@ -106,10 +106,14 @@ class Application:
     metrics: Metrics
     audit: AuditService
     breakers: BreakerService
-    board: Board
+    guards: Guards
     caches: Caches
     degradation: DegradationService
     _background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def board(self) -> Board:
+        return self.guards.board
 
     async def start(self, *, for_one_command: bool = False) -> None:
         """Warm what a first question needs, start background work, and close gaps between the truth and the index.
@@ -120,6 +124,7 @@ class Application:
         await self.degradation.start(Missing(self.database, self.health, self.retrieval, healer))
         await self.documents.ensure_default_collection(local_administrator())
         await self.caches.start()
+        await self.guards.start()
         await self.retrieval.warm()
         await self.jobs.start()
         closing = self._in_background("reconcile", self._close_gaps())
@@ -151,6 +156,7 @@ class Application:
             await model.close()
         await self.caches.service.close()
         await self.caches.store.close()
+        await self.guards.close()
         await self.embedder.close()
         await self.index.close()
         await self.database.close()
@@ -293,7 +299,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         metrics=metrics,
         audit=audit,
         breakers=BreakerService(guards.board, audit),
-        board=guards.board,
+        guards=guards,
         caches=shared.caches,
         degradation=restraint.degradation,
     )

@@ -1,10 +1,12 @@
 """What stands before each model of somebody else's: breakers, limits and retries as the settings say."""
 
+import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
-from ragkeeper.core.settings import Settings
+from ragkeeper.core.settings import SettingInvalid, Settings
 from ragkeeper.entrypoints import engines
 from ragkeeper.entrypoints.patience import with_model
 from ragkeeper.providers.chat.guarded import GuardedChat
@@ -19,7 +21,11 @@ from ragkeeper.providers.resilience.listeners import LogListener
 from ragkeeper.providers.resilience.local import LocalCalls, LocalStates
 from ragkeeper.providers.resilience.metered import MetricsListener
 from ragkeeper.providers.resilience.models import BreakerKey, BreakerPolicy
+from ragkeeper.providers.resilience.ports import CallLog, StateStore
 from ragkeeper.providers.resilience.retries import RetryBudget, RetryPolicy
+
+if TYPE_CHECKING:
+    from ragkeeper.providers.resilience.link import Link
 
 # Breakers are named after providers; the endpoint of RAG_EMBEDDING_BASE_URL has no name of its own.
 _EMBEDDING = "embedding"
@@ -32,8 +38,7 @@ class Guards:
         self.board = Board()
         self._settings = settings
         self._foreground = foreground
-        self._states = LocalStates()
-        self._calls = LocalCalls()
+        self._states, self._calls, self._link = _engines(settings)
         self._metrics = MetricsListener(metrics, self.board)
         self._listeners = (LogListener(), self._metrics)
         self._policy = BreakerPolicy(
@@ -42,6 +47,15 @@ class Guards:
             slow_rate=settings.breaker_slow_rate,
             open_seconds=settings.breaker_open_seconds,
         )
+
+    async def start(self) -> None:
+        """Learn what other processes know; with no Redis, or while it is away, there is nothing to learn."""
+        if self._link is not None:
+            await self._link.start()
+
+    async def close(self) -> None:
+        if self._link is not None:
+            await self._link.close()
 
     def chat(self, models: Sequence[ChatModel]) -> list[ChatModel]:
         """The models of the settings, in their order, each behind its guard."""
@@ -75,3 +89,26 @@ class Guards:
             )
 
         return self.board.guard(key, make)
+
+
+def _engines(settings: Settings) -> tuple[StateStore, CallLog, "Link | None"]:
+    """In Redis where the settings name one, with those of the process in their place while it is away."""
+    if settings.redis_url is None:
+        return LocalStates(), LocalCalls(), None
+    from ragkeeper.providers.resilience.link import Link  # noqa: PLC0415 - only who has a Redis loads its client
+    from ragkeeper.providers.resilience.shared import SharedCalls, SharedStates  # noqa: PLC0415 - the same
+
+    try:
+        link = Link.connect(settings.redis_url.get_secret_value(), settings.redis_password.get_secret_value())
+    except ValueError:
+        # What the client says of an address may quote a password out of it.
+        reason = "it is no address such as redis://host:6379/1; in a password @ : / are spelled %40 %3A %2F"
+        raise SettingInvalid(name="REDIS_URL", reason=reason) from None
+    scope = _scope(settings)
+    return SharedStates(link, scope), SharedCalls(link, scope), link
+
+
+def _scope(settings: Settings) -> str:
+    """Servers that call the same addresses by the same names share what they know of them."""
+    named = sorted((provider.name, provider.base_url) for provider in settings.chat_providers)
+    return hashlib.sha256(repr([*named, settings.embedding_base_url]).encode()).hexdigest()[:12]

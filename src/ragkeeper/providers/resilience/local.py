@@ -4,6 +4,7 @@ import bisect
 import itertools
 import time
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from ragkeeper.providers.resilience.models import BreakerKey, Record, Slot
 from ragkeeper.providers.resilience.ports import Clock, Decide, Decision
@@ -29,15 +30,21 @@ class LocalStates:
         self._records[key] = after
         return before, after, decision
 
+    def put(self, key: BreakerKey, record: Record) -> None:
+        """As another process decided."""
+        self._records[key] = record
+
 
 class LocalCalls:
     """Keeps the begin of each call of the last window, those to come included, in order."""
 
-    def __init__(self, clock: Clock = time.monotonic, window: float = WINDOW) -> None:
+    def __init__(
+        self, clock: Clock = time.monotonic, window: float = WINDOW, slots: Iterator[int] | None = None
+    ) -> None:
         self._clock = clock
         self._window = window
         self._calls: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(1) if slots is None else slots
 
     async def reserve(self, provider: str, limit: int, within: float) -> Slot:
         calls, now = self._current(provider)
@@ -45,7 +52,7 @@ class LocalCalls:
         if begin - now > within:
             return Slot(begin - now)
         slot = next(self._ids)
-        bisect.insort(calls, (begin, slot))
+        self.enter(provider, begin, slot)
         return Slot(begin - now, slot)
 
     async def give_back(self, provider: str, slot: int) -> None:
@@ -54,6 +61,17 @@ class LocalCalls:
     def remaining(self, provider: str, limit: int) -> int:
         oldest = self._clock() - self._window
         return max(0, limit - sum(begin > oldest for begin, _ in tuple(self._calls.get(provider, ()))))
+
+    def providers(self) -> frozenset[str]:
+        return frozenset(self._calls)
+
+    def enter(self, provider: str, begin: float, slot: int) -> None:
+        """A call that was given its place, here or elsewhere."""
+        bisect.insort(self._calls[provider], (begin, slot))
+
+    def learn(self, provider: str, calls: Mapping[int, float]) -> None:
+        """All calls that are known of, with when each begins."""
+        self._calls[provider] = sorted((begin, slot) for slot, begin in calls.items())
 
     def _current(self, provider: str) -> tuple[list[tuple[float, int]], float]:
         now = self._clock()
