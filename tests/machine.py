@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,9 +15,13 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 def require_binary(name: str) -> Path:
     """Return the program's path; without it skip the test, or fail it where `CI=true` promises that it is there."""
     found = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], *_server_folders()]))
-    if found:
-        return Path(found)
-    reason = f"needs the program {name}: `make services` installs it"
+    if not found:
+        lacks(f"needs the program {name}: `make services` installs it")
+    return Path(found)
+
+
+def lacks(reason: str) -> NoReturn:
+    """Skip the test for what this machine lacks, or fail it where `CI=true` promises that it is there."""
     if IN_CI:
         pytest.fail(reason)
     pytest.skip(reason)

@@ -8,6 +8,7 @@ from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.ports import Probe
 from ragkeeper.providers.chat.errors import ChatCrowded, ChatError, ChatRefused
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
+from ragkeeper.providers.chat.wrapped import WrappedChat
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
@@ -22,21 +23,13 @@ _HEALTHY = ProbeResult(ComponentState.HEALTHY)
 _ABSENT = ProbeResult(ComponentState.NOT_CONFIGURED)
 
 
-class ObservedModel:
+class ObservedModel(WrappedChat):
     """A model whose calls tell how it is, so that it need not be asked apart."""
 
     def __init__(self, model: ChatModel) -> None:
-        self._model = model
+        super().__init__(model)
         self._seen: float | None = None
         self._error: ChatError | None = None
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def model(self) -> str:
-        return self._model.model
 
     async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
         with self._observed():
@@ -64,9 +57,6 @@ class ObservedModel:
             await self._model.check()
         except ChatError as error:
             self._note(error)
-
-    async def close(self) -> None:
-        await self._model.close()
 
     @contextmanager
     def _observed(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.degradation.mounts import inside, on_own_disk, remount
+from tests.acceptance.mounts import inside, on_own_disk, remount
 from tests.acceptance.server import Server, add_text, serving, wait_for, wait_until_ready
 
 QUESTION = "How many weeks of parental leave do employees get?"

@@ -1,28 +1,20 @@
 """A disk that is full: every upload says so with 507, nothing is kept of it, and the server goes on."""
 
-import secrets
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.server import Server, add_text, serving, wait_until_ready
+from tests.acceptance.mounts import on_own_disk
+from tests.acceptance.server import Server, add_text, wait_until_ready
 
 _DISK_MB = 60
-_MOUNT = ["unshare", "-rm", "sh", "-c"]
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Server]:
     """A server whose data folder is a disk of 60 MB of its own."""
-    data = tmp_path / "data"
-    data.mkdir()
-    mount = f"mount -t tmpfs -o size={_DISK_MB}m tmpfs {data}"
-    if subprocess.run([*_MOUNT, mount], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives its users no file systems of their own")
-    settings = {"RAG_MIN_FREE_MB": "0", "API_KEY": secrets.token_hex(32)}
-    with serving(tmp_path, settings, [*_MOUNT, f'{mount} && exec "$@"', "sh"]) as server:
+    with on_own_disk(tmp_path, "", f"size={_DISK_MB}m") as server:
         yield server
 
 

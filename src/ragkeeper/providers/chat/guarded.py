@@ -15,6 +15,7 @@ from ragkeeper.providers.chat.errors import (
     ChatUnavailable,
 )
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
+from ragkeeper.providers.chat.wrapped import WrappedChat
 from ragkeeper.providers.resilience.guard import Guard, NotCalled, Wording
 from ragkeeper.providers.resilience.models import Judgement, Outcome
 
@@ -22,25 +23,17 @@ _REQUEST_TIMEOUT = 408
 _SERVER_ERROR = 500
 
 
-class GuardedChat:
+class GuardedChat(WrappedChat):
     """Implements the port around another model. Raises ChatBreakerOpen, ChatLimitReached and ChatPaused at once.
 
     slow_after: seconds until the first piece above which a call counts as slow.
     """
 
     def __init__(self, model: ChatModel, guard: Guard, slow_after: float = 15.0) -> None:
-        self._model = model
+        super().__init__(model)
         self._guard = guard
         self._slow_after = slow_after
         self._wording = Wording(judge, refused)
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def model(self) -> str:
-        return self._model.model
 
     async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
         """Reads a stream: a provider that hangs is noticed by the first piece, not by the time for a whole reply.
@@ -73,10 +66,7 @@ class GuardedChat:
         found = self._guard.refused()
         if found:
             raise refused(found)
-        await self._model.check()
-
-    async def close(self) -> None:
-        await self._model.close()
+        await super().check()
 
 
 def judge(error: BaseException) -> Judgement:

@@ -8,22 +8,15 @@ from contextlib import aclosing, contextmanager
 from ragkeeper.core.metrics import LLM_FIRST_TOKEN, LLM_SECONDS, Metrics
 from ragkeeper.providers.chat.errors import ChatError
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
+from ragkeeper.providers.chat.wrapped import WrappedChat
 
 
-class MeteredChat:
+class MeteredChat(WrappedChat):
     """Implements the port around another model. `check` is no call that a user waits for, and is not timed."""
 
     def __init__(self, model: ChatModel, metrics: Metrics) -> None:
-        self._model = model
+        super().__init__(model)
         self._metrics = metrics
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def model(self) -> str:
-        return self._model.model
 
     async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
         with self._timed():
@@ -41,12 +34,6 @@ class MeteredChat:
                         seconds, began = time.perf_counter() - began, None
                         self._metrics.observe(LLM_FIRST_TOKEN, seconds, provider=self.name, model=self.model)
                     yield piece
-
-    async def check(self) -> None:
-        await self._model.check()
-
-    async def close(self) -> None:
-        await self._model.close()
 
     @contextmanager
     def _timed(self) -> Iterator[None]:

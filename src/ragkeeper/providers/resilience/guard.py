@@ -186,13 +186,10 @@ class GuardedCall:
         self._refuse(guard.breaker.refusal())
         slot = await self._take()
         try:
-            permit = await guard.breaker.admit()
-            self._refuse(permit if isinstance(permit, Refusal) else None)
+            self._permit = self._admitted(await guard.breaker.admit())
         except BaseException:
             await guard.limit.give_back(slot)
             raise
-        assert isinstance(permit, Permit)  # noqa: S101 - a refusal was raised above
-        self._permit = permit
         self._began = guard.breaker.now()
         guard.budget.count_call()
         return self
@@ -239,6 +236,11 @@ class GuardedCall:
         except LimitReached:
             return False
         return True
+
+    def _admitted(self, found: Permit | Refusal) -> Permit:
+        if isinstance(found, Refusal):
+            raise self._wording.refused(self._guard.not_called(found))
+        return found
 
     def _refuse(self, found: Refusal | None) -> None:
         if found:

@@ -14,37 +14,37 @@ class AwayIndex:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    async def put_words(self, entries: Sequence[WordsEntry]) -> None:  # noqa: ARG002 - the port's parameters
+    async def put_words(self, entries: Sequence[WordsEntry]) -> None:
         self._fail()
 
-    async def put_vectors(self, entries: Sequence[VectorEntry]) -> None:  # noqa: ARG002 - the port's parameters
+    async def put_vectors(self, entries: Sequence[VectorEntry]) -> None:
         self._fail()
 
-    async def remove_versions(self, version_ids: Collection[str]) -> None:  # noqa: ARG002 - the port's parameters
+    async def remove_versions(self, version_ids: Collection[str]) -> None:
         self._fail()
 
-    async def remove_documents(self, document_ids: Collection[str]) -> None:  # noqa: ARG002 - the port's parameters
+    async def remove_documents(self, document_ids: Collection[str]) -> None:
         self._fail()
 
-    async def search(self, query: IndexQuery) -> list[Candidate]:  # noqa: ARG002 - the port's parameters
+    async def search(self, query: IndexQuery) -> list[Candidate]:
         self._fail()
 
     async def count(self) -> IndexCounts:
         self._fail()
 
-    async def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:  # noqa: ARG002 - the port's parameters
+    async def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
         self._fail()
 
-    async def vector_ids(self, after: int, limit: int) -> list[int]:  # noqa: ARG002 - the port's parameters
+    async def vector_ids(self, after: int, limit: int) -> list[int]:
         self._fail()
 
     async def flush(self) -> None:
         self._fail()
 
-    async def optimize(self, *, force: bool = False) -> bool:  # noqa: ARG002 - the port's parameters
+    async def optimize(self, *, force: bool = False) -> bool:
         self._fail()
 
-    async def snapshot(self, target: Path) -> None:  # noqa: ARG002 - the port's parameters
+    async def snapshot(self, target: Path) -> None:
         self._fail()
 
     async def clear(self) -> None:
