@@ -263,6 +263,14 @@ audit_log = Table(
     sqlite_autoincrement=True,
 )
 
+history = Table(
+    "history",
+    metadata,
+    Column("resolution", Integer, primary_key=True),  # seconds: a minute, an hour or a day
+    Column("at", _TIME, primary_key=True),  # when it began
+    Column("figures", JSON, nullable=False),  # operations.history.models.Figures
+)
+
 settings = Table(
     "settings",
     metadata,

@@ -68,6 +68,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "history",
+        sa.Column("resolution", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("figures", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("resolution", "at", name=op.f("pk_history")),
+    )
+    op.create_table(
         "settings",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
@@ -330,6 +337,7 @@ def downgrade() -> None:
     op.drop_table("chat_history")
     op.drop_table("workers")
     op.drop_table("settings")
+    op.drop_table("history")
     op.drop_table("index_outbox")
     with op.batch_alter_table("deletions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deletions_deleted_by"))
