@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from ragkeeper.core.metrics import STAGE_SECONDS, Metrics
+from ragkeeper.core.tally import ERRORS
 
 _MILLISECONDS = 1000
 
@@ -20,6 +21,7 @@ def configure_logging(level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            ERRORS,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             *(() if console else (structlog.processors.format_exc_info,)),
@@ -30,6 +32,7 @@ def configure_logging(level: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger().addHandler(ERRORS.handler)
 
 
 class Stopwatch:
