@@ -271,6 +271,16 @@ history = Table(
     Column("figures", JSON, nullable=False),  # operations.history.models.Figures
 )
 
+error_counts = Table(
+    "error_counts",
+    metadata,
+    Column("hour", _TIME, primary_key=True),  # its beginning
+    Column("code", String(80), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("first_at", _TIME, nullable=False),
+    Column("last_at", _TIME, nullable=False),
+)
+
 settings = Table(
     "settings",
     metadata,

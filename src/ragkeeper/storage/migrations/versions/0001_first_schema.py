@@ -75,6 +75,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("resolution", "at", name=op.f("pk_history")),
     )
     op.create_table(
+        "error_counts",
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code", sa.String(length=80), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("hour", "code", name=op.f("pk_error_counts")),
+    )
+    op.create_table(
         "settings",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("value", sa.JSON(), nullable=False),
@@ -337,6 +346,7 @@ def downgrade() -> None:
     op.drop_table("chat_history")
     op.drop_table("workers")
     op.drop_table("settings")
+    op.drop_table("error_counts")
     op.drop_table("history")
     op.drop_table("index_outbox")
     with op.batch_alter_table("deletions", schema=None) as batch_op:
