@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 import ragkeeper
 from ragkeeper.core.errors import RagkeeperError
-from ragkeeper.core.metrics import TABLE, Histogram, Metric
+from ragkeeper.core.instruments import Histogram, Metric
+from ragkeeper.core.metrics import TABLE
 from ragkeeper.core.settings import Settings
 from scripts.cli_page import cli_page
 from scripts.guides import guides_page

@@ -5,64 +5,23 @@ Names end in their unit, as https://prometheus.io/docs/practices/naming/ asks fo
 passed as a value to whoever counts, so that two servers in one process, or two tests, share nothing.
 """
 
-import itertools
+import math
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 
+from ragkeeper.core.figures import holdings, machine, work
+from ragkeeper.core.instruments import Counter, Gauge, Histogram, Label, Metric
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 OTHER = "other"
 """Stands for a label's value that the table does not name, and for all of them beyond the most that are kept."""
 
 _MOST_SERIES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """values: all that it can be, any other becomes `other`; none named: whatever configuration or code says."""
-
-    name: str
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """unit: of its value, as its name says. A metric whose labels all name their values exists from the start."""
-
-    name: str
-    help: str
-    labels: tuple[Label, ...] = ()
-    unit: str = ""
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        return tuple(label.name for label in self.labels)
-
-    def known_series(self) -> Iterable[tuple[str, ...]]:
-        """The values of its labels, where the table names them all."""
-        return itertools.product(*(label.values for label in self.labels))
-
-
-@dataclass(frozen=True, slots=True)
-class Counter(Metric):
-    """Only rises. Its name ends in `_total`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gauge(Metric):
-    """Goes up and down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram(Metric):
-    """buckets: upper bounds, rising; the last one lies above all that can happen."""
-
-    buckets: tuple[float, ...] = ()
 
 
 # Up to an hour, the most that RAG_STREAM_TIMEOUT and RAG_MODEL_TIMEOUT allow, and what comes on top of it.
@@ -93,6 +52,8 @@ STAGES = (
     "verify",
 )
 DEGRADATION_CAUSES = ("forced", "reranker", "first_model", "models", "embedder", "index", "database")
+CALLERS = ("nobody", "user", "administrator")
+GROUNDINGS = ("grounded", "partly", "ungrounded", "refused")
 REQUEST_KINDS = ("search", "chat", "read", "upload")
 LLM_OUTCOMES = (
     "ok",
@@ -177,14 +138,27 @@ CONCURRENCY_LIMIT = Gauge(
     "How many requests of a kind are worked on at once; learned from how long they take.",
     (Label("kind", REQUEST_KINDS),),
 )
-INDEX_LAG = Gauge(
-    "rag_index_lag_seconds", "How long the oldest change has waited for the search index.", unit="seconds"
+REQUESTS_IN_FLIGHT = Gauge("rag_requests_in_flight", "Requests that are being answered.")
+REQUESTS_BY_CALLER = Counter(
+    "rag_requests_by_caller_total",
+    "Requests by route and by who sent them: `nobody` carried no valid key.",
+    (Label("path"), Label("caller", CALLERS)),
 )
-INDEX_ORPHANS = Gauge(
-    "rag_index_orphans", "Chunks in the search index that the database lacks, at the last check; NaN before the first."
+ERRORS = Counter("rag_errors_total", "Requests answered with an error, by its code.", (Label("code"),))
+GROUNDING = Counter(
+    "rag_grounding_total",
+    "Answers by what supports them: every sentence, some, none; or it was refused for lack of support.",
+    (Label("result", GROUNDINGS),),
 )
-INDEX_MISSING = Gauge(
-    "rag_index_missing", "Chunks and vectors that the search index lacks, at the last check; NaN before the first."
+LLM_TOKENS = Counter(
+    "rag_llm_tokens_total",
+    "Tokens sent and received; `estimated` where the provider does not count: a token for four characters.",
+    (_PROVIDER, _MODEL, Label("direction", ("in", "out")), Label("counted", ("provider", "estimated"))),
+)
+LLM_COST = Counter(
+    "rag_llm_cost_total",
+    "What these tokens cost, in the money of RAG_LLM_<NAME>_PRICE_IN and _PRICE_OUT; 0 without prices.",
+    (_PROVIDER, _MODEL),
 )
 
 TABLE: tuple[Metric, ...] = (
@@ -204,9 +178,15 @@ TABLE: tuple[Metric, ...] = (
     DEGRADATION_CAUSE,
     REQUESTS_SHED,
     CONCURRENCY_LIMIT,
-    INDEX_LAG,
-    INDEX_ORPHANS,
-    INDEX_MISSING,
+    REQUESTS_IN_FLIGHT,
+    REQUESTS_BY_CALLER,
+    ERRORS,
+    GROUNDING,
+    LLM_TOKENS,
+    LLM_COST,
+    *work.TABLE,
+    *holdings.TABLE,
+    *machine.TABLE,
 )
 
 # One of the client's counters, gauges or histograms: which one, the metric's own class says.
@@ -230,6 +210,14 @@ class Metrics:
 
     def observe(self, histogram: Histogram, value: float, /, **labels: str) -> None:
         self._series[histogram.name].child(labels).observe(value)
+
+    def reached(self, counter: Counter, total: float, /, **labels: str) -> None:
+        """A count that somebody else keeps, such as the kernel; less than before: it began anew."""
+        self._series[counter.name].reach(labels, total)
+
+    def replace(self, gauge: Gauge, values: Mapping[tuple[str, ...], float], /) -> None:
+        """All of its series at once, by the labels' values; those that are not given end."""
+        self._series[gauge.name].replace(values)
 
     def before_scrape(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` before each scrape: for gauges that time alone changes. It must be quick and not raise."""
@@ -264,6 +252,7 @@ class _Series:
         self._metric = metric
         self._instrument = _instrument(metric, registry)
         self._children: dict[tuple[str, ...], _Instrument] = {}
+        self._reached: dict[tuple[str, ...], float] = {}
         self._adding = threading.Lock()
         for values in metric.known_series():
             self._add(values)
@@ -271,6 +260,20 @@ class _Series:
     def child(self, labels: dict[str, str]) -> _Instrument:
         values = tuple([labels[label.name] for label in self._metric.labels])
         return self._children.get(values) or self._add(self._bounded(values))
+
+    def reach(self, labels: dict[str, str], total: float) -> None:
+        child, values = self.child(labels), tuple(labels.values())
+        before = self._reached.get(values, 0.0)
+        self._reached[values] = total
+        child.inc(total - before if total >= before else total)
+
+    def replace(self, values: Mapping[tuple[str, ...], float]) -> None:
+        for labels, value in values.items():
+            (self._children.get(labels) or self._add(labels)).set(value)
+        with self._adding:
+            for labels in [one for one in self._children if one not in values]:
+                del self._children[labels]
+                self._instrument.remove(*labels)
 
     def _bounded(self, values: tuple[str, ...]) -> tuple[str, ...]:
         """The values as the table has them; `other` for what it does not name, and for all that would be too many."""
@@ -281,6 +284,8 @@ class _Series:
     def _add(self, values: tuple[str, ...]) -> _Instrument:
         with self._adding:
             child = self._instrument.labels(*values) if values else self._instrument
+            if isinstance(self._metric, Gauge) and self._metric.looked_up and values not in self._children:
+                child.set(math.nan)
             return self._children.setdefault(values, child)
 
 

@@ -3,7 +3,8 @@
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from ragkeeper.core.metrics import TABLE, Histogram
+from ragkeeper.core.instruments import Histogram
+from ragkeeper.core.metrics import TABLE
 from tests.acceptance.server import Server
 
 

@@ -1,19 +1,22 @@
+import math
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ragkeeper.core.figures.holdings import SQL_SECONDS
+from ragkeeper.core.instruments import Counter, Gauge, Histogram, Label, Metric
 from ragkeeper.core.metrics import (
     ANSWERS,
     CACHE_HITS,
     HTTP_REQUESTS,
+    HTTP_SECONDS,
     LLM_FIRST_TOKEN,
     LLM_SECONDS,
     OTHER,
     RATE_LIMIT_REMAINING,
+    SEARCH_SECONDS,
+    STAGE_SECONDS,
     TABLE,
-    Counter,
-    Gauge,
-    Histogram,
-    Metric,
     Metrics,
 )
 from ragkeeper.core.telemetry import observe_stages
@@ -51,7 +54,7 @@ def test_a_scrape_has_the_metric_with_exactly_its_labels(metric: Metric):
 @pytest.mark.parametrize("metric", TABLE, ids=lambda metric: metric.name)
 def test_names_say_kind_and_unit(metric: Metric):
     assert metric.name.endswith("_total") is isinstance(metric, Counter)
-    assert not metric.unit or metric.name.endswith(f"_{metric.unit}")
+    assert not metric.unit or metric.name.removesuffix("_total").endswith(f"_{metric.unit}")
     assert metric.help.endswith(".")
 
 
@@ -120,3 +123,43 @@ def test_stages_are_observed_in_seconds():
     metrics = Metrics()
     observe_stages(metrics, {"search": 250.0})
     assert samples(metrics)["rag_stage_seconds_sum", "search"] == 0.25
+
+
+LIMITS_OF_THE_GUIDES = {
+    HTTP_SECONDS: (2, 3, 5),
+    STAGE_SECONDS: (2, 3, 5),
+    SEARCH_SECONDS: (0.1, 0.5, 2),
+    LLM_SECONDS: (2, 5, 30),
+    SQL_SECONDS: (0.1, 1),
+}
+
+
+@pytest.mark.parametrize("metric", LIMITS_OF_THE_GUIDES, ids=lambda metric: metric.name)
+def test_every_limit_of_the_guides_is_an_edge_of_a_bucket(metric: Histogram):
+    assert set(LIMITS_OF_THE_GUIDES[metric]) <= set(metric.buckets)
+
+
+def test_a_count_of_somebody_else_only_rises():
+    counter = Counter("kernel_bytes_total", "Bytes.", (Label("device"),))
+    metrics = Metrics([counter])
+    found = []
+    for total in (100, 130, 130, 20):
+        metrics.reached(counter, total, device="lo")
+        found.append(samples(metrics)["kernel_bytes_total", "lo"])
+    assert found == [100, 130, 130, 150]
+
+
+def test_series_that_are_no_more_end():
+    gauge = Gauge("rag_things", "Things.", (Label("collection"),))
+    metrics = Metrics([gauge])
+    metrics.replace(gauge, {("old",): 1, ("kept",): 2})
+    metrics.replace(gauge, {("kept",): 3, ("new",): 4})
+    assert samples(metrics) == {("rag_things", "kept"): 3, ("rag_things", "new"): 4}
+
+
+def test_what_nobody_looked_up_has_no_value():
+    gauge = Gauge("rag_found", "Found.", looked_up=True)
+    metrics = Metrics([gauge])
+    assert math.isnan(samples(metrics)[("rag_found",)])
+    metrics.set(gauge, 0)
+    assert samples(metrics)[("rag_found",)] == 0

@@ -8,7 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
-from ragkeeper.core.metrics import INDEX_LAG, INDEX_MISSING, INDEX_ORPHANS, Metrics
+from ragkeeper.core.figures.holdings import INDEX_LAG, INDEX_MISSING, INDEX_ORPHANS
+from ragkeeper.core.metrics import Metrics
 
 _log = structlog.get_logger()
 _NOT_KNOWN = float("nan")
