@@ -65,6 +65,12 @@ class ErrorTally:
             for one in counted:
                 self._add(one)
 
+    @property
+    def counted(self) -> list[Counted]:
+        """What was counted and not taken."""
+        with self._lock:
+            return list(self._counted.values())
+
     def take(self) -> list[Counted]:
         """All that was counted since it was last taken."""
         with self._lock:
