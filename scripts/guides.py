@@ -18,7 +18,7 @@ GUIDES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One promise; `test` is the name of the test function that proves it, empty while the row is open."""
+    """One promise; `test`: the test function that proves it, of a row about speed its benchmark; empty while open."""
 
     id: str
     round: str
@@ -48,7 +48,9 @@ def guides_page() -> str:
         "# What the operations guides promise\n\n"
         "Five guides describe how such a system is operated. Each row is one promise of theirs, in our words. "
         "A row is proven when a test in `tests/acceptance/guides/` drives the real product from outside, and could "
-        "fail.\n\n" + _counts(rows) + "".join(_guide(guide, name, rows) for guide, name in GUIDES.items())
+        "fail; a row about speed, when the benchmark that it names meets the target (tests do not time).\n\n"
+        + _counts(rows)
+        + "".join(_guide(guide, name, rows) for guide, name in GUIDES.items())
     )
 
 

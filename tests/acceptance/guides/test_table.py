@@ -18,6 +18,13 @@ def _tests() -> dict[str, str]:
     return {name: f"{match[1].upper()}-{match[2]}" for name, match in found if match}
 
 
+def _benchmarks() -> dict[str, str]:
+    """Row id by command, for every benchmark that says which row its figure is for."""
+    programs = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "bench").glob("*.py")}
+    found = [(name, re.search(r"Guide row (G\d-\d{3})", text)) for name, text in programs.items()]
+    return {f"python -m bench.{name}": match[1] for name, match in found if match}
+
+
 def _is_pending(function: Function) -> bool:
     return any(ast.unparse(decorator).startswith("not_yet(") for decorator in function.decorator_list)
 
@@ -29,8 +36,8 @@ def test_every_promise_has_its_row():
 
 
 def test_proven_rows_have_their_test():
-    tests = _tests()
-    assert [row.id for row in ROWS if row.state == "proven" and tests.get(row.test) != row.id] == []
+    proofs = _tests() | _benchmarks()
+    assert [row.id for row in ROWS if row.state == "proven" and proofs.get(row.test) != row.id] == []
 
 
 def test_tests_have_their_proven_row():
