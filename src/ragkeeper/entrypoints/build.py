@@ -24,6 +24,7 @@ from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.patience import with_streams
 from ragkeeper.entrypoints.sources import Sources, assemble
+from ragkeeper.entrypoints.status import Observers
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
@@ -39,9 +40,6 @@ from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.operations.breakers.schemas import BreakerView
 from ragkeeper.operations.breakers.service import BreakerService
-from ragkeeper.operations.degradation.models import Step
-from ragkeeper.operations.degradation.rules import worst
-from ragkeeper.operations.degradation.schemas import DegradationView
 from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.providers.chat.port import ChatModel
@@ -56,8 +54,6 @@ from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.schema import current_revision, require_current
-from ragkeeper.storage.vectors.errors import INDEX_AWAY
-from ragkeeper.storage.vectors.port import IndexCounts
 
 _log = structlog.get_logger()
 
@@ -109,6 +105,7 @@ class Application:
     guards: Guards
     caches: Caches
     degradation: DegradationService
+    observers: Observers
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -136,12 +133,14 @@ class Application:
         await self.sources.jobs.start()
         if not for_one_command:
             self._in_background("jobs", self._start_jobs())
+        self.observers.start()
         await self.health.start()
 
     async def stop(self) -> None:
         """Let go in the reverse order; what is under way stays where it is, in SQL, for the next start."""
         self.health.draining = True
         await self.degradation.stop()
+        await self.observers.stop()
         await self.health.stop()
         for task in self._background:
             task.cancel()
@@ -161,42 +160,6 @@ class Application:
         await self.index.close()
         await self.database.close()
         self.folder.unlock()
-
-    async def status(self) -> dict[str, Any]:
-        """What `/status` shows: documents, queue, index and how answers are made."""
-        counts = await self.documents.counts(local_administrator())
-        index = await self._index_counts()
-        degradation = self.degradation.now
-        waiting, since = await self.reconciler.backlog()
-        lag = (utc_now() - since).total_seconds() if since else 0.0
-        checked = await self.upkeep.inspector.last()
-        return {
-            "documents": counts,
-            "queue": await self.pipeline.backlog(),
-            "index": {
-                "chunks": index.points if index else None,
-                "vectors": index.with_vectors if index else None,
-                "waiting_changes": waiting,
-                "lag_seconds": round(lag, 3),
-                "rebuilding": self.index.incomplete,
-                "orphans": checked[1] if checked else None,
-                "missing": checked[2] if checked else None,
-                "checked_at": checked[0].isoformat() if checked else None,
-            },
-            "loops": self.jobs.state(),
-            "embedding_model": self.embedder.name,
-            "answer_models": self.answers.models,
-            "answer_mode": worst([degradation.answers, Step.FULL if self.answers.models else Step.EXTRACTIVE]).value,
-            "degradation": DegradationView.of(degradation).model_dump(mode="json"),
-            "providers": await self.providers(),
-        }
-
-    async def _index_counts(self) -> IndexCounts | None:
-        """None from an index that is away: the rest of what is known is shown all the same."""
-        try:
-            return await self.index.count()
-        except INDEX_AWAY:
-            return None
 
     async def providers(self) -> dict[str, Any]:
         """How each model provider is, from the calls that were made; none is made for this."""
@@ -270,6 +233,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(folder)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards)
+    observers = Observers.of(settings, folder, database, metrics)
     looks = probes.probes(database, retrieval, index, embedder, chat_models, jobs.state, shared.caches.redis)
     return Application(
         settings=settings,
@@ -294,7 +258,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         engine=engine,
         sources=assemble(settings, database, documents, deletions, ingestion, engine, restraint.held),
         upkeep=upkeep,
-        health=HealthService(looks, utc_now),
+        health=HealthService({**looks, "disk": observers.probe}, utc_now),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,
@@ -302,6 +266,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         guards=guards,
         caches=shared.caches,
         degradation=restraint.degradation,
+        observers=observers,
     )
 
 

@@ -14,6 +14,7 @@ from ragkeeper.core.clock import utc_now
 from ragkeeper.core.settings import Settings
 from ragkeeper.documents.routes import deletion_routes, document_routes
 from ragkeeper.entrypoints.build import Application
+from ragkeeper.entrypoints.status import StatusReport
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.measuring import RequestMetrics
@@ -67,15 +68,9 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics)
     degradation = application.degradation
-    app.include_router(
-        health_routes(
-            application.health,
-            application.status,
-            application.providers,
-            __version__,
-            lambda: for_everybody(degradation.now),
-        )
-    )
+    status = StatusReport(application)
+    told = (lambda: for_everybody(degradation.now), status.details)
+    app.include_router(health_routes(application.health, status, application.providers, __version__, *told))
     app.include_router(degradation_routes(degradation))
     app.include_router(_metrics(application))
     app.include_router(breaker_routes(application.breakers))

@@ -7,8 +7,9 @@ import typer
 from ragkeeper.cli.app import example
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Json
-from ragkeeper.cli.output import print_fields, print_json, print_table, print_text, size
+from ragkeeper.cli.output import print_json, print_table, print_text, size
 from ragkeeper.cli.ports import Connect
+from ragkeeper.operations.health.views import disk_rows, moment, show_errors, show_status
 
 
 def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: Connect) -> None:
@@ -28,6 +29,10 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
                 print_table(("provider", "state", "breaker", "last success", "status page"), _providers(found))
             if found.get("machine"):
                 print_text(_machine(found["machine"]))
+            if found.get("disks"):
+                print_table(("disk", "used", "free", "inodes free", "verdict", "path"), disk_rows(found["disks"]))
+            if found.get("errors") is not None:
+                show_errors(found["errors"])
         if found["status"] != "healthy":
             raise typer.Exit(ExitCode.PROBLEM_FOUND)
 
@@ -36,16 +41,16 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
         """Show documents, queue, index and how answers are made."""
         with connect() as client:
             found = client.get("/status")
-        print_json(found) if json else print_fields(found)
+        print_json(found) if json else show_status(found)
 
 
 def _rows(components: dict[str, Any]) -> list[tuple[str, str, str, str]]:
-    return [(name, part["state"], part.get("since", ""), part["reason"]) for name, part in components.items()]
+    return [(name, part["state"], moment(part.get("since")), part["reason"]) for name, part in components.items()]
 
 
 def _providers(found: dict[str, Any]) -> list[tuple[object, ...]]:
     return [
-        (name, one["state"], one["breaker"], one["last_success"], one["status_page"])
+        (name, one["state"], one["breaker"], moment(one["last_success"]), one["status_page"])
         for name, one in found["providers"].items()
     ]
 

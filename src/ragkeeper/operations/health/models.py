@@ -60,3 +60,68 @@ class Machine:
     load_1: float
     load_5: float
     load_15: float
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Requests of users over the last `seconds`. Times in seconds, shares from 0 to 1; None: there was none.
+
+    error_share: answered 5xx; refused_share: 4xx; cpu_share: of all the processors that may be used.
+    """
+
+    seconds: float
+    requests: int
+    per_second: float
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    error_share: float | None
+    refused_share: float | None
+    cpu_share: float | None
+
+
+class DiskVerdict(StrEnum):
+    OK = "ok"
+    LOW = "low"  # above the target
+    FULL = "full"  # nothing large can be taken in any more
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A path that is written to, and its file system: bytes and inodes; 0 inodes: it does not count them.
+
+    used and total are what `df` says: blocks kept back for the superuser are not there for others.
+    """
+
+    what: str
+    path: str
+    total: int
+    used: int
+    free: int
+    inodes: int
+    inodes_free: int
+    device: int
+    verdict: DiskVerdict = DiskVerdict.OK
+
+    @property
+    def used_share(self) -> float:
+        return self.used / (self.used + self.free) if self.used + self.free else 0.0
+
+    @property
+    def inodes_share(self) -> float:
+        return 1 - self.inodes_free / self.inodes if self.inodes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure beside what it should stay below. ok: None where there is no figure."""
+
+    name: str
+    value: float | None
+    target: float
+    unit: str
+
+    @property
+    def ok(self) -> bool | None:
+        return None if self.value is None else self.value < self.target

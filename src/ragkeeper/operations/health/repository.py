@@ -1,8 +1,11 @@
-"""What the machine itself says: memory and load, as Linux counts them."""
+"""What the machine itself says: memory, load, processors and disks, as Linux counts them."""
 
+import os
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ragkeeper.operations.health.models import Machine
+from ragkeeper.operations.health.models import Disk, DiskVerdict, Machine
 
 _KIB = 1024
 
@@ -25,14 +28,65 @@ def machine(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) 
     return Machine(memory[0], memory[1], limited, load[0], load[1], load[2])
 
 
-def _container(proc: Path, cgroups: Path) -> tuple[int, int] | None:
-    """The tightest limit on this process and what counts towards it, in bytes; None without a limit."""
+def cpu_times(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> tuple[float, float] | None:
+    """(busy, available) processor seconds so far: of the container where its processors are limited.
+
+    Two of them tell the share between: what is waited for, idle and taken by other guests is not busy. `cpu.max` and
+    `cpu.stat`: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files.
+    """
+    try:
+        ticks = [int(word) for word in (proc / "stat").read_text().splitlines()[0].split()[1:9]]
+    except (OSError, ValueError, IndexError):
+        return None
+    limited = _cpu_of_container(proc, cgroups)
+    if limited is not None:
+        return limited
+    hertz = os.sysconf("SC_CLK_TCK")
+    idle = ticks[3] + ticks[4]
+    return (sum(ticks) - idle - ticks[7]) / hertz, sum(ticks) / hertz
+
+
+def _cpu_of_container(proc: Path, cgroups: Path) -> tuple[float, float] | None:
+    for folder in _groups(proc, cgroups):
+        try:
+            quota, period = (folder / "cpu.max").read_text().split()
+            if quota != "max":
+                used = _numbers(folder / "cpu.stat")["usage_usec"] / 1e6
+                return used, time.monotonic() * int(quota) / int(period)
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def disks(paths: Mapping[str, Path]) -> list[Disk]:
+    """One for each path that is written to, by what is written there; one that is gone has nothing left."""
+    return [_disk(what, path) for what, path in paths.items()]
+
+
+def _disk(what: str, path: Path) -> Disk:
+    try:
+        found, device = os.statvfs(path), path.stat().st_dev
+    except OSError:
+        return Disk(what, str(path), 0, 0, 0, 0, 0, 0, DiskVerdict.MISSING)
+    unit = found.f_frsize
+    used = (found.f_blocks - found.f_bfree) * unit
+    free, total = found.f_bavail * unit, found.f_blocks * unit
+    return Disk(what, str(path), total, used, free, found.f_files, found.f_favail, device)
+
+
+def _groups(proc: Path, cgroups: Path) -> Sequence[Path]:
+    """The control groups of this process, the innermost first."""
     try:
         own = next(line for line in (proc / "self/cgroup").read_text().splitlines() if line.startswith("0::"))
     except (OSError, StopIteration):
-        return None
+        return ()
     inner = cgroups / own.removeprefix("0::").lstrip("/")
-    found = [_limit(folder) for folder in (inner, *inner.parents) if folder.is_relative_to(cgroups)]
+    return [folder for folder in (inner, *inner.parents) if folder.is_relative_to(cgroups)]
+
+
+def _container(proc: Path, cgroups: Path) -> tuple[int, int] | None:
+    """The tightest limit on this process and what counts towards it, in bytes; None without a limit."""
+    found = [_limit(folder) for folder in _groups(proc, cgroups)]
     return min((one for one in found if one), default=None)
 
 

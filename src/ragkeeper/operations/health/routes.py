@@ -21,14 +21,15 @@ def health_routes(
     providers: StatusSource,
     version: str,
     degradation: Callable[[], dict[str, Any] | None] = lambda: None,
+    details: StatusSource | None = None,
 ) -> APIRouter:
     """providers: how each model provider is, by name, from calls that were made anyway.
 
-    degradation: the step in force and why, without reasons.
+    degradation: the step in force and why, without reasons; details: what `/health/detailed` says besides the parts.
     """
     router = APIRouter(tags=["health"])
     _add_public(router, health, version, degradation)
-    _add_detailed(router, health, status, providers, version)
+    _add_detailed(router, health, status, providers, version, details)
     return router
 
 
@@ -48,9 +49,13 @@ def _add_public(
         }
 
     @router.get("/health/live")
-    async def get_live() -> dict[str, str]:
-        # That this handler runs is the proof: the event loop moves. No dependency is asked.
-        return {"status": "alive"}
+    async def get_live(response: Response) -> dict[str, str]:
+        """Answered by the event loop alone: no dependency is asked. 503 while nothing on it gets done in time."""
+        # Mostly the proof is that this handler runs. A loop that stands still answers nobody, 503 neither.
+        stuck = health.watchdog.state.stuck
+        if stuck:
+            response.status_code = _UNAVAILABLE
+        return {"status": "stuck" if stuck else "alive"}
 
     @router.get("/health/ready")
     async def get_ready(response: Response) -> dict[str, Any]:
@@ -67,7 +72,12 @@ def _add_public(
 
 
 def _add_detailed(
-    router: APIRouter, health: HealthService, status: StatusSource, providers: StatusSource, version: str
+    router: APIRouter,
+    health: HealthService,
+    status: StatusSource,
+    providers: StatusSource,
+    version: str,
+    details: StatusSource | None,
 ) -> None:
     started = time.monotonic()
 
@@ -80,6 +90,7 @@ def _add_detailed(
             "components": _components(found),
             "providers": await providers(),
             "machine": asdict(figures) if (figures := health.machine()) else None,
+            **(await details() if details else {}),
         }
 
     @router.get("/status")

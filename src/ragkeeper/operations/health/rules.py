@@ -1,14 +1,29 @@
 """What the states of the parts mean for the whole. No I/O."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from ragkeeper.operations.health.models import Capability, CapabilityState, ComponentState, ProbeResult
+from ragkeeper.operations.health.models import (
+    Capability,
+    CapabilityState,
+    ComponentState,
+    Disk,
+    DiskVerdict,
+    Machine,
+    ProbeResult,
+    Target,
+    Traffic,
+)
 
 Parts = frozenset[str]
 
 # Without its truth the server can confirm no hit, and so serve nothing.
 _INDISPENSABLE = frozenset({"database"})
+NO_ANSWER = "no_answer"
+"""The code of a part that hangs."""
+DISK_TARGET = 0.9
+DISK_FULL = 0.95
 _FINE = frozenset({ComponentState.HEALTHY, ComponentState.NOT_CONFIGURED})
 
 # `scheme://user:password@host`; only the password goes, the rest helps to find what is wrong.
@@ -19,7 +34,7 @@ _CAPABILITIES = {
     # Without the index, words are looked for in the database.
     "retrieve": (frozenset({"database"}), frozenset({"vector_db", "embedder"})),
     "generate": (frozenset({"database"}), frozenset({"vector_db", "embedder", "llm_service"})),
-    "ingest": (frozenset({"database"}), frozenset({"vector_db", "embedder", "worker"})),
+    "ingest": (frozenset({"database"}), frozenset({"vector_db", "embedder", "worker", "disk"})),
     "admin": (frozenset({"database"}), Parts()),
 }
 
@@ -35,6 +50,70 @@ def overall(components: Mapping[str, ProbeResult]) -> ComponentState:
     if all(_fine(result) for result in components.values()):
         return ComponentState.HEALTHY
     return ComponentState.DEGRADED
+
+
+def quantile(buckets: Mapping[float, float], share: float) -> float | None:
+    """The value below which that share lies; None of nothing. buckets: cumulative counts by upper bound, rising.
+
+    Inside a bucket values count as evenly spread, as Prometheus' `histogram_quantile` has it; above the last finite
+    bound nothing is known, so that bound is told.
+    """
+    total = max(buckets.values(), default=0.0)
+    if not total:
+        return None
+    lower, below = 0.0, 0.0
+    for bound, count in buckets.items():
+        if count >= share * total:
+            if bound == float("inf"):
+                return lower
+            return round(lower + (bound - lower) * (share * total - below) / max(count - below, 1e-9), 4)
+        lower, below = bound, count
+    return lower
+
+
+def judged(disk: Disk, reserve: int) -> Disk:
+    """reserve: bytes below which uploads are refused."""
+    worst = max(disk.used_share, disk.inodes_share)
+    if worst >= DISK_FULL or disk.free < reserve:
+        return replace(disk, verdict=DiskVerdict.FULL)
+    return replace(disk, verdict=DiskVerdict.LOW) if worst >= DISK_TARGET else disk
+
+
+def disk_state(disks: Sequence[Disk]) -> ProbeResult:
+    """Degraded where a file system is as good as full: what is there can still be read."""
+    full = [disk for disk in disks if disk.verdict in {DiskVerdict.FULL, DiskVerdict.MISSING}]
+    if not full:
+        return ProbeResult(ComponentState.HEALTHY)
+    said = "; ".join(f"{disk.what} ({disk.path}): {disk.verdict.value}, {disk.used_share:.0%} used" for disk in full)
+    return ProbeResult(ComponentState.DEGRADED, said, "disk_full")
+
+
+def targets(traffic: Traffic, machine: Machine | None, disks: Sequence[Disk]) -> list[Target]:
+    """The guides' key figures, each beside its target."""
+    memory = machine.memory_used / machine.memory_total if machine and machine.memory_total else None
+    fullest = max((disk.used_share for disk in disks if disk.total), default=None)
+    return [
+        Target("cpu", _percent(traffic.cpu_share), 80.0, "%"),
+        Target("memory", _percent(memory), 85.0, "%"),
+        Target("disk", _percent(fullest), DISK_TARGET * 100, "%"),
+        Target("response_time_p95", traffic.p95, 2.0, "s"),
+        Target("error_share", _percent(traffic.error_share), 1.0, "%"),
+    ]
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(share * 100, 2)
+
+
+def settled(shown: ProbeResult | None, waiting: ProbeResult | None, seen: ProbeResult) -> bool:
+    """Whether what was seen is what is told from now on: a change of state must be seen twice.
+
+    waiting: what was seen before and not told. What hangs was waited for long enough to be told at once, and so is
+    what was never looked at before.
+    """
+    if shown is None or shown.state is seen.state or seen.code == NO_ANSWER:
+        return True
+    return waiting is not None and waiting.state is seen.state
 
 
 def without_passwords(text: str) -> str:

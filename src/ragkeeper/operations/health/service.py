@@ -12,12 +12,15 @@ from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.operations.health import repository
 from ragkeeper.operations.health.models import ComponentState, Health, Machine, ProbeResult
 from ragkeeper.operations.health.ports import Probe
-from ragkeeper.operations.health.rules import capabilities, overall, without_passwords
+from ragkeeper.operations.health.rules import NO_ANSWER, capabilities, overall, settled, without_passwords
+from ragkeeper.operations.health.watchdog import Watchdog
 
 _log = structlog.get_logger()
 
 _INTERVAL = 5.0
 _LIMIT = 4.0
+# A change is told when it is seen again after this many seconds.
+_SURE_AFTER = 1.0
 # Texts that the guides look for in the log; each at most once a minute.
 _CRIES = {"database": "Database connection failed"}
 _QUIET = timedelta(minutes=1)
@@ -25,12 +28,17 @@ _UNKNOWN = ProbeResult(ComponentState.NOT_CONFIGURED)
 
 
 class HealthService:
-    """`look()` runs every probe once; `start()` keeps doing so. `limit`: seconds that one look waits for a probe."""
+    """`look()` runs every probe once; `start()` keeps doing so. `limit`: seconds that one look waits for a probe.
+
+    A part that changes is told to have changed when the next look, a second later, sees the same.
+    """
 
     def __init__(self, probes: Mapping[str, Probe], clock: Clock, limit: float = _LIMIT) -> None:
-        self._probes = probes
+        self.watchdog = Watchdog()
+        self._probes = {**probes, "event_loop": self._probe_loop} if probes else {}
         self._clock = clock
         self._limit = limit
+        self._waiting: dict[str, ProbeResult] = {}
         self._results: dict[str, ProbeResult] = {}
         self._since: dict[str, datetime] = {}
         self._cried: dict[str, datetime] = {}
@@ -57,6 +65,7 @@ class HealthService:
         return repository.machine()
 
     async def start(self) -> None:
+        self.watchdog.start()
         await self.look()
         self._task = asyncio.create_task(self._watch(), name="health")
 
@@ -65,12 +74,22 @@ class HealthService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.watchdog.stop()
 
     async def look(self) -> None:
-        results = await asyncio.gather(*(self._run(name, probe) for name, probe in self._probes.items()))
+        results = await asyncio.gather(*(self._ask(name, probe) for name, probe in self._probes.items()))
         before = self.health()
-        self._results = dict(zip(self._probes, results, strict=True))
+        self._results = {name: self._told(name, seen) for name, seen in zip(self._probes, results, strict=True)}
         self._note_changes(before)
+
+    def _told(self, name: str, seen: ProbeResult) -> ProbeResult:
+        shown, waiting = self._results.get(name), self._waiting.pop(name, None)
+        if shown is not None and not settled(shown, waiting, seen):
+            self._waiting[name] = seen
+            return shown
+        if shown is not None and shown.state is not seen.state:
+            _log.warning("component_changed", component=name, state=seen.state.value, reason=seen.reason)
+        return seen
 
     def _note_changes(self, before: Health) -> None:
         found = self.health()
@@ -90,15 +109,14 @@ class HealthService:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(_INTERVAL)
+            await asyncio.sleep(_SURE_AFTER if self._waiting else _INTERVAL)
             await self.look()
 
-    async def _run(self, name: str, probe: Probe) -> ProbeResult:
-        result = await self._ask(name, probe)
-        before = self._results.get(name)
-        if before is not None and before.state is not result.state:
-            _log.warning("component_changed", component=name, state=result.state.value, reason=result.reason)
-        return result
+    async def _probe_loop(self) -> ProbeResult:
+        blocked = self.watchdog.blocked
+        if blocked is None:
+            return ProbeResult(ComponentState.HEALTHY)
+        return ProbeResult(ComponentState.DEGRADED, f"it stood still for {blocked:.0f} s", "event_loop_blocked")
 
     async def _ask(self, name: str, probe: Probe) -> ProbeResult:
         """Wait no longer than the limit. A probe that hangs is left alone and waited for again at the next look.
@@ -109,7 +127,7 @@ class HealthService:
         self._hanging[name] = task  # until it is done: `stop` ends what is here
         await asyncio.wait({task}, timeout=self._limit)
         if not task.done():
-            return ProbeResult(ComponentState.UNHEALTHY, f"no answer within {self._limit:g} s", "no_answer")
+            return ProbeResult(ComponentState.UNHEALTHY, f"no answer within {self._limit:g} s", NO_ANSWER)
         self._hanging.pop(name, None)
         try:
             result = task.result()

@@ -64,6 +64,73 @@ def test_health_without_a_server_could_not_run(server, capsys):
     assert run("status").code == 0
 
 
-def test_status_shows_every_figure(run):
-    assert run("status").out.splitlines() == ["version          1", "documents.ready  2", "answer_models    -"]
+DISK = {"path": "/data", "used_percent": 44.2, "free": 5_000_000_000, "inodes": 10, "inodes_free": 9, "verdict": "ok"}
+FIGURES = {
+    "version": "1",
+    "uptime_seconds": 93_700.0,
+    "health": "healthy",
+    "documents": {"ready": 2, "failed": 0, "chunks": 31},
+    "queue": {"waiting": 0},
+    "index": {
+        "chunks": 31,
+        "vectors": 30,
+        "waiting_changes": 1,
+        "lag_seconds": 0.25,
+        "orphans": 0,
+        "missing": 0,
+        "checked_at": "2026-01-02T03:04:05.678901+00:00",
+    },
+    "backup": {"configured": False, "last": None},
+    "drill": {"configured": False, "last": None},
+    "answer_mode": "extractive",
+    "answer_models": [],
+    "degradation": {"step": "full"},
+    "traffic": {
+        "seconds": 300.0,
+        "per_second": 1.5,
+        "p50": 0.0123,
+        "p95": 2.5,
+        "p99": None,
+        "error_share": 0.02,
+        "refused_share": 0.0,
+    },
+    "targets": {
+        "cpu": {"value": 81.5, "target": 80.0, "unit": "%", "ok": False},
+        "error_share": {"value": None, "target": 1.0, "unit": "%", "ok": None},
+    },
+    "disks": {"data": DISK},
+    "errors": {
+        "hours": 24,
+        "total": 3,
+        "by_code": {
+            "storage_full": {"count": 3, "first": "2026-01-02T03:04:05+00:00", "last": "2026-01-02T04:04:05+00:00"}
+        },
+    },
+    "unknown": {"providers": "no_answer"},
+}
+
+
+def test_status_shows_figures_as_a_person_reads_them(server, run):
+    server.answers["GET /status"] = FIGURES
+    said = {line.split("  ", 1)[0]: line.split("  ", 1)[-1].strip() for line in run("status").out.splitlines()}
+    assert said["up for"] == "1 d 2 h"
+    assert said["documents"] == "2 ready, 31 chunks"
+    assert said["queue"] == "none"
+    assert said["index lag"] == "250 ms (1 changes wait)"
+    assert said["index checked"] == "2026-01-02 03:04:05 UTC: 0 too many, 0 missing"
+    assert said["last backup"] == said["last drill"] == "none (not configured)"
+    assert said["requests"] == "1.50/s over the last 5 min 0 s, 2.0 % failed (5xx), 0.0 % refused (4xx)"
+    assert said["p50 / p95 / p99"] == "12 ms / 2.5 s"
+    assert said["cpu"].split("  ")[0] == "81.5 %"
+    assert "ABOVE" in said["cpu"]
+    assert "no figure yet" in said["error share"]
+    assert said["data"].startswith("44.2 %")
+    assert "errors logged in the last 24 hours: 3" in said
+    assert said["storage_full"].split() == ["3", "2026-01-02", "03:04:05", "UTC", "2026-01-02", "04:04:05", "UTC"]
+    assert "not known now: providers [no_answer]" in said
+    assert run("status", "--json").json == FIGURES
+
+
+def test_status_of_a_server_that_says_little_is_shown_too(run):
+    assert run("status").out.splitlines() == ["version        1", "answer_models  -", "documents      2 ready"]
     assert run("status", "--json").json == STATUS

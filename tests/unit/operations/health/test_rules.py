@@ -1,7 +1,17 @@
+from dataclasses import replace
+
 import pytest
 
-from ragkeeper.operations.health.models import ComponentState, ProbeResult
-from ragkeeper.operations.health.rules import capabilities, overall, without_passwords
+from ragkeeper.operations.health.models import ComponentState, Disk, DiskVerdict, Machine, ProbeResult, Traffic
+from ragkeeper.operations.health.rules import (
+    capabilities,
+    disk_state,
+    judged,
+    overall,
+    quantile,
+    targets,
+    without_passwords,
+)
 
 H, D, U, N = (ProbeResult(state) for state in ComponentState)
 
@@ -49,3 +59,60 @@ def test_capabilities_follow_the_parts_they_need() -> None:
 )
 def test_passwords_are_blotted_out_of_reasons(told: str, shown: str) -> None:
     assert without_passwords(told) == shown
+
+
+INFINITE = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("buckets", "share", "found"),
+    [
+        ({}, 0.5, None),
+        ({1.0: 0, INFINITE: 0}, 0.5, None),
+        ({1.0: 10, 2.0: 10, INFINITE: 10}, 0.5, 0.5),
+        ({1.0: 50, 2.0: 100, INFINITE: 100}, 0.75, 1.5),
+        ({1.0: 50, 2.0: 90, INFINITE: 100}, 0.99, 2.0),  # above the last bound nothing is known
+    ],
+)
+def test_a_quantile_lies_inside_its_bucket(buckets: dict[float, float], share: float, found: float | None) -> None:
+    assert quantile(buckets, share) == found
+
+
+def disk(used: int, free: int, inodes_free: int = 10) -> Disk:
+    return Disk("data", "/data", used + free, used, free, 10, inodes_free, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "reserve", "verdict"),
+    [
+        (disk(89, 11), 0, DiskVerdict.OK),
+        (disk(90, 10), 0, DiskVerdict.LOW),
+        (disk(95, 5), 0, DiskVerdict.FULL),
+        (disk(10, 90), 91, DiskVerdict.FULL),
+        (disk(10, 90, inodes_free=1), 0, DiskVerdict.LOW),
+        (disk(10, 90, inodes_free=0), 0, DiskVerdict.FULL),
+    ],
+)
+def test_a_disk_is_judged_by_bytes_inodes_and_reserve(one: Disk, reserve: int, verdict: DiskVerdict) -> None:
+    assert judged(one, reserve).verdict is verdict
+
+
+def test_a_full_disk_is_named_and_a_low_one_is_no_fault_yet() -> None:
+    full = judged(disk(99, 1), 0)
+    assert disk_state([judged(disk(90, 10), 0)]).state is ComponentState.HEALTHY
+    assert disk_state([full]).state is ComponentState.DEGRADED
+    assert disk_state([full]).reason == "data (/data): full, 99% used"
+
+
+def test_targets_say_what_is_above_and_what_has_no_figure() -> None:
+    traffic = Traffic(300, 10, 1.0, 0.1, 2.5, 3.0, 0.02, 0.0, 0.5)
+    machine = Machine(100, 86, False, 0, 0, 0)
+    found = {one.name: (one.value, one.ok) for one in targets(traffic, machine, [disk(50, 50)])}
+    assert found == {
+        "cpu": (50.0, True),
+        "memory": (86.0, False),
+        "disk": (50.0, True),
+        "response_time_p95": (2.5, False),
+        "error_share": (2.0, False),
+    }
+    assert {one.ok for one in targets(replace(traffic, p95=None), None, []) if one.value is None} == {None}

@@ -55,9 +55,40 @@ async def test_a_probe_that_hangs_is_unhealthy_at_the_limit_and_not_asked_again_
             await health.look()
         assert health.health().components["database"].reason == "no answer within 0.05 s"
     ended.set()
-    await health.look()
+    for _ in range(2):
+        await health.look()
     assert health.health().status is ComponentState.HEALTHY
-    assert len(asked) == 1
+    assert len(asked) == 2
+
+
+async def test_a_state_that_is_seen_once_is_not_told_yet() -> None:
+    states = iter([FINE, None, FINE, None, None, FINE, None, FINE, FINE])
+
+    async def flickers() -> ProbeResult:
+        return next(states) or await crash()
+
+    health = HealthService({"vector_db": flickers}, utc_now)
+    told = []
+    for _ in range(9):
+        await health.look()
+        told.append(health.health().components["vector_db"].state is ComponentState.HEALTHY)
+    assert told == [True, True, True, True, False, False, False, False, True]
+
+
+async def test_a_change_is_looked_at_again_soon() -> None:
+    broken = set[str]()
+
+    async def index() -> ProbeResult:
+        return await crash() if broken else FINE
+
+    health = HealthService({"vector_db": index}, utc_now)
+    await health.start()
+    broken.add("vector_db")
+    await health.look()
+    async with asyncio.timeout(8):
+        while health.health().status is ComponentState.HEALTHY:  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.05)
+    await health.stop()
 
 
 class Clock:
@@ -78,7 +109,8 @@ async def test_each_state_says_since_when() -> None:
     await health.look()
     began, clock.now = clock.now, clock.now + timedelta(seconds=5)
     broken.add("vector_db")
-    await health.look()
+    for _ in range(2):
+        await health.look()
     changed, clock.now = clock.now, clock.now + timedelta(seconds=5)
     await health.look()
     since = health.health().since
