@@ -35,6 +35,9 @@ class SettingInvalid(RagkeeperError):
 
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_POSTGRES = re.compile(
+    r"postgresql(?:\+psycopg)?://(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@:/\s\[\]]*)(?::[0-9]{1,5})?/[^/?\s]+(?:\?\S*)?"
+)
 _SHORTEST_KEY = 32
 _FEWEST_CHARACTERS = 8
 _MOST_REQUESTS = 100_000
@@ -88,6 +91,12 @@ class Settings(BaseModel):
         None,
         alias="DATABASE_URL",
         description="SQLAlchemy address of the database; default: a file in the data folder.",
+    )
+    jobs_database_url: SecretStr | None = Field(
+        None,
+        alias="RAG_JOBS_DATABASE_URL",
+        description="PostgreSQL database, of this server alone, that durable jobs are recorded in "
+        "(`postgresql://user:password@host/name`); default: a file in the data folder.",
     )
     host: str = Field("127.0.0.1", alias="RAG_HOST", description="Address to listen on; only loopback is accepted.")
     port: int = Field(8000, alias="RAG_PORT", ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
@@ -379,6 +388,14 @@ class Settings(BaseModel):
     def _of_redis(cls, url: SecretStr | None) -> SecretStr | None:
         if url and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             reason = "it begins with neither redis:// nor rediss:// nor unix://"
+            raise ValueError(reason)
+        return url
+
+    @field_validator("jobs_database_url")
+    @classmethod
+    def _of_postgres(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not _POSTGRES.fullmatch(url.get_secret_value()):
+            reason = "it is not of the form postgresql://user:password@host:port/name, with special characters as %40"
             raise ValueError(reason)
         return url
 

@@ -22,6 +22,7 @@ from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
+from ragkeeper.entrypoints.index_probe import index_probe
 from ragkeeper.entrypoints.patience import with_streams
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.status import Observers
@@ -132,7 +133,7 @@ class Application:
         self._in_background("originals", self._remove_unused_originals())
         await self.sources.jobs.start()
         if not for_one_command:
-            self._in_background("jobs", self._start_jobs())
+            self._in_background("jobs", self.upkeep.start())
         self.observers.start()
         await self.health.start()
 
@@ -177,10 +178,6 @@ class Application:
         task = asyncio.create_task(logged(), name=name)
         self._background.append(task)
         return task
-
-    async def _start_jobs(self) -> None:
-        await self.engine.start()
-        await self.upkeep.start()
 
     async def _remove_unused_originals(self) -> None:
         if n_removed := await self.deletions.remove_unused_originals():
@@ -231,10 +228,11 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     retrieval = _retrieval(settings, database, opened, documents, chat_models, shared)
     answers = _answers(settings, retrieval, embedder, chat_models, shared)
     ingestion = IngestionService(documents, files, jobs.wake)
-    engine = engines.job_engine(folder)
-    upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards)
+    engine = engines.job_engine(settings, folder)
+    upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards, jobs)
     observers = Observers.of(settings, folder, database, metrics)
-    looks = probes.probes(database, retrieval, index, embedder, chat_models, jobs.state, shared.caches.redis)
+    looks = probes.probes(database, retrieval, index, embedder, chat_models, upkeep.loops, shared.caches.redis)
+    index_is_there = index_probe(looks["vector_db"], index, embedder, IndexFolder(folder.index))
     return Application(
         settings=settings,
         folder=folder,
@@ -258,7 +256,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         engine=engine,
         sources=assemble(settings, database, documents, deletions, ingestion, engine, restraint.held),
         upkeep=upkeep,
-        health=HealthService({**looks, "disk": observers.probe}, utc_now),
+        health=HealthService({**looks, "disk": observers.probe, "vector_db": index_is_there}, utc_now),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,

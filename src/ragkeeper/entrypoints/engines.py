@@ -89,8 +89,9 @@ async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorI
         raise SettingInvalid(name="RAG_LEXICAL_LANGUAGE", reason=str(error)) from error
 
 
-def job_engine(folder: DataFolder) -> JobEngine:
-    return DbosEngine(f"sqlite:///{folder.jobs.resolve()}", _load_dbos)
+def job_engine(settings: Settings, folder: DataFolder) -> JobEngine:
+    given = settings.jobs_database_url
+    return DbosEngine(given.get_secret_value() if given else f"sqlite:///{folder.jobs.resolve()}", _load_dbos)
 
 
 def _load_dbos() -> type:

@@ -1,5 +1,6 @@
 """How the care of the search index is put together: inspections, a new index, a change of the embedding model."""
 
+import asyncio
 from dataclasses import dataclass
 
 from ragkeeper.core.clock import utc_now
@@ -7,7 +8,9 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import IndexOpener, Opened
 from ragkeeper.entrypoints.index_builder import ChildBuilder
+from ragkeeper.ingestion.jobs import IngestionJobs
 from ragkeeper.ingestion.pipeline import Pipeline
+from ragkeeper.jobs.errors import JobsUnavailable
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.retrieval.inspection.jobs import register_inspections, schedule_inspections
@@ -22,6 +25,9 @@ from ragkeeper.retrieval.reindex.service import ReindexService
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
+
+# Seconds between two attempts to reach the record of durable jobs at a start.
+_RETRY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """`start` once the engine has started."""
-
+    reading: IngestionJobs
     reconciler: Reconciler
     inspector: IndexInspector
     reindex: ReindexService
@@ -53,16 +58,37 @@ class Upkeep:
     engine: JobEngine
 
     async def start(self) -> None:
-        await self.reindex.start()
+        """Start the engine, however long the record of its jobs is away, and then what goes on with it."""
+        while not await self._has_started():  # noqa: ASYNC110 - what is awaited is another machine
+            await asyncio.sleep(_RETRY)
         await schedule_inspections(self.engine)
         self.loop.start()
 
     async def stop(self) -> None:
         await self.loop.stop()
 
+    def loops(self) -> dict[str, str | None]:
+        """What the background work of this process last failed with, None where it went well."""
+        trouble = self.engine.trouble
+        return {**self.reading.state(), "jobs": trouble.message if trouble else None}
+
+    async def _has_started(self) -> bool:
+        try:
+            await self.engine.start()
+            await self.reindex.start()
+        except JobsUnavailable:
+            return False  # the engine has said why, and says it to whoever asks
+        return True
+
 
 def assemble_upkeep(
-    settings: Settings, stores: Stores, opened: Opened, changes: Changes, engine: JobEngine, guards: Guards
+    settings: Settings,
+    stores: Stores,
+    opened: Opened,
+    changes: Changes,
+    engine: JobEngine,
+    guards: Guards,
+    reading: IngestionJobs,
 ) -> Upkeep:
     folder = IndexFolder(stores.folder.index)
     opener = IndexOpener(folder, settings.lexical_language)
@@ -105,4 +131,4 @@ def assemble_upkeep(
     )
     register_inspections(engine, inspector)
     register_reindex(engine, reindex)
-    return Upkeep(reconciler, inspector, reindex, second_vectors(reindex), engine)
+    return Upkeep(reading, reconciler, inspector, reindex, second_vectors(reindex), engine)

@@ -6,27 +6,26 @@ handlers and the work of their steps run on ours, and only what DBOS writes down
 
 import asyncio
 import contextvars
-import json
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
-from ragkeeper.jobs.errors import JobsUnavailable, StepFailed
+from ragkeeper.jobs.dbos_run import JsonSerializer, Run, end_all, on_loop
+from ragkeeper.jobs.errors import JobsDatabaseAway, JobsUnavailable
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
+from ragkeeper.jobs.record import record_at
 from ragkeeper.jobs.scheduler import Scheduler
-from ragkeeper.storage.sql.errors import StorageFull, is_full
 
 _log = structlog.get_logger()
-_T = TypeVar("_T")
 
 # So many jobs of one lane at once: they wait for other machines or for the disk, and searches go on beside them.
 _AT_ONCE: Final = 4
@@ -39,12 +38,22 @@ _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDE
 _RESUME_EVERY: Final = 5.0
 # Seconds between two looks into the queue.
 _LOOK_EVERY: Final = 0.5
+# Calls to the record that are under way at once. Threads of their own: where it hangs, nothing else waits for them.
+_CALLS: Final = 4
 _STATES: Final = {
     "ENQUEUED": DurableState.QUEUED,
     "DELAYED": DurableState.QUEUED,
     "PENDING": DurableState.RUNNING,
     "SUCCESS": DurableState.DONE,
     "CANCELLED": DurableState.CANCELLED,
+}
+_CONFIG: Final = {
+    "name": "ragkeeper",
+    # What a process left behind, of whatever release, belongs to the one that comes after it.
+    "application_version": "1",
+    "executor_id": "local",
+    "log_level": "ERROR",
+    "serializer": JsonSerializer(),
 }
 _LOST = {"code": "job_lost", "message": "It was begun again and again without coming to an end."}
 
@@ -64,7 +73,9 @@ class DbosEngine:
         remembered: int = _REMEMBERED,
         resume_every: float = _RESUME_EVERY,
     ) -> None:
-        self._url = url
+        self.trouble: RagkeeperError | None = None
+        self._record = record_at(url)
+        self._callers = ThreadPoolExecutor(_CALLS, thread_name_prefix="jobs_record")
         self._load = load
         self._remembered = remembered
         self._handlers: dict[str, Handler] = {}
@@ -84,7 +95,12 @@ class DbosEngine:
     async def start(self) -> None:
         async with self._changing:
             if self._dbos is None:
-                await self._launched()
+                try:
+                    await self._launched()
+                except RagkeeperError as error:
+                    self._note(error)
+                    raise
+                self._note(None)
                 self._scheduler.start()
                 self._forgetting.start()
                 self._resuming.start()
@@ -97,8 +113,11 @@ class DbosEngine:
             if self._dbos is None:
                 return
             # DBOS writes nothing down about what is cancelled here: the next start finds it under way.
-            await _end(list(self._working.values()))
+            await end_all(list(self._working.values()))
+            if self.trouble:
+                self._record.break_off()
             await asyncio.to_thread(self._dbos.destroy, destroy_registry=True)
+            self._record.close()
             self._dbos = None
 
     async def submit(self, kind: str, argument: Json, *, job_id: str | None = None) -> str:
@@ -110,7 +129,7 @@ class DbosEngine:
     async def cancel(self, job_id: str) -> None:
         await self._call("cancel_workflow", job_id)
         if task := self._working.get(job_id):
-            await _end([task])
+            await end_all([task])
 
     async def find(self, job_id: str) -> DurableJob | None:
         found = await self._call("get_workflow_status", job_id)
@@ -126,12 +145,31 @@ class DbosEngine:
     async def _call(self, method: str, *arguments: object, **named: object) -> Any:
         """One of DBOS's blocking calls; starts it if need be."""
         await self.start()
-        call = partial(getattr(self._dbos, method), *arguments, **named)
         try:
-            # Not `to_thread`: a step's context would go along, and DBOS refuses to begin a job inside a step.
-            return await asyncio.get_running_loop().run_in_executor(None, call)
+            found = await self._answer(partial(getattr(self._dbos, method), *arguments, **named))
+        except JobsUnavailable as error:
+            self._note(error)
+            raise
         except DBAPIError as error:
-            raise _failure(error) from error
+            raise self._record.failure(error) from error
+        self._note(None)
+        return found
+
+    async def _answer(self, call: Callable[[], Any]) -> Any:
+        try:
+            async with asyncio.timeout(self._record.patience):
+                # Not `to_thread`: a step's context would go along, and DBOS refuses to begin a job inside a step.
+                return await asyncio.get_running_loop().run_in_executor(self._callers, call)
+        except TimeoutError as error:
+            self._record.break_off()
+            raise JobsDatabaseAway(reason=f"no answer within {self._record.patience:g} s") from error
+
+    def _note(self, trouble: RagkeeperError | None) -> None:
+        if trouble and not self.trouble:
+            _log.error("jobs_unavailable", code=trouble.code, reason=trouble.message, fix=trouble.advice)
+        elif self.trouble and not trouble:
+            _log.info("jobs_available_again")
+        self.trouble = trouble
 
     async def _submit_scheduled(self, job_id: str, schedule: Schedule) -> None:
         await self.submit(schedule.kind, schedule.argument, job_id=job_id)
@@ -141,7 +179,10 @@ class DbosEngine:
 
         Only those seen so twice: one that has just been taken from the queue has not come to its handler yet.
         """
-        under_way = await self._call("list_workflows", status="PENDING", load_input=False, load_output=False)
+        try:
+            under_way = await self._call("list_workflows", status="PENDING", load_input=False, load_output=False)
+        except JobsDatabaseAway:
+            return False  # which is known now, and looked at again
         dropped = frozenset(one.workflow_id for one in under_way) - self._working.keys()
         for job_id in sorted(dropped & self._seen_dropped):
             _log.warning("job_taken_up_again", job=job_id)
@@ -180,38 +221,29 @@ class DbosEngine:
     def _launch(self, ours: asyncio.AbstractEventLoop) -> Any:
         """Runs in a thread, where DBOS finds no event loop to take over; and which may take its time."""
         dbos = self._load()
-        dbos(
-            config={
-                "name": "ragkeeper",
-                "system_database_url": self._url,
-                # What a process left behind, of whatever release, belongs to the one that comes after it.
-                "application_version": "1",
-                "executor_id": "local",
-                "log_level": "ERROR",
-                "serializer": _JsonSerializer(),
-            }
-        )
-        for kind in self._handlers:
-            dbos.workflow(name=kind)(self._workflow(dbos, kind, ours))
         try:
+            dbos(config={**_CONFIG, **self._record.open()})
+            for kind in self._handlers:
+                dbos.workflow(name=kind)(self._workflow(dbos, kind, ours))
             dbos.launch()
             for lane in sorted(set(self._lanes.values())):
                 dbos.register_queue(lane, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
-        except DBAPIError as error:
+        except (DBAPIError, JobsUnavailable) as error:
             dbos.destroy(destroy_registry=True)
-            raise _failure(error) from error
+            self._record.close()
+            raise error if isinstance(error, RagkeeperError) else self._record.failure(error) from error
         return dbos
 
     def _workflow(self, dbos: Any, kind: str, ours: asyncio.AbstractEventLoop) -> Callable[[Json], Awaitable[Json]]:
         """What DBOS runs, on its loop: it waits for the handler, which runs on ours."""
 
         async def workflow(argument: Json) -> Json:
-            run = _Run(dbos.workflow_id, dbos, asyncio.get_running_loop(), ours, contextvars.copy_context())
-            return await _on(ours, self._handled(kind, run, argument))
+            run = Run(dbos.workflow_id, dbos, asyncio.get_running_loop(), ours, contextvars.copy_context())
+            return await on_loop(ours, self._handled(kind, run, argument))
 
         return workflow
 
-    async def _handled(self, kind: str, run: "_Run", argument: Json) -> Json:
+    async def _handled(self, kind: str, run: Run, argument: Json) -> Json:
         work = asyncio.ensure_future(self._handlers[kind](run, argument))
         self._working[run.job_id] = work
         try:
@@ -223,96 +255,6 @@ class DbosEngine:
             return {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
         finally:
             del self._working[run.job_id]
-
-
-@dataclass(slots=True)
-class _Run:
-    job_id: str
-    dbos: Any
-    theirs: asyncio.AbstractEventLoop
-    ours: asyncio.AbstractEventLoop
-    context: contextvars.Context  # says to DBOS which job a step belongs to
-
-    async def step(self, name: str, work: Callable[[], Awaitable[Json]]) -> Json:
-        attempt = _Attempt(work)
-        noted = self.context.run(asyncio.run_coroutine_threadsafe, self._noted(name, attempt), self.theirs)
-        try:
-            found = await asyncio.wrap_future(noted)
-        except asyncio.CancelledError:
-            await attempt.end()
-            raise
-        except _NotNoted:
-            # All that is known of an earlier attempt is that it could not be noted; neither will this one be.
-            found = await attempt.run()
-        except DBAPIError as error:
-            # Whatever was done is done again: nothing says that it was. The job stays under way, and is taken up soon.
-            _log.warning("step_not_noted", job=self.job_id, step=name, reason=str(error.orig))
-            raise asyncio.CancelledError from error
-        if "result" in found:
-            result: Json = found["result"]
-            return result
-        raise attempt.error or StepFailed.again(found["code"], found["message"])
-
-    async def _noted(self, name: str, attempt: "_Attempt") -> Any:
-        """On DBOS's loop: what was noted before, or what the attempt comes to."""
-
-        async def made() -> Json:
-            return await _on(self.ours, attempt.run())
-
-        return await self.dbos.run_step_async({"name": name}, made)
-
-
-class _Attempt:
-    """The work of one step, on our loop."""
-
-    def __init__(self, work: Callable[[], Awaitable[Json]]) -> None:
-        self.error: Exception | None = None
-        self._work = work
-        self._task: asyncio.Task[Json] | None = None
-        self._ended = False
-
-    async def run(self) -> Json:
-        if self._ended:
-            raise asyncio.CancelledError
-        # Shielded: it is cancelled by `end` alone, once, so that it can tidy up.
-        self._task = asyncio.ensure_future(self._outcome())
-        return await asyncio.shield(self._task)
-
-    async def end(self) -> None:
-        """Its work has let go on return."""
-        self._ended = True
-        if self._task is not None:
-            await _end([self._task])
-
-    async def _outcome(self) -> Json:
-        try:
-            return {"result": await self._work()}
-        except RagkeeperError as error:
-            self.error = error
-            return {"code": error.code, "message": error.message}
-        except OperationalError as error:
-            # A locked or failing database may work again in a moment: not the step's outcome.
-            _log.warning("step_cut_off", reason=str(error.orig))
-            raise asyncio.CancelledError from error
-        except Exception as error:  # noqa: BLE001 - noted, so that a job that is taken up again meets it again
-            self.error = error
-            return {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
-
-
-async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, _T]) -> _T:
-    """Run on another thread's loop; cancelled there when it is cancelled here."""
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
-
-
-async def _end(tasks: Sequence[asyncio.Task[Json]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _failure(error: DBAPIError) -> RagkeeperError:
-    reason = str(error.orig)
-    return StorageFull(reason=reason) if is_full(reason) else JobsUnavailable(reason=reason)
 
 
 def _job(found: Any) -> DurableJob:
@@ -333,24 +275,3 @@ def _job(found: Any) -> DurableJob:
 
 def _time(milliseconds: int | None) -> datetime:
     return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC)
-
-
-class _NotNoted(Exception):
-    """What DBOS noted instead of a result: that it failed to note it."""
-
-
-_ERROR: Final = "error that DBOS met"
-
-
-class _JsonSerializer:
-    """Results as JSON: DBOS's own choice, pickle, would run what a forged file says."""
-
-    def serialize(self, data: object) -> str:
-        return json.dumps(data, default=lambda other: {_ERROR: repr(other)})
-
-    def deserialize(self, serialized_data: str) -> Any:
-        found = json.loads(serialized_data)
-        return _NotNoted(found[_ERROR]) if isinstance(found, dict) and found.keys() == {_ERROR} else found
-
-    def name(self) -> str:
-        return "json"

@@ -33,3 +33,21 @@ class JobsUnavailable(RagkeeperError):
     code = "jobs_unavailable"
     status = 503
     fix = "When `jobs.db` in the data folder is damaged, move it aside and restart: documents do not depend on it."
+
+
+class JobsDatabaseAway(JobsUnavailable):
+    """The PostgreSQL database of durable jobs cannot be reached: {reason}."""
+
+    code = "jobs_database_away"
+    fix = (
+        "Start PostgreSQL, or correct RAG_JOBS_DATABASE_URL (`createdb` makes a database that is missing). Searches, "
+        "answers and uploads go on without it; syncs and reindexing go on by themselves once it is back."
+    )
+    retry_after = 10.0
+
+
+class JobsDatabaseRefuses(JobsUnavailable):
+    """The PostgreSQL database of durable jobs refuses: {reason}."""
+
+    code = "jobs_database_refuses"
+    fix = "The user in RAG_JOBS_DATABASE_URL must be able to create a schema in that database and to write to it."

@@ -23,6 +23,7 @@ class FakeJobEngine:
     """Schedules are kept, and never run by themselves."""
 
     def __init__(self, store: FakeStore | None = None, clock: Clock = utc_now) -> None:
+        self.trouble: RagkeeperError | None = None
         self.store = store or FakeStore()
         self._clock = clock
         self._handlers: dict[str, Handler] = {}

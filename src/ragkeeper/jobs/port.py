@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ragkeeper.core.errors import RagkeeperError
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What arguments and results are made of: they are stored."""
 
@@ -77,14 +79,23 @@ Handler = Callable[[JobRun, Json], Awaitable[Json]]
 class JobEngine(Protocol):
     """The port. A job keeps its id: submitting it again changes nothing while the job is remembered.
 
-    All that have not ended are remembered, and of each kind a thousand of those that have.
+    All that have not ended are remembered, and of each kind a thousand of those that have. Where the record of jobs is
+    a server of its own that is away, every call but `handle` and `set_schedules` raises JobsUnavailable within seconds;
+    jobs under way go on once it is back.
     """
+
+    @property
+    def trouble(self) -> RagkeeperError | None:
+        """Why jobs cannot be recorded at this moment, as the newest attempt showed; None when they can."""
 
     def handle(self, kind: str, handler: Handler, *, lane: str = "jobs") -> None:
         """Say who does jobs of this kind; before `start`. Only jobs of one lane wait for one another."""
 
     async def start(self) -> None:
-        """Take up what was left by a stop or a crash, then what is submitted. The second call does nothing."""
+        """Take up what was left by a stop or a crash, then what is submitted. The second call does nothing.
+
+        Raises JobsUnavailable when what was left cannot be read; it can be called again.
+        """
 
     async def stop(self) -> None:
         """Let go within a few seconds; what is under way goes on from its last step with the next start."""

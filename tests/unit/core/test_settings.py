@@ -134,3 +134,36 @@ def test_a_key_that_can_be_guessed_is_refused_and_not_repeated() -> None:
         with pytest.raises(SettingInvalid, match="API_KEY") as refused:
             load(API_KEY=weak)
         assert weak not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://keeper:hunter2@db.lan:5432/jobs",
+        "postgresql+psycopg://keeper:hunter2@[::1]/jobs?sslmode=require",
+        "postgresql://keeper@db.lan/jobs",
+        "postgresql:///jobs?host=/run/postgresql",
+    ],
+)
+def test_jobs_may_lie_in_postgresql(url: str):
+    settings = load_settings({"RAG_JOBS_DATABASE_URL": url})
+    assert settings.jobs_database_url is not None
+    assert settings.jobs_database_url.get_secret_value() == url
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://keeper:hunter2@db.lan/jobs",
+        "postgresql://keeper:hunter2@db.lan",
+        "postgresql://keeper:hunter2@db.lan:port/jobs",
+        "postgresql://keeper:hunter2/@db.lan/jobs",
+        "sqlite:///hunter2.db",
+    ],
+)
+def test_other_places_for_jobs_are_refused_without_a_word_of_the_password(url: str):
+    with pytest.raises(SettingInvalid) as caught:
+        load_settings({"RAG_JOBS_DATABASE_URL": url})
+    assert "RAG_JOBS_DATABASE_URL" in caught.value.message
+    assert "hunter2" not in caught.value.message
