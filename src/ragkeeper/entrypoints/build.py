@@ -20,6 +20,7 @@ from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
+from ragkeeper.entrypoints.figures import add_looks
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.index_probe import index_probe
@@ -43,6 +44,7 @@ from ragkeeper.operations.breakers.schemas import BreakerView
 from ragkeeper.operations.breakers.service import BreakerService
 from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.operations.health.service import HealthService
+from ragkeeper.operations.metrics.looks import Looks
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.providers.resilience.board import Board
@@ -107,6 +109,7 @@ class Application:
     caches: Caches
     degradation: DegradationService
     observers: Observers
+    looks: Looks
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -135,6 +138,8 @@ class Application:
         if not for_one_command:
             self._in_background("jobs", self.upkeep.start())
         self.observers.start()
+        add_looks(self.looks, self)
+        self.looks.start()
         await self.health.start()
 
     async def stop(self) -> None:
@@ -142,6 +147,7 @@ class Application:
         self.health.draining = True
         await self.degradation.stop()
         await self.observers.stop()
+        await self.looks.stop()
         await self.health.stop()
         for task in self._background:
             task.cancel()
@@ -204,10 +210,10 @@ async def build(settings: Settings) -> Application:
 
 
 async def _assemble(settings: Settings, folder: DataFolder) -> Application:
-    database = Database(settings.sql_url)
+    metrics = Metrics()
+    database = Database(settings.sql_url, metrics=metrics)
     await _prepare_schema(database)
     files = _files(settings, folder)
-    metrics = Metrics()
     foreground = Foreground()
     guards = Guards(settings, metrics, foreground)
     opened = await open_search(settings, IndexFolder(folder.index), database, guards)
@@ -265,6 +271,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         caches=shared.caches,
         degradation=restraint.degradation,
         observers=observers,
+        looks=Looks(metrics),
     )
 
 
