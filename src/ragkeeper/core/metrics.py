@@ -8,7 +8,7 @@ passed as a value to whoever counts, so that two servers in one process, or two 
 import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -191,6 +191,7 @@ TABLE: tuple[Metric, ...] = (
 
 # One of the client's counters, gauges or histograms: which one, the metric's own class says.
 _Instrument = Any
+_Values = TypeVar("_Values", bound=tuple[str, ...])
 
 
 class Metrics:
@@ -212,10 +213,10 @@ class Metrics:
         self._series[histogram.name].child(labels).observe(value)
 
     def reached(self, counter: Counter, total: float, /, **labels: str) -> None:
-        """A count that somebody else keeps, such as the kernel; less than before: it began anew."""
+        """A count that somebody else keeps, such as the kernel; less than half of what it was: it began anew."""
         self._series[counter.name].reach(labels, total)
 
-    def replace(self, gauge: Gauge, values: Mapping[tuple[str, ...], float], /) -> None:
+    def replace(self, gauge: Gauge, values: Mapping[_Values, float], /) -> None:
         """All of its series at once, by the labels' values; those that are not given end."""
         self._series[gauge.name].replace(values)
 
@@ -264,16 +265,18 @@ class _Series:
     def reach(self, labels: dict[str, str], total: float) -> None:
         child, values = self.child(labels), tuple(labels.values())
         before = self._reached.get(values, 0.0)
+        if total < before and total > before / 2:
+            return  # such as the time that a processor waits for disks, which Linux corrects now and then
         self._reached[values] = total
         child.inc(total - before if total >= before else total)
 
-    def replace(self, values: Mapping[tuple[str, ...], float]) -> None:
+    def replace(self, values: Mapping[_Values, float]) -> None:
         for labels, value in values.items():
             (self._children.get(labels) or self._add(labels)).set(value)
         with self._adding:
-            for labels in [one for one in self._children if one not in values]:
-                del self._children[labels]
-                self._instrument.remove(*labels)
+            for ended in [one for one in self._children if one not in values]:
+                del self._children[ended]
+                self._instrument.remove(*ended)
 
     def _bounded(self, values: tuple[str, ...]) -> tuple[str, ...]:
         """The values as the table has them; `other` for what it does not name, and for all that would be too many."""

@@ -32,7 +32,6 @@ from ragkeeper.operations.degradation.schemas import for_everybody
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.metrics.routes import metrics_routes
-from ragkeeper.operations.metrics.service import IndexFigures
 from ragkeeper.retrieval.inspection.routes import inspection_routes
 from ragkeeper.retrieval.reindex.routes import index_routes
 from ragkeeper.retrieval.routes import search_routes
@@ -91,10 +90,8 @@ def create_app(application: Application) -> FastAPI:
 
 
 def _metrics(application: Application) -> APIRouter:
-    upkeep = application.upkeep
-    figures = IndexFigures(application.metrics, upkeep.reconciler.backlog, upkeep.inspector.last, utc_now)
     token = application.settings.metrics_token.get_secret_value()
-    return metrics_routes(application.metrics, token, figures.refresh)
+    return metrics_routes(application.metrics, token, application.looks.refresh)
 
 
 def _aided(settings: Settings) -> frozenset[Kind]:

@@ -143,10 +143,10 @@ def test_a_count_of_somebody_else_only_rises():
     counter = Counter("kernel_bytes_total", "Bytes.", (Label("device"),))
     metrics = Metrics([counter])
     found = []
-    for total in (100, 130, 130, 20):
+    for total in (100, 130, 129, 130, 20):
         metrics.reached(counter, total, device="lo")
         found.append(samples(metrics)["kernel_bytes_total", "lo"])
-    assert found == [100, 130, 130, 150]
+    assert found == [100, 130, 130, 130, 150]
 
 
 def test_series_that_are_no_more_end():

@@ -73,13 +73,6 @@ INDEX_CHECKED = Gauge(
     unit="seconds",
     looked_up=True,
 )
-INDEX_GOOD = Gauge(
-    "rag_index_good_timestamp_seconds",
-    "When such a check last found nothing wrong; NaN before the first.",
-    unit="seconds",
-    looked_up=True,
-)
-
 SQL_SECONDS = Histogram(
     "rag_sql_statement_seconds",
     "Time of each SQL statement; a write includes its wait for the disk.",
@@ -143,7 +136,6 @@ TABLE: tuple[Metric, ...] = (
     INDEX_ORPHANS,
     INDEX_MISSING,
     INDEX_CHECKED,
-    INDEX_GOOD,
     SQL_SECONDS,
     SQL_SLOW,
     DATABASE_BYTES,

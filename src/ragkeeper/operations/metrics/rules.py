@@ -1,10 +1,11 @@
-"""Who may read the metrics. No I/O."""
+"""Who may read the metrics, and what is called what in them. No I/O."""
 
 import hmac
 import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+_WORKERS = ("index_builder", "vectors.optimizer")
 # A proxy on this machine says so in one of these: then the one who asks is somebody else.
 _FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-real-ip"})
 
@@ -22,6 +23,11 @@ def holds_token(authorization: str, token: str) -> bool:
     """Whether the header carries the token for metrics; never, where none is set."""
     scheme, _, given = authorization.partition(" ")
     return bool(token) and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+
+
+def role_of(command: str) -> str:
+    """Of a child: those that build or rearrange an index do the worker's work; all others read files."""
+    return "worker" if any(module in command for module in _WORKERS) else "parser"
 
 
 def _is_local_name(host: str) -> bool:

@@ -1,18 +1,12 @@
 """How the search index is, looked up for each scrape: nothing happens at the moment when it changes."""
 
+import math
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from ragkeeper.core.clock import Clock
-from ragkeeper.core.errors import RagkeeperError
-from ragkeeper.core.figures.holdings import INDEX_LAG, INDEX_MISSING, INDEX_ORPHANS
+from ragkeeper.core.figures.holdings import INDEX_CHECKED, INDEX_LAG, INDEX_MISSING, INDEX_ORPHANS, INDEX_WAITING
 from ragkeeper.core.metrics import Metrics
-
-_log = structlog.get_logger()
-_NOT_KNOWN = float("nan")
 
 Backlog = Callable[[], Awaitable[tuple[int, datetime | None]]]
 """How many changes wait for the index, and since when the oldest does."""
@@ -27,14 +21,11 @@ class IndexFigures:
         self._last_check = last_check
         self._clock = clock
 
-    async def refresh(self) -> None:
-        """Where the database cannot be asked, the figures stay, and all others are served as ever."""
-        try:
-            _, since = await self._backlog()
-            checked = await self._last_check()
-        except (RagkeeperError, SQLAlchemyError) as error:
-            _log.warning("index_figures_unknown", reason=str(error))
-            return
+    async def look(self) -> None:
+        waiting, since = await self._backlog()
+        checked = await self._last_check()
+        self._metrics.set(INDEX_WAITING, waiting)
         self._metrics.set(INDEX_LAG, max((self._clock() - since).total_seconds(), 0.0) if since else 0.0)
-        self._metrics.set(INDEX_ORPHANS, checked[1] if checked else _NOT_KNOWN)
-        self._metrics.set(INDEX_MISSING, checked[2] if checked else _NOT_KNOWN)
+        self._metrics.set(INDEX_ORPHANS, checked[1] if checked else math.nan)
+        self._metrics.set(INDEX_MISSING, checked[2] if checked else math.nan)
+        self._metrics.set(INDEX_CHECKED, checked[0].timestamp() if checked else math.nan)

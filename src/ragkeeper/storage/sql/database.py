@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import NullPool, event, text
+from sqlalchemy import NullPool, QueuePool, event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ragkeeper.core.figures.holdings import SQL_SECONDS, SQL_SLOW
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.storage.sql.driver import connector
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written
+from ragkeeper.storage.sql.statements import Statements
 
 # How long a statement waits for another process's lock, in milliseconds.
 _BUSY_MS = 10_000
@@ -33,11 +36,13 @@ class Database:
     searches slower, not faster: their threads only compete for the interpreter.
     """
 
-    def __init__(self, url: str, readers: int = 3) -> None:
+    def __init__(self, url: str, readers: int = 3, metrics: Metrics | None = None) -> None:
         self.url = _with_driver(make_url(url))
         if self.url.get_backend_name() != "sqlite":
             raise DatabaseUnsupported(backend=self.url.get_backend_name())
-        common: dict[str, Any] = {"async_creator": connector(self.url), "json_deserializer": from_json}
+        self.statements = Statements(metrics or Metrics([SQL_SECONDS, SQL_SLOW]))
+        took = self.statements.took
+        common: dict[str, Any] = {"async_creator": connector(self.url, took), "json_deserializer": from_json}
         self._engine: AsyncEngine = create_async_engine(self.url, pool_size=1, max_overflow=0, **common)
         # Readers need no transaction and so nothing to undo: that saves two of three trips to the driver's thread.
         self._readers: AsyncEngine = create_async_engine(
@@ -88,6 +93,19 @@ class Database:
         """Run a synchronous function over a connection of its own (migrations)."""
         async with self._engine.connect() as connection:
             return await connection.run_sync(work, *arguments)
+
+    def connections(self) -> tuple[int, int]:
+        """How many are in use, and the most there can be."""
+        pools = [engine.sync_engine.pool for engine in (self._engine, self._readers)]
+        queues = [pool for pool in pools if isinstance(pool, QueuePool)]
+        return sum(pool.checkedout() for pool in queues), sum(pool.size() for pool in queues)
+
+    async def unused_bytes(self) -> int:
+        """What of the file is free inside it, until something is written there or it is made smaller."""
+        async with self.read() as sql:
+            pages = (await sql.execute(text("PRAGMA freelist_count"))).scalar_one()
+            size = (await sql.execute(text("PRAGMA page_size"))).scalar_one()
+        return int(pages) * int(size)
 
     async def check(self) -> None:
         """Ask a table over a new connection: an old one, or no table, may answer from memory when the file is gone.

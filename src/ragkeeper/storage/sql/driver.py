@@ -5,6 +5,7 @@ cost more than SQLite. Rows are always fetched whole here, as SQLAlchemy asks of
 """
 
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,9 +27,14 @@ class _Done:
     rows: list[Any]
 
 
+Took = Callable[[str, float], None]
+"""Told of each statement and its seconds, the wait for the connection's thread included."""
+
+
 class OneTripConnection(aiosqlite.Connection):
-    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connector: Callable[[], sqlite3.Connection], took: Took | None = None) -> None:
         super().__init__(connector, _FETCHED_AT_ONCE)
+        self._took = took
         self._thread.daemon = True  # a connection that nobody closed must not keep the process from ending
 
     def cursor(self) -> "OneTripCursor":  # type: ignore[override] # no trip, so nothing to await
@@ -37,7 +43,20 @@ class OneTripConnection(aiosqlite.Connection):
     async def run(self, statement: str, parameters: Sequence[Any], *, many: bool) -> _Done:
         """Raises sqlite3.Error."""
         work: Callable[..., Awaitable[_Done]] = self._execute
-        return await work(_run, self._conn, statement, parameters, many)
+        began = time.perf_counter()
+        try:
+            return await work(_run, self._conn, statement, parameters, many)
+        finally:
+            if self._took is not None:
+                self._took(statement, time.perf_counter() - began)
+
+    async def commit(self) -> None:
+        began = time.perf_counter()
+        try:
+            await super().commit()
+        finally:
+            if self._took is not None:
+                self._took("COMMIT", time.perf_counter() - began)
 
 
 class OneTripCursor:
@@ -79,10 +98,10 @@ class OneTripCursor:
         """The thread has closed it already."""
 
 
-def connector(url: URL) -> Callable[[], OneTripConnection]:
+def connector(url: URL, took: Took | None = None) -> Callable[[], OneTripConnection]:
     """What SQLAlchemy calls, and awaits, for every new connection to a SQLite address."""
     arguments, options = url.get_dialect()().create_connect_args(url)
-    return lambda: OneTripConnection(partial(sqlite3.connect, *arguments, **options))
+    return lambda: OneTripConnection(partial(sqlite3.connect, *arguments, **options), took)
 
 
 def _run(connection: sqlite3.Connection, statement: str, parameters: Sequence[Any], many: bool) -> _Done:

@@ -1,6 +1,7 @@
 """What a scrape says of the index: how late it is, and what the last check found."""
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -27,7 +28,8 @@ class Index:
 
 
 async def scraped(figures: IndexFigures, metrics: Metrics) -> tuple[float, float, float]:
-    await figures.refresh()
+    with suppress(DatabaseUnreadable):  # whoever asked for the look counts it
+        await figures.look()
     values = {
         family.name: family.samples[0].value
         for family in text_string_to_metric_families(metrics.scrape().decode())

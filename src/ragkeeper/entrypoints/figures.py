@@ -1,0 +1,101 @@
+"""Which figures are looked up for metrics, and how old they may be."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ragkeeper import __version__
+from ragkeeper.core.clock import utc_now
+from ragkeeper.ingestion.holdings import Holdings
+from ragkeeper.operations.health.repository import machine
+from ragkeeper.operations.metrics.condition import ConditionFigures
+from ragkeeper.operations.metrics.looks import Looks
+from ragkeeper.operations.metrics.machine import MachineFigures
+from ragkeeper.operations.metrics.processes import ProcessFigures
+from ragkeeper.operations.metrics.service import IndexFigures
+from ragkeeper.operations.metrics.stores import (
+    CacheFigures,
+    DatabaseFigures,
+    DocumentFigures,
+    IndexSizeFigures,
+    QueueFigures,
+)
+from ragkeeper.storage.cache.port import Cache, Usage
+from ragkeeper.storage.vectors.errors import INDEX_AWAY
+from ragkeeper.storage.vectors.port import IndexCounts
+
+if TYPE_CHECKING:
+    from ragkeeper.entrypoints.build import Application
+
+_MEGABYTE = 1_000_000
+
+
+def add_looks(looks: Looks, application: "Application") -> None:
+    """Where seconds are given, figures are good enough for so long."""
+    metrics = application.metrics
+    ConditionFigures(
+        metrics,
+        __version__,
+        application.health.health,
+        lambda: application.health.ready,
+        application.jobs.state,
+    )
+    _add_machine(looks, application)
+    _add_documents(looks, application)
+    _add_index(looks, application)
+    database = application.database
+    file = _file(application)
+    looks.add("database", DatabaseFigures(metrics, file, database.unused_bytes, database.connections).look, 5)
+    redis = application.caches.redis
+    caches = CacheFigures(
+        metrics,
+        _usage(application.caches.store),
+        application.settings.cache_mb * _MEGABYTE,
+        lambda: None if redis is None else redis.problem is None,
+    )
+    looks.add("caches", caches.look, 5)
+
+
+def _add_machine(looks: Looks, application: "Application") -> None:
+    written = [application.folder.path, _file(application), application.folder.jobs]
+    host = MachineFigures(application.metrics, written, machine)
+    looks.add("machine", host.look, 1)
+    looks.add("disks", host.look_at_disks, 1)
+    processes = ProcessFigures(application.metrics)
+    looks.add("processes", processes.look, 1)
+    looks.add("own memory", processes.look_at_own_memory, 10)
+
+
+def _add_documents(looks: Looks, application: "Application") -> None:
+    holdings = Holdings(application.database)
+    looks.add("documents", DocumentFigures(application.metrics, holdings.collections).look, 5)
+    queue = QueueFigures(application.metrics, holdings.queue, lambda: _reading(application), utc_now)
+    looks.add("queue", queue.look, 1)
+
+
+def _reading(application: "Application") -> tuple[int, str]:
+    activity = application.jobs.activity()
+    return len(activity.postponed), "paused" if activity.paused else activity.full
+
+
+def _add_index(looks: Looks, application: "Application") -> None:
+    async def counts() -> IndexCounts | None:
+        try:
+            return await application.index.count()
+        except INDEX_AWAY:
+            return None
+
+    metrics, upkeep = application.metrics, application.upkeep
+    looks.add("index", IndexFigures(metrics, upkeep.reconciler.backlog, upkeep.inspector.last, utc_now).look, 1)
+    looks.add("index size", IndexSizeFigures(metrics, counts, application.folder.index).look, 10)
+
+
+def _usage(store: Cache) -> Callable[[], Awaitable[Mapping[str, Usage]]]:
+    async def usage() -> Mapping[str, Usage]:
+        return {kind.value: use for kind, use in (await store.usage()).items()}
+
+    return usage
+
+
+def _file(application: "Application") -> Path:
+    return Path(application.database.url.database or "")

@@ -1,0 +1,89 @@
+"""Figures that have to be looked up: each at most every few seconds, none longer than a scrape may wait."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from ragkeeper.core.figures.holdings import LOOK_FAILURES
+from ragkeeper.core.metrics import Metrics
+
+_log = structlog.get_logger()
+
+_LIMIT = 2.0
+_EVERY = 10.0
+# A look that takes long is taken less often: of the time, all of its like take a twentieth at most.
+_REST = 20.0
+
+LookUp = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Look:
+    name: str
+    look: LookUp
+    seconds: float
+    due: float = 0.0
+    task: asyncio.Task[None] | None = None
+    failing: bool = False
+
+
+class Looks:
+    """`refresh` before figures are read. limit: seconds that it waits; what takes longer is there the next time."""
+
+    def __init__(
+        self, metrics: Metrics, limit: float = _LIMIT, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._metrics = metrics
+        self._limit = limit
+        self._monotonic = monotonic
+        self._looks: list[_Look] = []
+        self._watching: asyncio.Task[None] | None = None
+
+    def add(self, name: str, look: LookUp, seconds: float = 0.0) -> None:
+        """seconds: for which figures are good enough; whatever `look` raises is counted, and the figures stay."""
+        self._looks.append(_Look(name, look, seconds))
+        self._metrics.count(LOOK_FAILURES, 0, collector=name)
+
+    def start(self) -> None:
+        """Look now and then also where nobody scrapes: history and alerts read the same figures."""
+        self._watching = asyncio.create_task(self._watch(), name="figures")
+
+    async def _watch(self) -> None:
+        while True:
+            await self.refresh()
+            await asyncio.sleep(_EVERY)
+
+    async def refresh(self) -> None:
+        now = self._monotonic()
+        for one in self._looks:
+            # One that hangs is waited for again: to begin it anew would pile up more of the same.
+            if one.task is None and one.due <= now:
+                one.task = asyncio.create_task(self._take(one), name=f"figures {one.name}")
+        if tasks := [one.task for one in self._looks if one.task is not None]:
+            await asyncio.wait(tasks, timeout=self._limit)
+
+    async def _take(self, one: _Look) -> None:
+        began = self._monotonic()
+        try:
+            await one.look()
+        except Exception as error:  # noqa: BLE001 - one source of figures: whatever is wrong with it, the others go on
+            self._metrics.count(LOOK_FAILURES, collector=one.name)
+            if not one.failing:
+                _log.warning("figures_unknown", collector=one.name, reason=f"{type(error).__name__}: {error}")
+            one.failing = True
+        else:
+            one.failing = False
+        finally:
+            one.task = None
+            ended = self._monotonic()
+            one.due = ended + max(one.seconds, _REST * (ended - began))
+
+    async def stop(self) -> None:
+        tasks = [one.task for one in self._looks if one.task is not None]
+        tasks += [self._watching] if self._watching else []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,74 @@
+"""Figures of the machine and of the file systems that the product writes to."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ragkeeper.core.figures import machine as figures
+from ragkeeper.core.instruments import Gauge
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.operations.health.models import Machine
+from ragkeeper.operations.metrics import proc
+
+_MOST_DEVICES = 20
+
+
+class MachineFigures:
+    """paths: wherever the product writes; container: what limits it, as health has it."""
+
+    def __init__(
+        self, metrics: Metrics, paths: Sequence[Path], container: Callable[[], Machine | None], root: Path = proc.PROC
+    ) -> None:
+        self._metrics = metrics
+        self._paths = paths
+        self._container = container
+        self._root = root
+
+    async def look(self) -> None:
+        await asyncio.to_thread(self._look)
+
+    async def look_at_disks(self) -> None:
+        """Apart from the others: a file system of the network may not answer."""
+        await asyncio.to_thread(self._look_at_disks)
+
+    def _look(self) -> None:
+        for (cpu, mode), seconds in proc.cpu_seconds(self._root).items():
+            self._metrics.reached(figures.CPU_SECONDS, seconds, cpu=cpu, mode=mode)
+        for gauge, value in zip((figures.LOAD_1, figures.LOAD_5, figures.LOAD_15), proc.load(self._root), strict=True):
+            self._metrics.set(gauge, value)
+        for device, (received, sent) in list(proc.network(self._root).items())[:_MOST_DEVICES]:
+            self._metrics.reached(figures.NETWORK_RECEIVED, received, device=device)
+            self._metrics.reached(figures.NETWORK_SENT, sent, device=device)
+        self._metrics.set(figures.CLOCK, time.time())
+        self._metrics.set(figures.PROCESSORS, proc.usable_processors(self._root))
+        self._look_at_memory()
+
+    def _look_at_memory(self) -> None:
+        found = proc.memory(self._root)
+        total, available = found["MemTotal"], found["MemAvailable"]
+        container = self._container()
+        if container is not None and container.limited:
+            total, available = container.memory_total, max(container.memory_total - container.memory_used, 0)
+            self._metrics.set(figures.CONTAINER_MEMORY, container.memory_total)
+        self._metrics.set(figures.MACHINE_MEMORY, found["MemTotal"])
+        self._metrics.set(figures.MEMORY_TOTAL, total)
+        self._metrics.set(figures.MEMORY_AVAILABLE, available)
+        self._metrics.set(figures.MEMORY_FREE, found["MemFree"])
+        self._metrics.set(figures.SWAP_TOTAL, found["SwapTotal"])
+        self._metrics.set(figures.SWAP_FREE, found["SwapFree"])
+
+    def _look_at_disks(self) -> None:
+        found = {one: os.statvfs(one.mountpoint) for one in proc.file_systems(self._paths, self._root)}
+        labelled = {(one.device, one.kind, one.mountpoint): stat for one, stat in found.items()}
+        gauges: dict[Gauge, Callable[[os.statvfs_result], float]] = {
+            figures.DISK_SIZE: lambda stat: stat.f_blocks * stat.f_frsize,
+            figures.DISK_AVAILABLE: lambda stat: stat.f_bavail * stat.f_frsize,
+            figures.DISK_FREE: lambda stat: stat.f_bfree * stat.f_frsize,
+            figures.INODES: lambda stat: stat.f_files,
+            figures.INODES_FREE: lambda stat: stat.f_ffree,
+            figures.DISK_READ_ONLY: lambda stat: stat.f_flag & os.ST_RDONLY,
+        }
+        for gauge, value in gauges.items():
+            self._metrics.replace(gauge, {labels: value(stat) for labels, stat in labelled.items()})

@@ -1,0 +1,46 @@
+"""What metrics need to know of the parts of the server: this feature knows none of them."""
+
+from datetime import datetime
+from typing import Protocol
+
+
+class CollectionCounts(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def documents(self) -> int: ...
+    @property
+    def searchable(self) -> int: ...
+    @property
+    def chunks(self) -> int: ...
+
+
+class Queue(Protocol):
+    """Contents by how far they are; dead: those that failed for good."""
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def parsing(self) -> int: ...
+    @property
+    def embedding(self) -> int: ...
+    @property
+    def dead(self) -> int: ...
+    @property
+    def oldest(self) -> datetime | None: ...
+    @property
+    def newest(self) -> datetime | None: ...
+
+
+class IndexSize(Protocol):
+    @property
+    def points(self) -> int: ...
+    @property
+    def with_vectors(self) -> int: ...
+
+
+class CacheUse(Protocol):
+    @property
+    def entries(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
