@@ -22,6 +22,7 @@ from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.figures import add_looks
 from ragkeeper.entrypoints.guards import Guards
+from ragkeeper.entrypoints.history import History, assemble_history
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.index_probe import index_probe
 from ragkeeper.entrypoints.patience import with_streams
@@ -110,6 +111,7 @@ class Application:
     degradation: DegradationService
     observers: Observers
     looks: Looks
+    history: History
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -140,6 +142,8 @@ class Application:
         self.observers.start()
         add_looks(self.looks, self)
         self.looks.start()
+        if not for_one_command:
+            self.history.recorder.start()
         await self.health.start()
 
     async def stop(self) -> None:
@@ -147,6 +151,7 @@ class Application:
         self.health.draining = True
         await self.degradation.stop()
         await self.observers.stop()
+        await self.history.recorder.stop()
         await self.looks.stop()
         await self.health.stop()
         for task in self._background:
@@ -235,8 +240,10 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     answers = _answers(settings, retrieval, embedder, chat_models, shared)
     ingestion = IngestionService(documents, files, jobs.wake)
     engine = engines.job_engine(settings, folder)
+    sources = assemble(settings, database, documents, deletions, ingestion, engine, restraint.held)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards, jobs)
     observers = Observers.of(settings, folder, database, metrics)
+    figures = Looks(metrics)
     looks = probes.probes(database, retrieval, index, embedder, chat_models, upkeep.loops, shared.caches.redis)
     index_is_there = index_probe(looks["vector_db"], index, embedder, IndexFolder(folder.index))
     return Application(
@@ -253,14 +260,14 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         deletions=deletions,
         ingestion=ingestion,
         jobs=jobs,
-        progress=ProgressService(database, documents, deletions, jobs, embedder),
+        progress=ProgressService(database, documents, deletions, jobs, embedder, sources.listing),
         pipeline=pipeline,
         retrieval=retrieval,
         reconciler=upkeep.reconciler,
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now, restraint.refusal),
         engine=engine,
-        sources=assemble(settings, database, documents, deletions, ingestion, engine, restraint.held),
+        sources=sources,
         upkeep=upkeep,
         health=HealthService({**looks, "disk": observers.probe, "vector_db": index_is_there}, utc_now),
         index_was_lost=opened.lost,
@@ -271,7 +278,8 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         caches=shared.caches,
         degradation=restraint.degradation,
         observers=observers,
-        looks=Looks(metrics),
+        looks=figures,
+        history=assemble_history(database, metrics, figures.refresh, foreground, restraint.held),
     )
 
 

@@ -22,6 +22,7 @@ from ragkeeper.operations.breakers.commands import breaker_commands
 from ragkeeper.operations.caches.commands import cache_commands
 from ragkeeper.operations.degradation.commands import degrade_commands
 from ragkeeper.operations.health.commands import add_health_commands
+from ragkeeper.operations.history.commands import history_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
 from ragkeeper.retrieval.commands import add_search_commands
@@ -55,6 +56,7 @@ def command_tree(place: Place) -> typer.Typer:
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(breaker_commands(place.connect_to_server))
     app.add_typer(audit_commands(place.connect))
+    app.add_typer(history_commands(place.connect))
     app.add_typer(database_commands(LocalSchema(place)))
     app.add_typer(_doctor(place))
     return app

@@ -31,6 +31,7 @@ from ragkeeper.operations.degradation.routes import degradation_routes
 from ragkeeper.operations.degradation.schemas import for_everybody
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
+from ragkeeper.operations.history.routes import history_routes
 from ragkeeper.operations.metrics.routes import metrics_routes
 from ragkeeper.retrieval.inspection.routes import inspection_routes
 from ragkeeper.retrieval.reindex.routes import index_routes
@@ -73,6 +74,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(degradation_routes(degradation))
     app.include_router(_metrics(application))
     app.include_router(breaker_routes(application.breakers))
+    app.include_router(history_routes(application.history.service, lambda: application.history.recorder.keeping))
     app.include_router(audit_routes(application.audit))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
     app.include_router(document_routes(application.documents, application.files))

@@ -31,7 +31,7 @@ Refresh = Callable[[], Awaitable[None]]
 
 
 class HistoryRecorder:
-    """`start` after the database has its schema; `stop` writes what the last minute had so far.
+    """`start` after the database has its schema; `stop` before it closes.
 
     held: why nothing may be written at this moment, empty where it may.
     """
@@ -60,6 +60,7 @@ class HistoryRecorder:
         self._written_at: datetime | None = None
         self._lost = 0
         self._trouble = ""
+        self._started = False
         self._loop = Loop("history", self._step, idle_seconds=_EVERY)
 
     @property
@@ -72,12 +73,16 @@ class HistoryRecorder:
         return merged([self._minutes[minute] for minute in newest])
 
     def start(self) -> None:
+        self._started = True
         self._loop.start()
 
     async def stop(self) -> None:
+        """Write what there is, without waiting for what would have to be looked up; nothing where it never started."""
         await self._loop.stop()
+        if not self._started:
+            return
         try:
-            await self.look()
+            await self._look()
             await self.write(until=self._clock() + Resolution.MINUTE.span)
         except (RagkeeperError, SQLAlchemyError) as error:
             _log.warning("history_not_written", reason=str(error))
@@ -85,6 +90,9 @@ class HistoryRecorder:
     async def look(self) -> None:
         """Add what happened since the last look to the minute around the middle of that time."""
         await self._refresh()
+        await self._look()
+
+    async def _look(self) -> None:
         families = await asyncio.to_thread(self._metrics.families)
         reading, looked = await asyncio.to_thread(read, families), self._monotonic()
         seconds = looked - self._looked

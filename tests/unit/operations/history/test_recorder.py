@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,12 @@ class World:
             lambda: self.held,
             lambda: self.seconds,
         )
+
+    def started(self) -> HistoryRecorder:
+        """Started, but for its own loop: tests move the time."""
+        one = self.recorder()
+        one._started = True
+        return one
 
     async def refresh(self) -> None:
         self.metrics.set(INDEX_LAG, 2)
@@ -92,7 +99,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def test_each_minute_is_one_row_with_everything(world: World):
-    one = world.recorder()
+    one = world.started()
     await world.pass_time(one, 3 * MINUTE, step=timedelta(seconds=15))
     found = await world.service.series("requests", world.now - HOUR)
     assert [point.value for point in found.points] == pytest.approx([1 / 15] * 3)
@@ -104,7 +111,7 @@ async def test_each_minute_is_one_row_with_everything(world: World):
 
 async def test_a_restart_neither_loses_nor_doubles(world: World):
     for _ in range(3):  # each run counts from zero, and the second and third begin in the middle of a minute
-        one = world.recorder()
+        one = world.started()
         await world.pass_time(one, timedelta(seconds=90), step=timedelta(seconds=15), requests=2)
         await one.stop()
     found = await world.service.series("requests", world.now - HOUR)
@@ -114,7 +121,7 @@ async def test_a_restart_neither_loses_nor_doubles(world: World):
 
 
 async def test_hours_and_days_are_rolled_up_and_agree_with_their_minutes(world: World):
-    one = world.recorder()
+    one = world.started()
     await world.pass_time(one, 50 * HOUR, step=5 * MINUTE)
     rows = await world.rows()
     assert rows == {60: 600, 3600: 50 - 1, 86400: 2}
@@ -130,7 +137,7 @@ async def test_hours_and_days_are_rolled_up_and_agree_with_their_minutes(world: 
 async def test_its_size_has_a_bound_that_a_wrong_clock_does_not_move(world: World, monkeypatch: pytest.MonkeyPatch):
     for module in (models, recorder):
         monkeypatch.setattr(module, "PERIODS_KEPT", {Resolution.MINUTE: 20, Resolution.HOUR: 30, Resolution.DAY: 2})
-    one = world.recorder()
+    one = world.started()
     await world.pass_time(one, 4 * DAY, step=15 * MINUTE)
     rows = await world.rows()
     assert rows[60] <= 20 + 4  # what came since the last hour began
@@ -145,7 +152,7 @@ async def test_its_size_has_a_bound_that_a_wrong_clock_does_not_move(world: Worl
 
 
 async def test_minutes_wait_for_a_full_disk_and_it_is_said(world: World):
-    one = world.recorder()
+    one = world.started()
     await world.pass_time(one, 2 * MINUTE)
     with full(world.database):
         await world.pass_time(one, 5 * MINUTE)
@@ -158,7 +165,7 @@ async def test_minutes_wait_for_a_full_disk_and_it_is_said(world: World):
 
 
 async def test_the_longest_wait_has_a_bound(world: World):
-    one = world.recorder()
+    one = world.started()
     world.held = "Nothing is changed: it was forced."
     await world.pass_time(one, 5 * HOUR)
     assert one.keeping.waiting == 240
@@ -172,8 +179,27 @@ async def test_the_longest_wait_has_a_bound(world: World):
 
 async def test_an_hour_of_what_is_usual_is_small(world: World):
     """The sizes that docs/decisions/0013 states."""
-    one = world.recorder()
+    one = world.started()
     await world.pass_time(one, HOUR)
     async with world.database.read() as sql:
         longest = (await sql.execute(select(func.max(func.length(history.c.figures))))).scalar_one()
     assert longest < 4000
+
+
+async def test_a_server_for_one_command_remembers_nothing(world: World):
+    one = world.recorder()
+    world.metrics.count(HTTP_REQUESTS, method="GET", path="/api/v1/search", status="200")
+    await one.stop()
+    assert await world.rows() == {}
+
+
+async def test_it_runs_by_itself(world: World):
+    one = world.recorder()
+    one.start()
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if one.recent().levels:
+            break
+    assert one.recent().levels["index_lag"].mean == 2
+    await one.stop()
+    assert await world.rows() == {60: 1}

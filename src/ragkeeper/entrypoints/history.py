@@ -1,0 +1,25 @@
+"""How the memory of the server's figures is put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.foreground import Foreground
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.operations.history.recorder import HistoryRecorder, Refresh
+from ragkeeper.operations.history.service import HistoryService
+from ragkeeper.storage.sql.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    recorder: HistoryRecorder
+    service: HistoryService
+
+
+def assemble_history(
+    database: Database, metrics: Metrics, refresh: Refresh, foreground: Foreground, held: Callable[[], str]
+) -> History:
+    """held: why nothing may be written at this moment, empty where it may."""
+    recorder = HistoryRecorder(database, metrics, refresh, utc_now, foreground, held)
+    return History(recorder, HistoryService(database, utc_now))
