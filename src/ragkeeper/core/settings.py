@@ -15,6 +15,7 @@ from typing import Self
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from ragkeeper.core.alerting import AlertSettings
 from ragkeeper.core.errors import RagkeeperError
 
 
@@ -81,7 +82,7 @@ class S3Profile(BaseModel):
     secret_key: SecretStr = SecretStr("")
 
 
-class Settings(BaseModel):
+class Settings(AlertSettings):
     """Field = setting; its alias is the variable's name."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=False, extra="forbid")

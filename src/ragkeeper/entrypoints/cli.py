@@ -14,6 +14,7 @@ from ragkeeper.conversations.commands import add_chat_commands
 from ragkeeper.core.telemetry import configure_logging
 from ragkeeper.documents.commands import document_commands
 from ragkeeper.entrypoints.local import LocalSchema, Place, initialise
+from ragkeeper.entrypoints.watching import LocalPlanner
 from ragkeeper.identity.audit.commands import audit_commands
 from ragkeeper.ingestion.commands import add_ingest_commands
 from ragkeeper.ingestion.progress.commands import job_commands
@@ -23,6 +24,7 @@ from ragkeeper.operations.caches.commands import cache_commands
 from ragkeeper.operations.degradation.commands import degrade_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.history.commands import history_commands
+from ragkeeper.operations.monitoring.commands import monitoring_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
 from ragkeeper.retrieval.commands import add_search_commands
@@ -56,6 +58,7 @@ def command_tree(place: Place) -> typer.Typer:
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(breaker_commands(place.connect_to_server))
     app.add_typer(audit_commands(place.connect))
+    app.add_typer(monitoring_commands(LocalPlanner(place)))
     app.add_typer(history_commands(place.connect))
     app.add_typer(database_commands(LocalSchema(place)))
     app.add_typer(_doctor(place))

@@ -1,0 +1,204 @@
+"""Alerts about what the server keeps: database, index, documents on their way in, caches."""
+
+from ragkeeper.core.figures.holdings import (
+    CHUNKS,
+    COMPONENT_UP,
+    CONNECTIONS,
+    CONNECTIONS_MOST,
+    DOCUMENTS,
+    INDEX_CHECKED,
+    INDEX_LAG,
+    INDEX_MISSING,
+    INDEX_ORPHANS,
+    INDEX_POINTS,
+    LOOP_OK,
+    QUEUE_DEAD,
+    QUEUE_OLDEST,
+    QUEUE_PAUSED,
+    REDIS_UP,
+)
+from ragkeeper.core.figures.machine import CLOCK
+from ragkeeper.operations.alerts.answering import CRITICAL, DAY, HOUR, MINUTE, WARNING
+from ragkeeper.operations.alerts.conditions import Above, Below, Fall, Lacks, OlderThan, PartAbove
+from ragkeeper.operations.alerts.expressions import Match, Select
+from ragkeeper.operations.alerts.models import Alert
+
+_DATABASE = Select(COMPONENT_UP, (Match("component", ("database",)),))
+_INDEX = Select(COMPONENT_UP, (Match("component", ("vector_db",)),))
+
+
+def table() -> tuple[Alert, ...]:
+    return (*_databases(), *_index_itself(), *_index_content(), *_documents())
+
+
+def _databases() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "DatabaseDown",
+            CRITICAL,
+            "The database cannot be used",
+            "The server's own look at its database has failed for half a minute: it can answer nothing.",
+            Below(_DATABASE, 1, ("instance",)),
+            30,
+            "database-down",
+            ("G3 Database unreachable, critical", "G4 DatabaseDown: for 30s, critical"),
+            group="rag-system",
+        ),
+        Alert(
+            "PostgresDown",
+            WARNING,
+            "The database cannot be used",
+            "The same as DatabaseDown, which keeps it silent: one notification is sent.",
+            Below(_DATABASE, 1, ("instance",)),
+            MINUTE,
+            "database-down",
+            ("G2 PostgresDown: unavailable for 1 minute",),
+        ),
+        Alert(
+            "DatabaseConnectionsHigh",
+            WARNING,
+            "More than 80 % of the database's connections are in use",
+            "When all are, requests wait for each other.",
+            PartAbove(Select(CONNECTIONS), Select(CONNECTIONS_MOST), 0.8),
+            5 * MINUTE,
+            "database-down",
+            ("G0 DatabaseConnectionsHigh: above 0.8 for 5m, warning",),
+        ),
+        Alert(
+            "RedisDown",
+            WARNING,
+            "Redis cannot be used",
+            "Caches, breakers and limits are this server's own until it is back.",
+            Below(Select(REDIS_UP), 1, ("instance",)),
+            MINUTE,
+            "redis-away",
+            ("G2 RedisDown: unavailable for 1 minute",),
+        ),
+    )
+
+
+def _index_itself() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "QdrantDown",
+            CRITICAL,
+            "The search index cannot be used",
+            "Searches go by words in the database; a broken index is built anew by itself.",
+            Below(_INDEX, 1, ("instance",)),
+            30,
+            "index-out-of-step",
+            ("G4 QdrantDown: for 30s, critical; whatever the index runs on",),
+            group="rag-system",
+        ),
+        Alert(
+            "IndexLag",
+            WARNING,
+            "The search index is 5 minutes behind",
+            "The oldest change has waited for the index longer than that.",
+            Above(Select(INDEX_LAG), 5 * MINUTE),
+            MINUTE,
+            "index-out-of-step",
+        ),
+        Alert(
+            "IndexLag",
+            CRITICAL,
+            "The search index is an hour behind",
+            "The oldest change has waited for the index longer than that.",
+            Above(Select(INDEX_LAG), HOUR),
+            MINUTE,
+            "index-out-of-step",
+        ),
+        Alert(
+            "IndexUnchecked",
+            WARNING,
+            "The search index has not been compared with the database for two days",
+            "That happens every night at 03:17 UTC; perhaps the job failed.",
+            OlderThan(Select(CLOCK), Select(INDEX_CHECKED), 2 * DAY),
+            MINUTE,
+            "index-out-of-step",
+        ),
+    )
+
+
+def _index_content() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "IndexOrphans",
+            WARNING,
+            "The search index holds what the database lacks",
+            "The last check found such chunks. They are never shown, but take room and time.",
+            Above(Select(INDEX_ORPHANS), 0),
+            5 * MINUTE,
+            "index-out-of-step",
+        ),
+        Alert(
+            "IndexMissing",
+            WARNING,
+            "The search index lacks chunks or vectors",
+            "The last check found documents that are not found, or not by their meaning.",
+            Above(Select(INDEX_MISSING), 0),
+            5 * MINUTE,
+            "index-out-of-step",
+        ),
+        Alert(
+            "IndexIncomplete",
+            CRITICAL,
+            "The search index holds less than nine tenths of the passages",
+            "Documents are not found although they are there; a large upload may need some minutes.",
+            Lacks(Select(INDEX_POINTS), Select(CHUNKS), 20, 0.9),
+            10 * MINUTE,
+            "index-out-of-step",
+            ("G1 alerts for any deviation: indexed document counts",),
+        ),
+    )
+
+
+def _documents() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "DocumentsFell",
+            WARNING,
+            "A fifth of the documents is gone",
+            "Within the last hour; if nobody meant to, look who deleted them.",
+            Fall(Select(DOCUMENTS), HOUR, 20, 0.8),
+            0,
+            "documents-gone",
+            ("G1 alerts for any deviation: indexed document counts",),
+        ),
+        Alert(
+            "DeadLetters",
+            WARNING,
+            "Documents could not be read",
+            "They failed for good and wait for somebody.",
+            Above(Select(QUEUE_DEAD), 0),
+            5 * MINUTE,
+            "document-stuck",
+        ),
+        Alert(
+            "QueueStalled",
+            WARNING,
+            "Documents have waited for half an hour",
+            "The oldest has waited that long for a parser.",
+            Above(Select(QUEUE_OLDEST), 30 * MINUTE),
+            5 * MINUTE,
+            "document-stuck",
+        ),
+        Alert(
+            "QueuePaused",
+            WARNING,
+            "Reading has been paused for an hour",
+            "Somebody paused it, or the disk is too full to go on.",
+            Above(Select(QUEUE_PAUSED), 0),
+            HOUR,
+            "document-stuck",
+        ),
+        Alert(
+            "LoopFailing",
+            WARNING,
+            "The background loop {loop} fails",
+            "Each of its runs has failed for five minutes.",
+            Below(Select(LOOP_OK), 1, ("loop",)),
+            5 * MINUTE,
+            "part-down",
+        ),
+    )

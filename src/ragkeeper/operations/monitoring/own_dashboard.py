@@ -1,0 +1,306 @@
+"""The dashboard of what is ragkeeper's own: what it can do, how it answers, what it holds, what waits."""
+
+from ragkeeper.core.figures.holdings import (
+    CAPABILITY_UP,
+    CHUNKS,
+    COMPONENT_OK,
+    DATABASE_BYTES,
+    DOCUMENTS,
+    DOCUMENTS_SEARCHABLE,
+    INDEX_BYTES,
+    INDEX_LAG,
+    INDEX_MISSING,
+    INDEX_ORPHANS,
+    QUEUE_DEAD,
+    QUEUE_JOBS,
+    QUEUE_OLDEST,
+    SQL_SECONDS,
+)
+from ragkeeper.core.figures.machine import PROCESS_CPU, PROCESS_OWN_MEMORY
+from ragkeeper.core.figures.work import DOCUMENTS_PROCESSED, FRESHNESS, LOG_RECORDS, UPLOADS
+from ragkeeper.core.instruments import Gauge
+from ragkeeper.core.metrics import (
+    ANSWERS,
+    BREAKER_STATE,
+    CACHE_HITS,
+    CACHE_MISSES,
+    DEGRADATION_CAUSE,
+    DEGRADATION_STEP,
+    ERRORS,
+    GROUNDING,
+    HTTP_REQUESTS,
+    LLM_COST,
+    LLM_FIRST_TOKEN,
+    LLM_SECONDS,
+    LLM_TOKENS,
+    REQUESTS_SHED,
+    STAGE_SECONDS,
+)
+from ragkeeper.operations.alerts.answering import MODEL_CALLS, REQUESTS
+from ragkeeper.operations.alerts.conditions import Events, quantile
+from ragkeeper.operations.alerts.expressions import (
+    Aggregate,
+    Arithmetic,
+    Compare,
+    Expression,
+    Match,
+    Number,
+    OverTime,
+    Quantile,
+    Select,
+)
+from ragkeeper.operations.monitoring.panels import Dashboard, Panel, Query, Row
+from ragkeeper.operations.monitoring.shown import WINDOW, Shown, percent, sum_of_rates
+
+_HOUR = 3600.0
+
+
+def dashboard(shown: Shown) -> Dashboard:
+    return Dashboard(
+        "ragkeeper",
+        "ragkeeper",
+        "What ragkeeper can do, how it answers, what it holds and what waits.",
+        (_state(shown), _answering(shown), _models(shown), _documents(shown), _stores(), _process()),
+    )
+
+
+def _state(shown: Shown) -> Row:
+    return Row(
+        "State",
+        (
+            _stat(
+                "Capabilities",
+                "1 while it can be done.",
+                _lowest(CAPABILITY_UP, "capability"),
+                limits=(1,),
+                falling=True,
+            ),
+            _stat("Parts", "1 while healthy.", _lowest(COMPONENT_OK, "component"), limits=(1,), falling=True),
+            _stat(
+                "Degradation step",
+                "0 is full.",
+                Query(Aggregate("max", Select(DEGRADATION_STEP)), "step"),
+                limits=(1, 4),
+            ),
+            _stat("What is missing", "1 while it is.", _highest(DEGRADATION_CAUSE, "cause"), limits=(1,)),
+            shown.service_health(),
+            shown.error_rate(),
+        ),
+    )
+
+
+def _answering(shown: Shown) -> Row:
+    grounded = Events(Select(GROUNDING, (Match("result", ("grounded",)),)), Select(GROUNDING))
+    return Row(
+        "Answers",
+        (
+            shown.response_time(),
+            shown.request_rate(),
+            _rates("Most used routes", "Requests by route.", "reqps", Select(HTTP_REQUESTS, REQUESTS), "path"),
+            _rates("Errors by code", "Requests answered with an error.", "reqps", Select(ERRORS), "code"),
+            _rates("Answers by step", "Which step of degradation produced them.", "ops", Select(ANSWERS), "mode"),
+            Panel(
+                "Grounded answers",
+                "Each sentence is supported by a passage.",
+                "percent",
+                (Query(percent(grounded.over(_HOUR)), "grounded %"),),
+            ),
+            Panel("Stages, 95th percentile", "Where the time of searches and answers goes.", "s", (_stages(),)),
+            _rates("Requests turned away", "More came than could be answered.", "reqps", Select(REQUESTS_SHED), "kind"),
+        ),
+    )
+
+
+def _models(shown: Shown) -> Row:
+    limits = shown.limits("LLMErrorsHigh", 100)
+    return Row(
+        "Models",
+        (
+            Panel(
+                "Model calls, 95th percentile", "Whole calls.", "s", (_by_provider(Select(LLM_SECONDS, (), "_bucket")),)
+            ),
+            Panel(
+                "First token, 95th percentile",
+                "Streamed calls.",
+                "s",
+                (_by_provider(Select(LLM_FIRST_TOKEN, (), "_bucket")),),
+            ),
+            Panel(
+                "Failed model calls",
+                "Of all.",
+                "percent",
+                (Query(percent(MODEL_CALLS.over(WINDOW)), "{{provider}}", quiet=True),),
+                limits=limits,
+            ),
+            Panel(
+                "Breakers",
+                "0 closed, 1 open, 2 half-open.",
+                "none",
+                (
+                    Query(
+                        Aggregate("max", Select(BREAKER_STATE), ("provider", "operation")),
+                        "{{provider}} {{operation}}",
+                        quiet=True,
+                    ),
+                ),
+            ),
+            Panel(
+                "Tokens",
+                "Sent and received.",
+                "short",
+                (
+                    Query(
+                        sum_of_rates(Select(LLM_TOKENS), ("provider", "direction")),
+                        "{{provider}} {{direction}}",
+                        quiet=True,
+                    ),
+                ),
+            ),
+            Panel(
+                "Cost in an hour",
+                "In the money of the prices that are set.",
+                "none",
+                (
+                    Query(
+                        Aggregate("sum", OverTime("increase", Select(LLM_COST), _HOUR), ("provider",)),
+                        "{{provider}}",
+                        quiet=True,
+                    ),
+                ),
+            ),
+            Panel(
+                "Cache hits",
+                "Of all lookups, by kind.",
+                "percent",
+                (Query(percent(_hit_rate()), "{{kind}}", quiet=True),),
+            ),
+        ),
+    )
+
+
+def _documents(shown: Shown) -> Row:
+    uploads = Arithmetic(
+        sum_of_rates(Select(UPLOADS, (Match("result", ("accepted", "duplicate")),)), window=_HOUR),
+        "/",
+        sum_of_rates(Select(UPLOADS), window=_HOUR),
+    )
+    sums = ((DOCUMENTS, "stored"), (DOCUMENTS_SEARCHABLE, "searchable"), (CHUNKS, "passages"))
+    return Row(
+        "Documents",
+        (
+            Panel(
+                "Documents",
+                "Stored, found by searches, and their passages.",
+                "short",
+                tuple(Query(_total(gauge), name) for gauge, name in sums),
+            ),
+            Panel("Queue", "Contents by how far they are.", "short", (_highest(QUEUE_JOBS, "state"),)),
+            Panel(
+                "Longest wait",
+                "Of a content for a parser, and of a change for the index.",
+                "s",
+                (Query(_most(QUEUE_OLDEST), "parser"), Query(_most(INDEX_LAG), "index")),
+                limits=shown.limits("IndexLag"),
+            ),
+            Panel(
+                "Failed for good",
+                "Documents that wait for somebody.",
+                "short",
+                (Query(_most(QUEUE_DEAD), "documents"),),
+            ),
+            _rates(
+                "Read contents", "By what became of them.", "ops", Select(DOCUMENTS_PROCESSED), "result", quiet=True
+            ),
+            Panel(
+                "Accepted uploads",
+                "Of all, in an hour.",
+                "percent",
+                (Query(percent(uploads), "accepted %", quiet=True),),
+            ),
+            Panel(
+                "Time until found, 95th percentile",
+                "From a content's acceptance.",
+                "s",
+                (Query(quantile(FRESHNESS, (), 0.95, _HOUR), "95th percentile", quiet=True),),
+            ),
+        ),
+    )
+
+
+def _stores() -> Row:
+    return Row(
+        "Stores",
+        (
+            Panel(
+                "Index against database",
+                "Chunks too many and too few, at the last check.",
+                "short",
+                (Query(_most(INDEX_ORPHANS), "orphans"), Query(_most(INDEX_MISSING), "missing")),
+            ),
+            Panel(
+                "Sizes",
+                "Database and index.",
+                "bytes",
+                (_highest(DATABASE_BYTES, "part"), Query(_most(INDEX_BYTES), "index")),
+            ),
+            Panel(
+                "SQL statements, 95th percentile",
+                "A write includes its wait for the disk.",
+                "s",
+                (Query(_quantiles(Select(SQL_SECONDS, (), "_bucket"), "kind"), "{{kind}}"),),
+                limits=(0.1,),
+            ),
+        ),
+    )
+
+
+def _process() -> Row:
+    return Row(
+        "Processes",
+        (
+            _rates("Processors in use", "Seconds a second.", "none", Select(PROCESS_CPU), "role"),
+            Panel("Memory", "That ends with the process.", "bytes", (_highest(PROCESS_OWN_MEMORY, "role"),)),
+            _rates("Log records", "By level.", "ops", Select(LOG_RECORDS), "level"),
+        ),
+    )
+
+
+def _stat(title: str, about: str, query: Query, *, limits: tuple[float, ...], falling: bool = False) -> Panel:
+    return Panel(title, about, "none", (query,), kind="stat", limits=limits, falling=falling)
+
+
+def _rates(title: str, about: str, unit: str, counter: Select, label: str, *, quiet: bool = False) -> Panel:
+    return Panel(title, about, unit, (Query(sum_of_rates(counter, (label,)), f"{{{{{label}}}}}", quiet),))
+
+
+def _stages() -> Query:
+    return Query(_quantiles(Select(STAGE_SECONDS, (), "_bucket"), "stage"), "{{stage}}")
+
+
+def _by_provider(buckets: Select) -> Query:
+    return Query(_quantiles(buckets, "provider"), "{{provider}}", quiet=True)
+
+
+def _quantiles(buckets: Select, label: str) -> Expression:
+    return Quantile(0.95, Aggregate("sum", OverTime("rate", buckets, WINDOW), (label, "le")))
+
+
+def _hit_rate() -> Expression:
+    hits, misses = (sum_of_rates(Select(one), ("kind",)) for one in (CACHE_HITS, CACHE_MISSES))
+    return Arithmetic(hits, "/", Compare(Arithmetic(hits, "+", misses), ">", Number(0)))
+
+
+def _lowest(gauge: Gauge, label: str) -> Query:
+    return Query(Aggregate("min", Select(gauge), (label,)), f"{{{{{label}}}}}")
+
+
+def _highest(gauge: Gauge, label: str) -> Query:
+    return Query(Aggregate("max", Select(gauge), (label,)), f"{{{{{label}}}}}")
+
+
+def _most(gauge: Gauge) -> Expression:
+    return Aggregate("max", Select(gauge))
+
+
+def _total(gauge: Gauge) -> Expression:
+    return Aggregate("max", Aggregate("sum", Select(gauge), ("instance",)))

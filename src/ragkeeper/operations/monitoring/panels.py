@@ -1,0 +1,187 @@
+"""A dashboard as plain data, and the JSON that Grafana loads from a file.
+
+The form is that of Grafana 10 and later: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from ragkeeper.operations.alerts.expressions import Expression, Span
+
+_SCHEMA = 39
+_COLUMNS = 24
+_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """legend: may hold `{{label}}`. quiet: that there is nothing to show is good news."""
+
+    asks: Expression
+    legend: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture. kind: `timeseries` or `stat`. unit: one of Grafana's.
+
+    limits: from which values on it is yellow and red, or below which, where `falling`.
+    """
+
+    title: str
+    about: str
+    unit: str
+    queries: tuple[Query, ...]
+    kind: str = "timeseries"
+    limits: tuple[float, ...] = ()
+    falling: bool = False
+    width: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    uid: str
+    title: str
+    about: str
+    rows: tuple[Row, ...]
+
+    @property
+    def panels(self) -> Iterator[Panel]:
+        for row in self.rows:
+            yield from row.panels
+
+
+def grafana(board: Dashboard) -> dict[str, Any]:
+    return {
+        "uid": board.uid,
+        "title": board.title,
+        "description": board.about,
+        "tags": ["ragkeeper"],
+        "schemaVersion": _SCHEMA,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "timezone": "utc",
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "annotations": {"list": []},
+        "links": [],
+        "templating": {"list": [_source()]},
+        "panels": list(_placed(board.rows)),
+    }
+
+
+def promql(query: Query) -> str:
+    return query.asks.promql(Span()).replace("\n", " ")
+
+
+def _source() -> dict[str, Any]:
+    """The data source is chosen in Grafana: no name of an installation stands in the file."""
+    return {
+        "name": "datasource",
+        "label": "Data source",
+        "type": "datasource",
+        "query": "prometheus",
+        "hide": 0,
+        "refresh": 1,
+        "regex": "",
+        "includeAll": False,
+        "multi": False,
+        "skipUrlSync": False,
+        "current": {},
+        "options": [],
+    }
+
+
+def _placed(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """Each row under the one before, its panels from left to right."""
+    ids, y = count(1), 0
+    for row in rows:
+        yield {
+            "id": next(ids),
+            "type": "row",
+            "title": row.title,
+            "collapsed": False,
+            "gridPos": {"x": 0, "y": y, "w": _COLUMNS, "h": 1},
+            "panels": [],
+        }
+        y, x, height = y + 1, 0, 0
+        for panel in row.panels:
+            if x + panel.width > _COLUMNS:
+                y, x, height = y + height, 0, 0
+            tall = 4 if panel.kind == "stat" else 8
+            yield {"id": next(ids), "gridPos": {"x": x, "y": y, "w": panel.width, "h": tall}, **_panel(panel)}
+            x, height = x + panel.width, max(height, tall)
+        y += height
+
+
+def _panel(panel: Panel) -> dict[str, Any]:
+    return {
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.about,
+        "datasource": _SOURCE,
+        "targets": [_target(query, chr(ord("A") + number)) for number, query in enumerate(panel.queries)],
+        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
+        "options": _OPTIONS[panel.kind],
+    }
+
+
+def _target(query: Query, letter: str) -> dict[str, Any]:
+    return {
+        "refId": letter,
+        "datasource": _SOURCE,
+        "editorMode": "code",
+        "expr": promql(query),
+        "legendFormat": query.legend,
+        "range": True,
+        "instant": False,
+    }
+
+
+def _defaults(panel: Panel) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "unit": panel.unit,
+        "color": {"mode": "thresholds" if panel.kind == "stat" else "palette-classic"},
+        "thresholds": {"mode": "absolute", "steps": list(_steps(panel))},
+    }
+    if panel.kind == "timeseries":
+        shown = "dashed" if panel.limits else "off"
+        found["min"] = 0
+        found["custom"] = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "thresholdsStyle": {"mode": shown}}
+    return found
+
+
+def _steps(panel: Panel) -> Iterator[dict[str, Any]]:
+    colours = ["green", "yellow", "red"] if len(panel.limits) > 1 else ["green", "red"]
+    if panel.falling:
+        colours.reverse()
+    yield {"color": colours[0], "value": None}
+    for colour, limit in zip(colours[1:], sorted(panel.limits), strict=False):
+        yield {"color": colour, "value": limit}
+
+
+_REDUCED = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "timeseries": {
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    },
+    "stat": {
+        "reduceOptions": _REDUCED,
+        "orientation": "auto",
+        "textMode": "auto",
+        "colorMode": "background",
+        "graphMode": "area",
+        "justifyMode": "auto",
+    },
+}

@@ -1,0 +1,35 @@
+"""Writes what Prometheus, Alertmanager and Grafana need, or says what differs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ragkeeper.operations.monitoring.alertmanager import alertmanager_files
+from ragkeeper.operations.monitoring.dashboards import dashboard_files
+from ragkeeper.operations.monitoring.folder import ExportFolder
+from ragkeeper.operations.monitoring.models import Difference, Files, Plan
+from ragkeeper.operations.monitoring.prometheus import prometheus_files
+
+
+def files(plan: Plan) -> Files:
+    return {**prometheus_files(plan), **alertmanager_files(plan), **dashboard_files(plan)}
+
+
+def export(plan: Plan, folder: Path, *, replace: bool = False) -> Difference:
+    """Returns what was changed. Raises ForeignFiles, FolderUnusable."""
+    return ExportFolder(folder).write(files(plan), replace=replace)
+
+
+def check(plan: Plan, folder: Path) -> Difference:
+    """What an export would change. Raises FolderUnusable."""
+    return ExportFolder(folder).difference(files(plan))
+
+
+def notes(plan: Plan) -> Iterator[str]:
+    """What an operator should know about an export that is fine otherwise."""
+    if not plan.receivers.names:
+        yield (
+            "Nobody is told of alerts: set RAG_ALERT_MAIL_TO, RAG_ALERT_WEBHOOK_URL, RAG_ALERT_SLACK_URL or "
+            "RAG_ALERT_PAGERDUTY_KEY."
+        )
+    if plan.time_scale != 1:
+        yield f"This is a rehearsal: every wait and window is {plan.time_scale:g} times as long as it should be."
