@@ -18,6 +18,8 @@ from ragkeeper.ingestion.models import Accepted, PendingVersion
 from ragkeeper.ingestion.parsers.fake import FakeParser
 from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.ingestion.pipeline import Pipeline
+from ragkeeper.ingestion.progress.errors import JobUnknown
+from ragkeeper.ingestion.progress.models import Job
 from ragkeeper.ingestion.service import IngestionService, Upload
 from ragkeeper.ingestion.worker import Worker
 from ragkeeper.providers.embedding.fake import FakeEmbedder
@@ -42,6 +44,19 @@ def user(name: str) -> Caller:
 
 async def once(content: bytes) -> AsyncIterator[bytes]:
     yield content
+
+
+class NoSyncs:
+    """Implements `ingestion.progress.ports.Syncs` where there are no sources."""
+
+    async def jobs(self, caller: Caller) -> list[Job]:
+        return []
+
+    async def cancel(self, caller: Caller, job_id: str) -> None:
+        raise JobUnknown(id=job_id)
+
+    async def repeat(self, caller: Caller, job_id: str) -> str:
+        raise JobUnknown(id=job_id)
 
 
 @dataclass(slots=True)

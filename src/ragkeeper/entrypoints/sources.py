@@ -23,6 +23,7 @@ from ragkeeper.ingestion.sources.connectors.sitemap import Sitemap, SitemapConne
 from ragkeeper.ingestion.sources.connectors.web import Web, WebConnector
 from ragkeeper.ingestion.sources.errors import OptionsInvalid
 from ragkeeper.ingestion.sources.jobs import SourceJobs
+from ragkeeper.ingestion.sources.listing import SyncListing
 from ragkeeper.ingestion.sources.models import Source, SourceKind
 from ragkeeper.ingestion.sources.options import (
     BucketOptions,
@@ -47,6 +48,7 @@ class Sources:
     """pages: fetches single pages, for uploads by address."""
 
     service: SourceService
+    listing: SyncListing
     jobs: SourceJobs
     pages: SinglePages
 
@@ -81,7 +83,7 @@ def assemble(
     service = SourceService(database, documents, synchronizer, engine, connect, forget, utc_now)
     service.held = held
     pages = SinglePages(Fetcher(settings.fetch_private_hosts), settings.max_upload_mb * _MEGABYTE)
-    return Sources(service, SourceJobs(engine, service, settings.data_dir), pages)
+    return Sources(service, SyncListing(service), SourceJobs(engine, service, settings.data_dir), pages)
 
 
 async def _find_caller(name: str) -> Caller | None:

@@ -6,7 +6,7 @@ from ragkeeper.documents.models import Priority, VersionStatus
 from ragkeeper.ingestion.progress.models import JobState
 from ragkeeper.ingestion.progress.service import ProgressService
 from ragkeeper.ingestion.worker import LOST_SECONDS, SILENT_SECONDS, Worker
-from tests.wired import ADMIN, Wired, jobs, wired
+from tests.wired import ADMIN, NoSyncs, Wired, jobs, wired
 
 
 class Clock:
@@ -54,7 +54,9 @@ async def test_a_silent_worker_is_stalled_then_taken_over_within_thirty_seconds(
         document = await claimed(product, gone)
         await other.start()
         background = jobs(product, other)
-        progress = ProgressService(product.database, product.documents, product.deletions, background, product.embedder)
+        progress = ProgressService(
+            product.database, product.documents, product.deletions, background, product.embedder, NoSyncs()
+        )
         version = (await product.documents.get(ADMIN, document)).version.id
         await other.beat()
         assert (await progress.job(ADMIN, version)).state is JobState.RUNNING

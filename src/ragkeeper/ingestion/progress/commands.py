@@ -12,13 +12,13 @@ from ragkeeper.cli.options import Collection, Json, Yes
 from ragkeeper.cli.output import note, one_line, print_json, print_table, print_text
 from ragkeeper.cli.ports import Connect
 from ragkeeper.cli.progress import progress_bar
-from ragkeeper.ingestion.progress.models import JobState
+from ragkeeper.ingestion.progress.models import JobKind, JobState
 
 _JOBS = "/api/v1/jobs"
 _ENDED = frozenset(state.value for state in JobState if state.is_final)
 _BROKEN_OFF = frozenset({JobState.FAILED.value, JobState.CANCELLED.value})
 _LOOK_EVERY = 0.5  # seconds
-_COLUMNS = ("id", "state", "percent", "name", "attempts", "why")
+_COLUMNS = ("id", "kind", "state", "percent", "name", "attempts", "why")
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="As `ragkeeper jobs list` shows it.")]
 
@@ -35,15 +35,18 @@ def _add_reading(app: typer.Typer, connect: Connect) -> None:
     @app.command("list", epilog=example("ragkeeper jobs list --state failed"))
     def list_jobs(
         state: Annotated[JobState | None, typer.Option("--state", help="Only jobs in this state.")] = None,
+        kind: Annotated[JobKind | None, typer.Option("--kind", help="Only documents, or only syncs.")] = None,
         collection: Collection = None,
         limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many at most.")] = 100,
         cursor: Annotated[str | None, typer.Option("--cursor", help="`next_cursor` of an earlier list.")] = None,
         json: Json = False,
     ) -> None:
-        """List jobs, newest first. The failed ones are what wants attention: each says what to do."""
+        """List jobs, newest first: documents, and the last sync of each source.
+
+        The failed ones are what wants attention: each says what to do.
+        """
         with connect() as client:
-            wanted = state.value if state else None
-            page = client.get(_JOBS, state=wanted, collection=collection, limit=limit, cursor=cursor)
+            page = client.get(_JOBS, state=state, kind=kind, collection=collection, limit=limit, cursor=cursor)
         if json:
             print_json(page)
             return
@@ -138,9 +141,11 @@ def _add_pausing(app: typer.Typer, connect: Connect) -> None:
 def story(history: dict[str, Any]) -> str:
     """A job's history as sentences, one a line."""
     job = history["job"]
+    is_document = job["document_id"] is not None
+    what = f"document {job['document_id']}" if is_document else "sync of a source"
     lines = [
-        f"{job['name']} (document {job['document_id']}, collection {job['collection']})",
-        f"{job['created_at'][:19]}  stored",
+        f"{job['name']} ({what}, collection {job['collection']})",
+        f"{job['created_at'][:19]}  {'stored' if is_document else 'asked for'}",
     ]
     for number, attempt in enumerate(history["attempts"], start=1):
         how = "read" if attempt["error"] is None else f"failed with {attempt['error']}: {attempt['message']}"
@@ -150,7 +155,7 @@ def story(history: dict[str, Any]) -> str:
     if job["searchable_at"]:
         lines.append(f"{job['searchable_at'][:19]}  found by its words")
     if job["finished_at"]:
-        lines.append(f"{job['finished_at'][:19]}  found by its meaning")
+        lines.append(f"{job['finished_at'][:19]}  {'found by its meaning' if is_document else 'ended'}")
     how_far = "" if job["state"] in _BROKEN_OFF else f", {job['current']} %: {job['message']}"
     lines.append(f"Now {job['state']}{how_far}. {job['reason']}".replace("....", "...").rstrip())
     if job["until"]:
@@ -163,4 +168,4 @@ def story(history: dict[str, Any]) -> str:
 def _row(job: dict[str, Any]) -> tuple[object, ...]:
     why = job["reason"] + (f" {job['error']['fix']}" if job["error"] else "")
     state = f"{job['state']} ({job['position']})" if job["position"] else job["state"]
-    return job["id"], state, job["current"], job["name"], job["attempts"], one_line(why, 160)
+    return job["id"], job["kind"], state, job["current"], job["name"], job["attempts"], one_line(why, 160)

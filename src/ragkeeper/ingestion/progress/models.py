@@ -1,4 +1,7 @@
-"""What a job says of itself. A job is the way of one version from stored bytes to vectors in the index."""
+"""What a job says of itself.
+
+A document's job is the way of one version from stored bytes to vectors in the index; a source's is one synchronisation.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +10,11 @@ from enum import StrEnum
 
 from ragkeeper.documents.models import DeletionReceipt, Problem, VersionStatus
 from ragkeeper.ingestion.models import Attempt
+
+
+class JobKind(StrEnum):
+    DOCUMENT = "document"
+    SYNC = "source_sync"
 
 
 class JobState(StrEnum):
@@ -82,11 +90,12 @@ class Activity:
 class Job:
     """percent: 0 to 100; message: what the last step was; reason: why it is not further, empty when nothing holds it.
 
-    position: its place in the queue from 1, while it is queued; until: when a waiting one goes on.
+    position: its place in the queue from 1, while it is queued; until: when a waiting one goes on. name: of the
+    document or the source; document_id: None for a source.
     """
 
     id: str
-    document_id: str
+    document_id: str | None
     name: str
     collection: str
     state: JobState
@@ -100,6 +109,16 @@ class Job:
     created_at: datetime
     searchable_at: datetime | None
     finished_at: datetime | None
+    kind: JobKind = JobKind.DOCUMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which jobs are asked for; None: any."""
+
+    state: JobState | None = None
+    kind: JobKind | None = None
+    collection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

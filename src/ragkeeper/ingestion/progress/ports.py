@@ -1,8 +1,9 @@
-"""What jobs need from the background work, which is in the same process."""
+"""What jobs need from the background work, which is in the same process, and from the sources."""
 
 from typing import Protocol
 
-from ragkeeper.ingestion.progress.models import Activity
+from ragkeeper.core.access import Caller
+from ragkeeper.ingestion.progress.models import Activity, Job
 
 
 class Embedding(Protocol):
@@ -23,3 +24,14 @@ class Background(Protocol):
 
     def wake(self) -> None:
         """There is work."""
+
+
+class Syncs(Protocol):
+    async def jobs(self, caller: Caller) -> list[Job]:
+        """The newest run of each source, those that ended included; none for who may not see sources."""
+
+    async def cancel(self, caller: Caller, job_id: str) -> None:
+        """End the run, if it has not ended; what it has taken in stays."""
+
+    async def repeat(self, caller: Caller, job_id: str) -> str:
+        """Read that source again; returns the new job's id."""

@@ -12,7 +12,7 @@ from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.http.errors import problem, request_id
 from ragkeeper.http.paging import Cursor, Limit, Page, decode_cursor, page_of
 from ragkeeper.http.sse import event, event_stream
-from ragkeeper.ingestion.progress.models import JobState
+from ragkeeper.ingestion.progress.models import JobKind, JobState, Wanted
 from ragkeeper.ingestion.progress.schemas import DiscardedView, HistoryView, JobView, PausedView, RetriedView, RetryBody
 from ragkeeper.ingestion.progress.service import ProgressService
 
@@ -24,13 +24,14 @@ def job_routes(progress: ProgressService) -> APIRouter:
     async def list_jobs(
         caller: CurrentCaller,
         state: JobState | None = None,
+        kind: JobKind | None = None,
         collection: str | None = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Page[JobView]:
-        rows = await progress.jobs(
-            caller, state=state, collection=collection, after=decode_cursor(cursor), limit=limit + 1
-        )
+        """Newest first: documents, and the last run of each source."""
+        wanted = Wanted(state, kind, collection)
+        rows = await progress.jobs(caller, wanted, after=decode_cursor(cursor), limit=limit + 1)
         return page_of(rows, limit, JobView.of, lambda job: job.id)
 
     @router.post("/retry")

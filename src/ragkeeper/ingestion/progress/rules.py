@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ragkeeper.documents.models import VersionStatus
-from ragkeeper.ingestion.progress.models import Activity, Held, Job, JobState, VersionFacts
+from ragkeeper.ingestion.progress.models import Activity, Held, Job, JobKind, JobState, VersionFacts, Wanted
 
 STARTING, CHUNKED, EMBEDDED, COMPLETE = (
     "Starting processing...",
@@ -49,9 +49,17 @@ def job_of(version: VersionFacts, activity: Activity) -> Job:
     )
 
 
+def is_wanted(job: Job, wanted: Wanted) -> bool:
+    return (
+        wanted.state in {None, job.state}
+        and wanted.kind in {None, job.kind}
+        and wanted.collection in {None, job.collection}
+    )
+
+
 def passed(since: Job | None, job: Job) -> list[Job]:
     """The milestones that a job has passed unseen since it was last looked at, as it was then: running."""
-    if job.state in {JobState.FAILED, JobState.CANCELLED}:
+    if job.kind is not JobKind.DOCUMENT or job.state in {JobState.FAILED, JobState.CANCELLED}:
         return []
     before = -1 if since is None else since.percent
     running = replace(job, state=JobState.RUNNING, reason="", position=None, until=None, finished_at=None)

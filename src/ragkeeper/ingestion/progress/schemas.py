@@ -7,14 +7,18 @@ from pydantic import BaseModel, ConfigDict
 
 from ragkeeper.documents.schemas import ProblemView
 from ragkeeper.ingestion.models import Attempt
-from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobState
+from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobKind, JobState
 
 
 class JobView(BaseModel):
-    """`current` of `total` is the percentage; `message` the last step; `reason` why it is not further."""
+    """`current` of `total` is the percentage; `message` the last step; `reason` why it is not further.
+
+    `name`: of the document, or of the source that is read again; then `document_id` is null.
+    """
 
     id: str
-    document_id: str
+    kind: JobKind
+    document_id: str | None
     name: str
     collection: str
     state: JobState
@@ -34,6 +38,7 @@ class JobView(BaseModel):
     def of(cls, job: Job) -> Self:
         return cls(
             id=job.id,
+            kind=job.kind,
             document_id=job.document_id,
             name=job.name,
             collection=job.collection,

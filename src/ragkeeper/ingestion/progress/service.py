@@ -8,8 +8,8 @@ from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.progress import repository, rules
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
-from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobState, VersionFacts
-from ragkeeper.ingestion.progress.ports import Background, Embedding
+from ragkeeper.ingestion.progress.models import Discarded, History, Job, JobKind, JobState, VersionFacts, Wanted
+from ragkeeper.ingestion.progress.ports import Background, Embedding, Syncs
 from ragkeeper.storage.sql.database import Database
 
 # Seconds between two looks at a job that somebody follows.
@@ -26,19 +26,30 @@ class ProgressService:
         deletions: DeletionService,
         background: Background,
         embedder: Embedding,
+        syncs: Syncs,
     ) -> None:
         self._database = database
         self._documents = documents
         self._deletions = deletions
         self._background = background
         self._embedder = embedder
+        self._syncs = syncs
         self._ending = False
 
-    async def jobs(
-        self, caller: Caller, *, state: JobState | None, collection: str | None, after: str | None, limit: int
+    async def jobs(self, caller: Caller, wanted: Wanted, *, after: str | None, limit: int) -> list[Job]:
+        """Newest first: `after` is the last id of the page before. Raises CollectionUnknown."""
+        ids = await self._documents.collection_ids(caller, wanted.collection)
+        found: list[Job] = []
+        if wanted.kind is not JobKind.DOCUMENT:
+            syncs = await self._syncs.jobs(caller)
+            found += [job for job in syncs if rules.is_wanted(job, wanted) and (after is None or job.id < after)]
+        if wanted.kind is not JobKind.SYNC:
+            found += await self._of_documents(ids, wanted.state, after, limit)
+        return sorted(found, key=lambda job: job.id, reverse=True)[:limit]
+
+    async def _of_documents(
+        self, ids: frozenset[str], state: JobState | None, after: str | None, limit: int
     ) -> list[Job]:
-        """Newest first. Raises CollectionUnknown."""
-        ids = await self._documents.collection_ids(caller, collection)
         found: list[Job] = []
         # States are told apart beyond what SQL knows, so a page may need more than one look.
         while len(found) < limit:
@@ -51,11 +62,14 @@ class ProgressService:
 
     async def job(self, caller: Caller, job_id: str) -> Job:
         """Raises JobUnknown."""
-        return rules.job_of(await self._find(caller, job_id), self._background.activity())
+        found = await self._either(caller, job_id)
+        return found if isinstance(found, Job) else rules.job_of(found, self._background.activity())
 
     async def history(self, caller: Caller, job_id: str) -> History:
         """Raises JobUnknown."""
-        facts = await self._find(caller, job_id)
+        facts = await self._either(caller, job_id)
+        if isinstance(facts, Job):
+            return History(facts, (), max(facts.attempts - 1, 0))
         async with self._database.read() as sql:
             attempts = await repository.attempts_of(sql, job_id)
         return History(rules.job_of(facts, self._background.activity()), tuple(attempts), facts.interruptions)
@@ -78,7 +92,10 @@ class ProgressService:
 
     async def cancel(self, caller: Caller, job_id: str) -> Job:
         """What was indexed by then stays. Raises JobUnknown, Forbidden, NothingToCancel."""
-        await self._changeable(caller, job_id)
+        found = await self._either(caller, job_id)
+        if isinstance(found, Job):
+            return await self._cancel_sync(caller, found)
+        await self._require_changeable(caller, found)
         async with self._database.write() as sql:
             cancelled = await repository.cancel(sql, job_id)
         if cancelled:  # only now: should the write fail, the reading goes on as if nobody had asked
@@ -89,8 +106,11 @@ class ProgressService:
         return job
 
     async def retry(self, caller: Caller, job_id: str) -> Job:
-        """Raises JobUnknown, Forbidden, NotRetryable."""
-        await self._changeable(caller, job_id)
+        """A source is read again by a new job. Raises JobUnknown, Forbidden, NotRetryable."""
+        found = await self._either(caller, job_id)
+        if isinstance(found, Job):
+            return await self._repeat_sync(caller, found)
+        await self._require_changeable(caller, found)
         async with self._database.write() as sql:
             broken_off = await repository.may_be_retried(sql, job_id)
             if broken_off:
@@ -128,6 +148,27 @@ class ProgressService:
         """Whoever follows a job gets no more of it: the server stops."""
         self._ending = True
 
+    async def _either(self, caller: Caller, job_id: str) -> VersionFacts | Job:
+        """What is known of a document's version, or the job of a source."""
+        try:
+            return await self._find(caller, job_id)
+        except JobUnknown:
+            sync = next((job for job in await self._syncs.jobs(caller) if job.id == job_id), None)
+            if sync is None:
+                raise
+            return sync
+
+    async def _cancel_sync(self, caller: Caller, sync: Job) -> Job:
+        if sync.state.is_final:
+            raise NothingToCancel(id=sync.id, state=sync.state)
+        await self._syncs.cancel(caller, sync.id)
+        return await self.job(caller, sync.id)
+
+    async def _repeat_sync(self, caller: Caller, sync: Job) -> Job:
+        if sync.state not in {JobState.FAILED, JobState.CANCELLED}:
+            raise NotRetryable(id=sync.id, state=sync.state)
+        return await self.job(caller, await self._syncs.repeat(caller, sync.id))
+
     async def _find(self, caller: Caller, job_id: str) -> VersionFacts:
         ids = await self._documents.collection_ids(caller, None)
         async with self._database.read() as sql:
@@ -136,8 +177,7 @@ class ProgressService:
             raise JobUnknown(id=job_id)
         return found
 
-    async def _changeable(self, caller: Caller, job_id: str) -> None:
-        facts = await self._find(caller, job_id)
+    async def _require_changeable(self, caller: Caller, facts: VersionFacts) -> None:
         allowed = await self._documents.collections(caller, Right.WRITE)
         if facts.collection not in {collection.name for collection in allowed}:
             raise Forbidden(action=f"change documents of the collection {facts.collection}")

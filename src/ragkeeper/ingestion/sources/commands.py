@@ -21,7 +21,7 @@ from ragkeeper.ingestion.sources.models import RunState, SourceKind
 
 _SOURCES = "/api/v1/sources"
 _LOOK_EVERY = 0.3  # seconds
-_UNDER_WAY = frozenset({RunState.QUEUED.value, RunState.RUNNING.value})
+_UNDER_WAY = frozenset({RunState.QUEUED.value, RunState.RUNNING.value, RunState.WAITING.value})
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As `ragkeeper sources list` shows it.")]
 Options = Annotated[

@@ -50,6 +50,7 @@ class Run:
 
     items: seen in the source; the others: how many of them, and how many documents were removed. ended_at None: it is
     under way, or was broken off without a word. attempts: how often it was begun; a crash makes it begin anew.
+    expected: items that the run before it saw, 0 when nobody knows.
     """
 
     job_id: str
@@ -63,6 +64,7 @@ class Run:
     removed: int = 0
     problem: Problem | None = None
     attempts: int = 0
+    expected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ SYNC_ALL_JOB = "sources_sync_all"
 class RunState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"  # the record of jobs cannot be reached: nobody knows how far it is
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -152,13 +155,17 @@ class SourceChange:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """A source with what it holds and how its last run stands; failed: the first of the items that failed."""
+    """A source with what it holds and how its last run stands; failed: the first of the items that failed.
+
+    waits_for: what a waiting run waits for.
+    """
 
     source: Source
     counts: ItemCounts
     run_state: RunState | None
     watching: Watching | None
     failed: tuple[Item, ...] = ()
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

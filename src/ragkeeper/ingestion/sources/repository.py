@@ -194,6 +194,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "failed": run.failed,
         "removed": run.removed,
         "attempts": run.attempts,
+        "expected": run.expected,
         "problem": {"code": problem.code, "message": problem.message, "fix": problem.fix} if problem else None,
     }
 

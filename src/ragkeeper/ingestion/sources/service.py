@@ -36,6 +36,7 @@ from ragkeeper.ingestion.sources.options import checked_options
 from ragkeeper.ingestion.sources.ports import Connect, Forget
 from ragkeeper.ingestion.sources.sync import Synchronizer, problem_of
 from ragkeeper.jobs.cron import check_cron
+from ragkeeper.jobs.errors import JobsUnavailable
 from ragkeeper.jobs.port import DurableJob, JobEngine, Json
 from ragkeeper.storage.sql.database import Database
 
@@ -193,6 +194,11 @@ class SourceService:
             raise SyncUnknown(id=job_id)
         return job
 
+    async def cancel_sync(self, caller: Caller, job_id: str) -> None:
+        """What was taken in by then stays. Raises SyncUnknown."""
+        job = await self.find_sync(caller, job_id)
+        await self._engine.cancel(job.id)
+
     # --- for jobs: nobody asks, the source's own owner acts
 
     async def all_sources(self) -> list[Source]:
@@ -255,7 +261,7 @@ class SourceService:
             if allow_removals and source.last_run is not None and not source.last_run.allow_removals:
                 raise SyncUnderWay(name=source.name)
             return job.id
-        run = Run(new_id(), self._clock(), allow_removals)
+        run = Run(new_id(), self._clock(), allow_removals, expected=_expected(source.last_run))
         # Noted first: what is noted and never submitted is not under way, what is submitted is always noted.
         async with self._database.write() as sql:
             await repository.save_run(sql, source.id, run)
@@ -288,7 +294,9 @@ class SourceService:
     async def _state(self, source: Source, counts: ItemCounts | None) -> SourceState:
         source, state = await self._with_outcome(source)
         watching = self.watching.get(source.id)
-        return SourceState(source, counts or ItemCounts(0, 0), state, watching)
+        trouble = self._engine.trouble
+        waits_for = trouble.message if trouble and state is RunState.WAITING else ""
+        return SourceState(source, counts or ItemCounts(0, 0), state, watching, waits_for=waits_for)
 
     async def _with_outcome(self, source: Source) -> tuple[Source, RunState | None]:
         """How the last run stands. One that ended without noting it is asked of the engine."""
@@ -297,7 +305,12 @@ class SourceService:
             return source, None
         if run.ended_at is not None:
             return source, RunState.FAILED if run.problem else RunState.DONE
-        job = await self._engine.find(run.job_id)
+        if self._engine.trouble:
+            return source, RunState.WAITING
+        try:
+            job = await self._engine.find(run.job_id)
+        except JobsUnavailable:
+            return source, RunState.WAITING
         if job is None or job.state.is_final:
             # It may have ended, and noted so, between the two looks.
             source = await self._find_by_id(source.id) or source
@@ -333,6 +346,13 @@ _LOST = Problem("sync_lost", "The server stopped before the run was begun.", "Ru
 
 def _run_of(source: Source, job_id: str) -> Run | None:
     return source.last_run if source.last_run is not None and source.last_run.job_id == job_id else None
+
+
+def _expected(before: Run | None) -> int:
+    """Items that the next run will see, going by the one before it; by the one before that, when it was cut off."""
+    if before is None:
+        return 0
+    return before.items if before.ended_at is not None and before.problem is None else before.expected
 
 
 def _job_ids(job: DurableJob) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from tests.unit.cli.server import FakeServer, problem, runner
 def job(**facts):
     known = {
         "id": "j1",
+        "kind": "document",
         "document_id": "d1",
         "name": "a.pdf",
         "collection": "default",

@@ -12,10 +12,10 @@ from ragkeeper.ingestion.errors import ParserUnavailable
 from ragkeeper.ingestion.parsers.fake import FakeParser
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
-from ragkeeper.ingestion.progress.models import JobState
+from ragkeeper.ingestion.progress.models import JobState, Wanted
 from ragkeeper.ingestion.progress.service import ProgressService
 from tests.waiting import until
-from tests.wired import ADMIN, Wired, jobs, user, wired
+from tests.wired import ADMIN, NoSyncs, Wired, jobs, user, wired
 
 
 class GatedParser(FakeParser):
@@ -49,7 +49,7 @@ async def running(folder: Path):
         await background.start()
         try:
             progress = ProgressService(
-                product.database, product.documents, product.deletions, background, product.embedder
+                product.database, product.documents, product.deletions, background, product.embedder, NoSyncs()
             )
             yield product, progress, parser, background
         finally:
@@ -102,7 +102,9 @@ async def test_reading_is_cancelled_and_can_be_taken_up_again(tmp_path: Path) ->
 async def test_what_is_found_by_words_already_stays_so_when_cancelled(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         background = jobs(product)
-        progress = ProgressService(product.database, product.documents, product.deletions, background, product.embedder)
+        progress = ProgressService(
+            product.database, product.documents, product.deletions, background, product.embedder, NoSyncs()
+        )
         added = await product.add("a.md", "Words to find.")
         await product.parse()
         await product.drain.drain_all()
@@ -149,7 +151,7 @@ async def test_jobs_are_listed_by_state_and_retried_by_code(tmp_path: Path) -> N
         assert failed.problem is not None
 
         async def listed(state: JobState | None) -> list[str]:
-            found = await progress.jobs(ADMIN, state=state, collection=None, after=None, limit=10)
+            found = await progress.jobs(ADMIN, Wanted(state), after=None, limit=10)
             return [job.id for job in found]
 
         assert await listed(None) == [empty, good]
@@ -185,7 +187,7 @@ async def test_access_lists_hold_for_jobs(tmp_path: Path) -> None:
 async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_is_dropped(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         progress = ProgressService(
-            product.database, product.documents, product.deletions, jobs(product), product.embedder
+            product.database, product.documents, product.deletions, jobs(product), product.embedder, NoSyncs()
         )
         added = await product.add("a.md", "Words to find.")
         [first] = await product.claim(10)
@@ -205,7 +207,7 @@ async def test_a_result_that_comes_after_its_job_was_cancelled_and_begun_again_i
 async def test_a_job_cancelled_while_its_last_vectors_are_made_ends_after_a_retry(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         progress = ProgressService(
-            product.database, product.documents, product.deletions, jobs(product), product.embedder
+            product.database, product.documents, product.deletions, jobs(product), product.embedder, NoSyncs()
         )
         added = await product.add("a.md", "Words to find.")
         await product.parse()
@@ -287,7 +289,7 @@ async def test_nothing_is_begun_after_a_pause(tmp_path: Path) -> None:
 async def test_an_interrupted_reading_is_told_and_a_waiting_one_is_not(tmp_path: Path) -> None:
     async with wired(tmp_path) as product:
         progress = ProgressService(
-            product.database, product.documents, product.deletions, jobs(product), product.embedder
+            product.database, product.documents, product.deletions, jobs(product), product.embedder, NoSyncs()
         )
         added = await product.add("a.md", "Words.")
         await product.claim(10)
