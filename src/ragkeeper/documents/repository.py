@@ -266,22 +266,24 @@ async def count_chunks(sql: AsyncConnection, collection_ids: Many[str]) -> int:
 # --- states --------------------------------------------------------------------------------------------------------
 
 
-async def mark_searchable(sql: AsyncConnection, version_ids: Sequence[str], now: datetime) -> None:
-    """The versions' words are in the index."""
-    await sql.execute(
+async def mark_searchable(sql: AsyncConnection, version_ids: Sequence[str], now: datetime) -> dict[str, datetime]:
+    """The versions' words are in the index. Returns when those of which this is new were accepted."""
+    changed = await sql.execute(
         update(versions)
         .where(versions.c.id.in_(version_ids), versions.c.status == VersionStatus.INDEXING.value)
         .values(status=VersionStatus.SEARCHABLE.value, searchable_at=now)
+        .returning(versions.c.id, versions.c.created_at)
     )
+    return {row.id: row.created_at for row in changed}
 
 
-async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], model: str, now: datetime) -> None:
-    """Those of the versions whose every chunk has a vector of `model` are done."""
+async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], model: str, now: datetime) -> list[str]:
+    """Those of the versions whose every chunk has a vector of `model` are done; returns their ids."""
     vector = select(chunk_vectors.c.chunk_id).where(
         chunk_vectors.c.chunk_id == chunks.c.id, chunk_vectors.c.model == model
     )
     missing = select(chunks.c.id).where(chunks.c.version_id == versions.c.id, ~vector.exists())
-    await sql.execute(
+    changed = await sql.execute(
         update(versions)
         .where(
             versions.c.id.in_(version_ids),
@@ -289,7 +291,9 @@ async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], model: st
             ~missing.exists(),
         )
         .values(status=VersionStatus.READY.value, ready_at=now)
+        .returning(versions.c.id)
     )
+    return list(changed.scalars())
 
 
 def _document(row: Row[Any]) -> Document:

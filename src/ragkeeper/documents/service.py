@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -68,6 +69,18 @@ class Registered:
 
     document: Document
     duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What a change of the index brought about at a moment.
+
+    found: when the versions were accepted whose words are found from now on; done: versions that lack nothing now.
+    """
+
+    at: datetime
+    found: Mapping[str, datetime]
+    done: tuple[str, ...]
 
 
 class DocumentService:
@@ -208,13 +221,12 @@ class DocumentService:
 
     async def mark_indexed(
         self, transaction: AsyncConnection, words: list[str], applied: list[str], model: str
-    ) -> None:
+    ) -> Indexed:
         """The index holds the words of the first, and of `applied` all that SQL holds, vectors of `model` too."""
         now = self._clock()
-        if words:
-            await repository.mark_searchable(transaction, words, now)
-        if applied:
-            await repository.mark_ready(transaction, applied, model, now)
+        found = await repository.mark_searchable(transaction, words, now) if words else {}
+        done = await repository.mark_ready(transaction, applied, model, now) if applied else []
+        return Indexed(now, found, tuple(done))
 
     async def _register_all(self, items: Sequence[Registration]) -> list[Registered]:
         """One transaction for all of them; each sees the ones before it."""

@@ -89,9 +89,10 @@ async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorI
         raise SettingInvalid(name="RAG_LEXICAL_LANGUAGE", reason=str(error)) from error
 
 
-def job_engine(settings: Settings, folder: DataFolder) -> JobEngine:
+def job_engine(settings: Settings, folder: DataFolder, metrics: Metrics) -> JobEngine:
     given = settings.jobs_database_url
-    return DbosEngine(given.get_secret_value() if given else f"sqlite:///{folder.jobs.resolve()}", _load_dbos)
+    url = given.get_secret_value() if given else f"sqlite:///{folder.jobs.resolve()}"
+    return DbosEngine(url, _load_dbos, metrics=metrics)
 
 
 def _load_dbos() -> type:

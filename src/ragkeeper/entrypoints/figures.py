@@ -38,7 +38,7 @@ def add_looks(looks: Looks, application: "Application") -> None:
         __version__,
         application.health.health,
         lambda: application.health.ready,
-        application.jobs.state,
+        application.upkeep.loops,
     )
     _add_machine(looks, application)
     _add_documents(looks, application)

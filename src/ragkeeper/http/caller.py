@@ -9,6 +9,9 @@ from ragkeeper.core.access import Caller
 from ragkeeper.http.errors import NotAuthenticated
 from ragkeeper.http.ports import Authenticator
 
+CALLER_KIND = "caller_kind"
+"""In a request's state once its key was found valid: what kind of caller sends it, for who counts requests."""
+
 
 async def authenticate(authenticator: Authenticator, headers: Headers) -> Caller | None:
     """Who sends a request with these headers; None for strangers."""
@@ -20,6 +23,7 @@ async def _caller(request: Request) -> Caller:
     caller = await authenticate(request.app.state.authenticator, request.headers)
     if caller is None:
         raise NotAuthenticated
+    setattr(request.state, CALLER_KIND, "administrator" if caller.is_admin else "user")
     return caller
 
 

@@ -24,6 +24,8 @@ class PendingVersion:
     title: str | None
     name: str
     priority: Priority = Priority.PERSON
+    size: int = 0
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

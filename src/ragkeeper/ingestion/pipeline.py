@@ -1,14 +1,20 @@
 """The steps from stored bytes to chunks with vectors; each is safe to run twice, SQL remembers how far a version is."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby, zip_longest
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.figures import work
+from ragkeeper.core.figures.work import BYTES_PROCESSED, DOCUMENTS_PROCESSED, INGEST_SECONDS
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.documents.models import Priority, Problem
 from ragkeeper.documents.rules import title_from_name
 from ragkeeper.ingestion import repository, rules
@@ -16,6 +22,7 @@ from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
 from ragkeeper.ingestion.errors import IngestionError, ParserCrashed, ReadingAbandoned
 from ragkeeper.ingestion.models import Attempt, NewChunk, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.ingestion.parsers.port import ParsedDocument, Parser
+from ragkeeper.jobs.ended import job_failed
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.retrieval.embedding import chunk_vectors
@@ -38,6 +45,7 @@ class Pipeline:
         chunker: Chunker,
         embedder: Embedder,
         outbox: OutboxWriter,
+        metrics: Metrics | None = None,
     ) -> None:
         self._database = database
         self._files = files
@@ -45,6 +53,7 @@ class Pipeline:
         self._chunker = chunker
         self._embedder = embedder
         self._outbox = outbox
+        self._metrics = metrics or Metrics(work.TABLE)
 
     async def recover(self) -> None:
         """After a start: what lacks vectors of today's model is embedded again."""
@@ -65,17 +74,22 @@ class Pipeline:
             if not await repository.anything_waits(sql, lowest):
                 return []
         async with self._database.write() as sql:
-            return await repository.claim(sql, worker, lowest, limit)
+            claimed = await repository.claim(sql, worker, lowest, limit)
+        for version in claimed:
+            if version.attempts == 1:
+                self._metrics.observe(INGEST_SECONDS, _age(version), step="wait")
+        return claimed
 
     async def parse(self, version: PendingVersion) -> ParsedVersion | Problem:
         """Read and cut one version; what is wrong with a file is a result, not an exception."""
         if version.interruptions >= _MOST_INTERRUPTIONS:
             return _problem(ReadingAbandoned(times=version.interruptions))
         try:
-            document = await self._parser.parse(self._files.path(version.sha256), version.filename)
-            return await asyncio.to_thread(self._cut, version, document)
+            with self._timed("parse"):
+                document = await self._parser.parse(self._files.path(version.sha256), version.filename)
+            with self._timed("chunk"):
+                return await asyncio.to_thread(self._cut, version, document)
         except IngestionError as error:
-            _log.info("version_failed", version=version.id, file=version.name, code=error.code)
             return _problem(error)
         except Exception as error:  # noqa: BLE001 - the edge of one file: whatever it brings about, its neighbours go on
             return _unexpected(version, error)
@@ -90,6 +104,7 @@ class Pipeline:
         Dropped are results of a reading that was cancelled, even if another has begun since, versions whose document
         was deleted, and those that a newer version overtook.
         """
+        began = time.perf_counter()
         async with self._database.write() as sql:
             await repository.add_attempts(sql, attempts or {})
             reading = await repository.being_read(sql, [version.id for version, _ in results])
@@ -107,6 +122,28 @@ class Pipeline:
             kept = {item.version.id for item in wanted}
             await repository.retire(sql, [item.version.id for item in parsed if item.version.id not in kept])
         self._outbox.wake()
+        self._note(results, kept, time.perf_counter() - began)
+
+    def _note(
+        self, results: Sequence[tuple[PendingVersion, ParsedVersion | Problem]], kept: Collection[str], seconds: float
+    ) -> None:
+        for version, result in results:
+            end, code = ("ok" if version.id in kept else "abandoned"), "none"
+            if isinstance(result, Problem):
+                end, code = "failed", result.code
+                job_failed(self._metrics, "document", version.id, _age(version), code, result.message)
+            elif version.id in kept:
+                self._metrics.observe(INGEST_SECONDS, seconds, step="save")
+            self._metrics.count(DOCUMENTS_PROCESSED, result=end, code=code)
+            self._metrics.count(BYTES_PROCESSED, version.size, result=end)
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._metrics.observe(INGEST_SECONDS, time.perf_counter() - began, step=step)
 
     async def _remove_replaced(
         self, sql: AsyncConnection, saved: Sequence[ParsedVersion], before: Mapping[str, tuple[str | None, int]]
@@ -181,6 +218,11 @@ def _new_chunk(document: ParsedDocument, span: ChunkSpan, after: ChunkSpan | Non
 def _unexpected(version: PendingVersion, error: Exception) -> Problem:
     _log.error("version_crashed", version=version.id, file=version.name, exc_info=error)
     return _problem(ParserCrashed(reason=f"{type(error).__name__} inside the server"))
+
+
+def _age(version: PendingVersion) -> float:
+    """Seconds since it was accepted."""
+    return max((utc_now() - version.created_at).total_seconds(), 0.0) if version.created_at else 0.0
 
 
 def _problem(error: IngestionError) -> Problem:

@@ -106,6 +106,8 @@ async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: 
             title=row.title,
             name=row.name,
             priority=Priority(row.priority),
+            size=row.size,
+            created_at=row.created_at,
         )
         for row in await sql.execute(waiting)
     ]

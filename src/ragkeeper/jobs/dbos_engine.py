@@ -6,7 +6,8 @@ handlers and the work of their steps run on ours, and only what DBOS writes down
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -17,8 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.figures import work
 from ragkeeper.core.ids import new_id
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.jobs.dbos_run import JsonSerializer, Run, end_all, on_loop
+from ragkeeper.jobs.ended import job_completed, job_failed
 from ragkeeper.jobs.errors import JobsDatabaseAway, JobsUnavailable
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
@@ -72,12 +76,14 @@ class DbosEngine:
         clock: Clock = utc_now,
         remembered: int = _REMEMBERED,
         resume_every: float = _RESUME_EVERY,
+        metrics: Metrics | None = None,
     ) -> None:
         self.trouble: RagkeeperError | None = None
         self._record = record_at(url)
         self._callers = ThreadPoolExecutor(_CALLS, thread_name_prefix="jobs_record")
         self._load = load
         self._remembered = remembered
+        self._metrics = metrics or Metrics(work.TABLE)
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, str] = {}
         self._forgetting = Loop("forget_jobs", self._forget_some, idle_seconds=_FORGET_EVERY)
@@ -244,17 +250,26 @@ class DbosEngine:
         return workflow
 
     async def _handled(self, kind: str, run: Run, argument: Json) -> Json:
-        work = asyncio.ensure_future(self._handlers[kind](run, argument))
-        self._working[run.job_id] = work
+        handled = asyncio.ensure_future(self._handlers[kind](run, argument))
+        self._working[run.job_id] = handled
+        began = time.monotonic()
         try:
-            return {"result": await work}
+            outcome = {"result": await handled}
         except RagkeeperError as error:
-            return {"code": error.code, "message": error.message}
+            outcome = {"code": error.code, "message": error.message}
         except Exception as error:  # noqa: BLE001 - the edge of one job: whatever it raises is its outcome
             _log.error("job_crashed", job=run.job_id, kind=kind, exc_info=error)
-            return {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
+            outcome = {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
         finally:
             del self._working[run.job_id]
+        self._note_end(kind, run.job_id, time.monotonic() - began, outcome)
+        return outcome
+
+    def _note_end(self, kind: str, job_id: str, seconds: float, outcome: Mapping[str, Any]) -> None:
+        if "code" in outcome:
+            job_failed(self._metrics, kind, job_id, seconds, outcome["code"], outcome["message"])
+        else:
+            job_completed(self._metrics, kind, job_id, seconds)
 
 
 def _job(found: Any) -> DurableJob:

@@ -10,9 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.figures import work
 from ragkeeper.core.foreground import Foreground
-from ragkeeper.documents.service import DocumentService
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.documents.service import DocumentService, Indexed
 from ragkeeper.retrieval import repository, rules
+from ragkeeper.retrieval.arrivals import Arrivals
 from ragkeeper.retrieval.models import IndexOperation, OutboxRow
 from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.sql.database import Database
@@ -87,10 +90,12 @@ class OutboxDrain:
         index: SwitchableIndex,
         documents: DocumentService,
         foreground: Foreground | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._database = database
         self._index = index
         self._documents = documents
+        self._arrivals = Arrivals(metrics or Metrics(work.TABLE))
         self._foreground = foreground or Foreground()
         self._draining = asyncio.Lock()
 
@@ -103,7 +108,8 @@ class OutboxDrain:
                 return False
             await self._apply(rows)
             async with self._database.write() as sql:
-                await self._note(sql, rows)
+                indexed = await self._note(sql, rows)
+            self._arrivals.note(indexed)
             return True
 
     async def drain_all(self) -> None:
@@ -131,13 +137,13 @@ class OutboxDrain:
             await self._apply(rows)
             await self._note(sql, rows)
 
-    async def _note(self, sql: AsyncConnection, rows: Sequence[OutboxRow]) -> None:
+    async def _note(self, sql: AsyncConnection, rows: Sequence[OutboxRow]) -> Indexed:
         words = _versions(rows, IndexOperation.ADD_WORDS)
         touched = {*words, *_versions(rows, IndexOperation.ADD_VECTORS)}
         await repository.remove_outbox_rows(sql, [row.id for row in rows])
         # Vectors may have come into SQL while the rows above were applied: their own rows still wait.
         applied = touched - await repository.waiting_for_vectors(sql, touched)
-        await self._documents.mark_indexed(sql, words, sorted(applied), self._index.serving.model)
+        return await self._documents.mark_indexed(sql, words, sorted(applied), self._index.serving.model)
 
     async def _next_rows(self, sql: AsyncConnection) -> list[OutboxRow]:
         """The oldest rows: as many as hold about a batch of chunks, at least one."""

@@ -2,10 +2,10 @@
 
 from ragkeeper.core.instruments import Counter, Histogram, Label, Metric
 
-UPLOAD_RESULTS = ("accepted", "duplicate", "refused", "failed")
+UPLOAD_RESULTS = ("accepted", "refused", "failed")
 DOCUMENT_RESULTS = ("ok", "failed", "abandoned")
 INGEST_STEPS = ("wait", "parse", "chunk", "save", "embed")
-JOB_OUTCOMES = ("ok", "failed", "cancelled")
+JOB_OUTCOMES = ("ok", "failed")
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 # Up to the longest that RAG_PARSER_SECONDS usually allows, and for waits far beyond it.
@@ -16,12 +16,12 @@ _RESULT = Label("result", DOCUMENT_RESULTS)
 
 UPLOADS = Counter(
     "rag_uploads_total",
-    "Uploads by what became of them at once; `code` says why one was refused or failed, `none` of the others.",
+    "Uploads by the answer to them; `code` says why one was refused (4xx) or failed (5xx), `none` of the others.",
     (Label("result", UPLOAD_RESULTS), Label("code")),
 )
 DOCUMENTS_PROCESSED = Counter(
     "rag_documents_processed_total",
-    "Contents that were read to an end; `code` says why one failed, `none` of the others.",
+    "Contents that were read to an end; `code` says why one failed, else `none`. `abandoned`: not wanted any more.",
     (_RESULT, Label("code")),
 )
 BYTES_PROCESSED = Counter("rag_document_bytes_processed_total", "Bytes of these contents.", (_RESULT,))
@@ -41,10 +41,16 @@ FRESHNESS = Histogram(
 )
 JOBS_ENDED = Counter(
     "rag_jobs_ended_total",
-    "Durable jobs by kind and outcome.",
+    "Jobs that have ended, by kind; `document` takes in a content.",
     (Label("kind"), Label("outcome", JOB_OUTCOMES)),
 )
-JOB_SECONDS = Histogram("rag_job_seconds", "Time of each durable job.", (Label("kind"),), "seconds", _STEP_BUCKETS)
+JOB_SECONDS = Histogram(
+    "rag_job_seconds",
+    "Time of each; of a content from its acceptance to its last vector.",
+    (Label("kind"),),
+    "seconds",
+    _STEP_BUCKETS,
+)
 LOG_RECORDS = Counter("rag_log_records_total", "Records that were logged, by level.", (Label("level", LEVELS),))
 LOG_LOST = Counter("rag_log_records_lost_total", "Records that the log's file could not take, on a full disk say.")
 
