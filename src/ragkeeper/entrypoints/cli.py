@@ -21,6 +21,7 @@ from ragkeeper.ingestion.progress.commands import job_commands
 from ragkeeper.ingestion.sources.commands import source_commands
 from ragkeeper.operations.breakers.commands import breaker_commands
 from ragkeeper.operations.caches.commands import cache_commands
+from ragkeeper.operations.capacity.commands import capacity_commands
 from ragkeeper.operations.degradation.commands import degrade_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.history.commands import history_commands
@@ -60,6 +61,7 @@ def command_tree(place: Place) -> typer.Typer:
     app.add_typer(audit_commands(place.connect))
     app.add_typer(monitoring_commands(LocalPlanner(place)))
     app.add_typer(history_commands(place.connect))
+    app.add_typer(capacity_commands(place.connect))
     app.add_typer(database_commands(LocalSchema(place)))
     app.add_typer(_doctor(place))
     return app

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.operations.capacity.service import CapacityService
 from ragkeeper.operations.history.recorder import HistoryRecorder, Refresh
 from ragkeeper.operations.history.service import HistoryService
 from ragkeeper.storage.sql.database import Database
@@ -15,6 +16,7 @@ from ragkeeper.storage.sql.database import Database
 class History:
     recorder: HistoryRecorder
     service: HistoryService
+    capacity: CapacityService
 
 
 def assemble_history(
@@ -22,4 +24,5 @@ def assemble_history(
 ) -> History:
     """held: why nothing may be written at this moment, empty where it may."""
     recorder = HistoryRecorder(database, metrics, refresh, utc_now, foreground, held)
-    return History(recorder, HistoryService(database, utc_now))
+    service = HistoryService(database, utc_now)
+    return History(recorder, service, CapacityService(service, utc_now))

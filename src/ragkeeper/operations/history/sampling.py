@@ -37,6 +37,8 @@ class Reading:
 def read(families: Iterable[Family], table: Sequence[Kept] = KEPT) -> Reading:
     samples: Samples = defaultdict(list)
     for family in families:
+        if family.type == "counter":
+            samples[f"{family.name}_total"] = []  # it is there, and may not have counted anything yet
         for sample in family.samples:
             samples[sample.name].append((sample.labels, sample.value))
     reading = Reading({}, {}, {})
@@ -44,7 +46,8 @@ def read(families: Iterable[Family], table: Sequence[Kept] = KEPT) -> Reading:
         if isinstance(kept, KeptLevel):
             reading.levels.update(_added(kept, _reduced(samples[kept.metric], samples[kept.less])))
         elif isinstance(kept, KeptCount):
-            reading.counters.update(_added(kept, samples[kept.metric]))
+            whole = {} if kept.metric not in samples or kept.of_machine else {kept.name: 0.0}
+            reading.counters.update(whole | _added(kept, samples[kept.metric]))
         elif isinstance(kept, KeptSpread):
             reading.spreads.update(_spreads(kept, samples))
     return reading
@@ -77,7 +80,7 @@ def _names(kept: Kept, labels: Labels) -> tuple[str, ...]:
 
 def _added(kept: Kept, samples: Series) -> dict[str, float]:
     """The sum of the series, and of each part; NaN says that nobody knows."""
-    found: dict[str, float] = {} if isinstance(kept, KeptLevel) or not samples else {kept.name: 0.0}
+    found: dict[str, float] = {}
     for labels, value in samples:
         if not kept.only(labels) or math.isnan(value):
             continue

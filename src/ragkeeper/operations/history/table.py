@@ -80,7 +80,7 @@ def _failed(labels: Labels) -> bool:
 
 
 _RATE, _TIME, _SIZE = "per second", "seconds", "bytes"
-_MAIN = _labelled("part", "main")
+_STORED = _labelled("part", "main", "log")
 _SEARCHES = _of_path("/api/v1/search")
 _ANSWERS = _of_path("/chat", "/api/chat", "/v1/chat/completions")
 
@@ -108,7 +108,7 @@ KEPT: tuple[Kept, ...] = (
     KeptLevel("documents", "rag_documents", "Documents stored."),
     KeptLevel("chunks", "rag_chunks", "Passages of these."),
     KeptLevel("vectors", "rag_index_vectors", "Vectors in the index."),
-    KeptLevel("database_bytes", "rag_database_size_bytes", "The database's file.", _SIZE, only=_MAIN),
+    KeptLevel("database_bytes", "rag_database_size_bytes", "The database and its log.", _SIZE, only=_STORED),
     KeptLevel("index_bytes", "rag_index_size_bytes", "The index on disk.", _SIZE),
     KeptLevel("queue", "rag_queue_jobs", "Contents by how far they are.", by="state"),
     KeptLevel("index_lag", "rag_index_lag_seconds", "Age of the oldest change that waits for the index.", _TIME),

@@ -45,6 +45,12 @@ def test_a_counter_that_began_anew_loses_nothing_and_invents_nothing():
     assert math.isclose(figures.spreads["response_time"].total, 0.4)
 
 
+def test_what_did_not_happen_yet_is_zero_and_what_is_not_there_is_unknown():
+    figures = between(None, read(Metrics().families()), 15)
+    assert (figures.counts["requests"], figures.counts["errors"], figures.counts["answers"]) == (0, 0, 0)
+    assert "requests" not in between(None, read(Metrics([ANSWERS]).families()), 15).counts
+
+
 def test_probes_and_scrapes_are_no_requests():
     metrics = Metrics()
     for path in ("/health", "/health/ready", "/metrics", "/status"):

@@ -1,0 +1,1 @@
+"""When the server will run out of room, from its own history."""
