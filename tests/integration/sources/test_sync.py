@@ -69,7 +69,7 @@ class Model(RuleBasedStateMachine):
     def sync(self, allowed: bool) -> None:
         there = self.keeper.place.contents
         gone = self.taken.keys() - there.keys()
-        few_enough = len(self.taken) < 10 or len(gone) <= MOST_REMOVED * len(self.taken)
+        few_enough = len(gone) <= max(2 * (len(self.taken) < 10), MOST_REMOVED * len(self.taken))
         believed = not gone or allowed or (bool(there) and few_enough)
         run = self.run(self.keeper.sync(allow_removals=allowed))
         assert (run.problem is None) is believed

@@ -12,8 +12,9 @@ from ragkeeper.ingestion.sources.models import Change, Item
 DEFAULT_MOST_REMOVED = 0.3
 """Share of a source's documents that may go in one run."""
 
-# Fewer documents than this may go together: a share of a handful says little.
+# Of fewer documents than this, a share says little: two may go in any case, unless none may.
 _FEW = 10
+_OF_FEW = 2
 _LONGEST_KEY = 2000
 _LONGEST_NAME = 900  # of a document; a longer one would lose its beginning
 _LONGEST_TITLE = 1000
@@ -63,8 +64,12 @@ def require_plausible(
     n_gone = sum(key not in seen for key in had)
     if allowed or not n_gone:
         return
-    if not seen or (len(had) >= _FEW and n_gone > most_removed * len(had)):
+    if not seen or n_gone > _may_go(len(had), most_removed):
         raise SourceShrank(name=name, gone=n_gone, had=len(had))
+
+
+def _may_go(had: int, share: float) -> float:
+    return max(_OF_FEW, share * had) if had < _FEW and share else share * had
 
 
 def stray(document_id: str) -> Item:

@@ -42,8 +42,15 @@ def test_an_item_that_was_never_taken_in_is_new_to_its_connector() -> None:
     [
         (10, 7, 0.3, False),
         (10, 6, 0.3, True),
-        (9, 1, 0.3, False),
+        (9, 1, 0.3, True),
+        (9, 6, 0.3, True),
+        (9, 7, 0.3, False),
         (9, 0, 0.3, True),
+        (5, 2, 0.3, True),
+        (5, 2, 0.6, False),
+        (3, 1, 0.3, False),
+        (2, 1, 0.0, True),
+        (1, 0, 0.3, True),
         (1, 0, 1.0, True),
         (10, 9, 0.0, True),
         (10, 1, 1.0, False),
@@ -67,6 +74,11 @@ def test_items_that_never_had_a_document_count_for_nothing() -> None:
     assert len(rules.gone(known, ["0"])) == 20
 
 
+def test_a_source_that_lost_all_of_its_five_documents_stops_whatever_else_is_there() -> None:
+    with pytest.raises(SourceShrank, match="5 of the 5"):
+        rules.require_plausible("s", items(5), ["elsewhere"], most_removed=0.3, allowed=False)
+
+
 @given(
     known=st.sets(st.integers(0, 60)), seen=st.sets(st.integers(0, 60)), share=st.floats(0, 1), allowed=st.booleans()
 )
@@ -83,7 +95,7 @@ def test_no_more_than_the_share_goes_unless_it_is_allowed(
         assert not allowed
         assert lost
     else:
-        assert allowed or not lost or len(had) < 10 or len(lost) <= share * len(had)
+        assert allowed or len(lost) <= max(2 * (len(had) < 10 and share > 0), share * len(had))
         assert allowed or now or not had
 
 
