@@ -28,7 +28,6 @@ from ragkeeper.ingestion.sources.routes import source_routes
 from ragkeeper.operations.breakers.routes import breaker_routes
 from ragkeeper.operations.caches.routes import cache_routes
 from ragkeeper.operations.capacity.routes import capacity_routes
-from ragkeeper.operations.capacity.routes import capacity_routes
 from ragkeeper.operations.degradation.routes import degradation_routes
 from ragkeeper.operations.degradation.schemas import for_everybody
 from ragkeeper.operations.health.routes import health_routes
@@ -77,7 +76,6 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(_metrics(application))
     app.include_router(breaker_routes(application.breakers))
     app.include_router(history_routes(application.history.service, lambda: application.history.recorder.keeping))
-    app.include_router(capacity_routes(application.history.capacity))
     app.include_router(capacity_routes(application.history.capacity))
     app.include_router(audit_routes(application.audit))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
