@@ -1,8 +1,10 @@
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from ragkeeper.ingestion.sources.connectors.errors import SourceMalformed, SourceTooLarge
+from ragkeeper.ingestion.sources.connectors.gate import Gate
 from ragkeeper.ingestion.sources.connectors.port import Found, ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.connectors.s3 import Bucket, S3Connector, Service
 from ragkeeper.ingestion.sources.errors import AddressRefused, SourceError, SourceUnreachable
@@ -25,12 +27,14 @@ def connector(site: Site, limits: ScanLimits = LIMITS, signed: bool = True, **op
 
 async def scan(found_in: S3Connector) -> tuple[dict[str, tuple[str, bytes]], dict[str, str]]:
     found, unreadable = {}, {}
-    async for item in found_in.scan({}):
-        if isinstance(item, Unreadable):
-            unreadable[item.key] = item.code
-        else:
-            found[item.key] = (item.fingerprint, await read(item))
-    await found_in.close()
+    try:
+        async for item in found_in.scan({}):
+            if isinstance(item, Unreadable):
+                unreadable[item.key] = item.code
+            else:
+                found[item.key] = (item.fingerprint, await read(item))
+    finally:
+        await found_in.close()
     return found, unreadable
 
 
@@ -131,3 +135,73 @@ async def test_endpoints_are_public_and_encrypted_unless_listed(site: Site) -> N
     with pytest.raises(SourceError):
         S3Connector(Bucket("../x"), Service("https://s3.example.org"), LIMITS)
     assert site.asked == []
+
+
+class Answers:
+    """A name service that says what it is told to, each time the next; the last for ever."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append(f"{host}:{port}")
+        return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
+
+
+def named(site: Site, resolve: Answers, scheme: str = "http", private: bool = True) -> S3Connector:
+    """A bucket at a name that only `resolve` knows."""
+    host = f"bucket.test:{site.port}"
+    service = Service(f"{scheme}://{host if private else 'bucket.test'}", access_key="reader", secret_key="hush")  # noqa: S106
+    return S3Connector(Bucket("papers"), service, LIMITS, [host] if private else [], resolve)
+
+
+async def test_the_connection_goes_to_the_address_that_was_checked(site: Site) -> None:
+    FakeS3(site).put("a.txt", b"a")
+    found, _ = await scan(named(site, Answers("127.0.0.1")))
+    assert found["a.txt"][1] == b"a"
+    assert {one.headers["host"] for one in site.asked} == {f"bucket.test:{site.port}"}
+    assert not any("proxy-authorization" in one.headers for one in site.asked)
+
+
+@pytest.mark.parametrize("inside", ["127.0.0.1", "169.254.169.254", "10.0.0.8", "::1"])
+async def test_a_name_that_answers_differently_the_second_time_leads_nowhere(site: Site, inside: str) -> None:
+    resolve = Answers("93.184.215.14", inside)
+    with pytest.raises(AddressRefused, match="not public"):
+        await scan(named(site, resolve, scheme="https", private=False))
+    assert len(resolve.asked) > 1
+    assert site.asked == []
+
+
+async def test_a_private_endpoint_that_turns_into_the_clouds_own_address_is_refused(site: Site) -> None:
+    FakeS3(site).put("a.txt", b"a")
+    with pytest.raises(AddressRefused):
+        await scan(named(site, Answers("127.0.0.1", "169.254.169.254")))
+    assert site.asked == []
+
+
+async def test_redirects_are_checked_like_a_first_address(site: Site) -> None:
+    with serve() as inside:
+        inside.routes["/secret"] = Reply(b"<ListBucketResult></ListBucketResult>")
+        site.routes["/papers"] = Reply(status=307, headers={"Location": f"{inside.url}/secret"})
+        with pytest.raises(SourceError):
+            await scan(named(site, Answers("127.0.0.1")))
+        assert site.asked
+        assert inside.asked == []
+
+
+async def test_nobody_else_on_this_machine_gets_through_the_gate(site: Site) -> None:
+    site.routes["/"] = Reply(b"inside")
+    gate = Gate([site.host], Answers("127.0.0.1"))
+    address = httpx.URL(await gate.open())
+    try:
+        for proxy in (address.copy_with(userinfo=b""), address.copy_with(userinfo=b"ragkeeper:guess")):
+            async with httpx.AsyncClient(proxy=str(proxy), trust_env=False) as http:
+                assert (await http.get(site.url)).status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED
+        async with httpx.AsyncClient(proxy=str(address), trust_env=False) as http:
+            assert (await http.get(site.url)).text == "inside"
+            assert (await http.post(site.url)).status_code == httpx.codes.FORBIDDEN
+            assert (await http.get("http://127.0.0.1:9/")).status_code == httpx.codes.FORBIDDEN
+        assert [one.method for one in site.asked] == ["GET"]
+    finally:
+        await gate.close()

@@ -1,8 +1,8 @@
 """Objects of a bucket that speaks S3, through Rust's `object_store`.
 
 Where the service is and who asks comes from a profile in the environment (RAG_S3_<NAME>_…), never from a source: keys
-are not stored, and nobody can have them sent elsewhere. Because the operator chose the endpoint, it is checked before
-each scan and not pinned; a proxy of the environment is used, unlike by web sources.
+are not stored, and nobody can have them sent elsewhere. The library makes its connections through a gate of ours, which
+checks and pins addresses, redirects too; as with web sources, a proxy of the environment is not used.
 """
 
 import re
@@ -25,6 +25,7 @@ from ragkeeper.ingestion.sources.connectors.errors import (
     SourceTooLarge,
 )
 from ragkeeper.ingestion.sources.connectors.fetch import USER_AGENT, Resolve, resolve_host
+from ragkeeper.ingestion.sources.connectors.gate import Gate
 from ragkeeper.ingestion.sources.connectors.port import Found, ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.connectors.rules import is_wanted
 from ragkeeper.ingestion.sources.errors import AddressRefused, SourceError, SourceUnreachable
@@ -88,21 +89,24 @@ class S3Connector:
         self._bucket = bucket
         self._limits = limits
         self._resolve = resolve
-        self._store = _store(bucket.name, service)
+        self._service = service
+        self._gate = Gate(private_hosts, resolve)
         self._location = f"s3://{bucket.name}/{bucket.prefix}"
 
     async def scan(self, known: Mapping[str, str]) -> AsyncGenerator[Found | Unreadable]:  # noqa: ARG002 - the port's
         await self._look_up()
+        store = _store(self._bucket.name, self._service, await self._gate.open())
         n_items = 0
-        async with aclosing(self._objects()) as objects:
+        async with aclosing(self._objects(store)) as objects:
             async for one in objects:
                 n_items += 1
                 if n_items > self._limits.most_items:
                     raise SourceTooLarge(location=self._location, limit=f"{self._limits.most_items:,}")
-                yield self._item(one)
+                yield self._item(store, one)
 
     async def close(self) -> None:
         """The store closes its connections when it is let go."""
+        await self._gate.close()
 
     async def _look_up(self) -> None:
         try:
@@ -111,11 +115,11 @@ class S3Connector:
             raise SourceUnreachable(location=self._location, reason="the endpoint's host is not known") from error
         check_answer(self._endpoint, answer)
 
-    async def _objects(self) -> AsyncGenerator[_Object]:
+    async def _objects(self, store: S3Store) -> AsyncGenerator[_Object]:
         """What lies below the prefix and is wanted. Empty objects are left out: consoles make them to show folders."""
         prefix = self._bucket.prefix.strip("/")
         try:
-            async for page in obstore.list(self._store, prefix=prefix or None, chunk_size=_PAGE):
+            async for page in obstore.list(store, prefix=prefix or None, chunk_size=_PAGE):
                 for meta in page:
                     key = meta["path"].removeprefix(f"{prefix}/" if prefix else "")
                     if meta["size"] and is_wanted(key, self._bucket.include, self._bucket.exclude):
@@ -125,18 +129,18 @@ class S3Connector:
         except InvalidPathError as error:
             raise SourceMalformed(location=self._location, reason=_reason(error)) from error
         except _FAILURES as error:
-            raise SourceUnreachable(location=self._location, reason=_reason(error)) from error
+            raise self._gate.refused or SourceUnreachable(location=self._location, reason=_reason(error)) from error
 
-    def _item(self, one: _Object) -> Found | Unreadable:
+    def _item(self, store: S3Store, one: _Object) -> Found | Unreadable:
         if one.n_bytes > self._limits.largest_bytes:
             error = ItemTooLarge(location=one.key, limit=f"{self._limits.largest_bytes:,}")
             return Unreadable(one.key, error.code, error.message)
-        return Found(one.key, one.fingerprint, one.key, PurePosixPath(one.key).name, lambda: self._content(one))
+        return Found(one.key, one.fingerprint, one.key, PurePosixPath(one.key).name, lambda: self._content(store, one))
 
     @asynccontextmanager
-    async def _content(self, one: _Object) -> AsyncGenerator[AsyncIterator[bytes]]:
+    async def _content(self, store: S3Store, one: _Object) -> AsyncGenerator[AsyncIterator[bytes]]:
         try:
-            answer = await obstore.get_async(self._store, one.path, options={"if_match": one.etag or None})
+            answer = await obstore.get_async(store, one.path, options={"if_match": one.etag or None})
         except _FAILURES as error:
             raise ItemUnavailable(location=one.key, reason=_reason(error)) from error
         yield self._pieces(answer, one)
@@ -160,8 +164,11 @@ def _checked(endpoint: str, private_hosts: Sequence[str]) -> Target:
     return target
 
 
-def _store(bucket: str, service: Service) -> S3Store:
-    """What the environment says to Amazon's own tools is overruled: endpoint, style of addresses, keys and tokens."""
+def _store(bucket: str, service: Service, gate: str) -> S3Store:
+    """gate: the proxy that connections go through.
+
+    What the environment says to Amazon's own tools is overruled: endpoint, style of addresses, keys and tokens.
+    """
     credential: S3Credential = {
         "access_key_id": service.access_key,
         "secret_access_key": service.secret_key,
@@ -179,6 +186,7 @@ def _store(bucket: str, service: Service) -> S3Store:
         client_options={
             "allow_http": service.endpoint.lower().startswith("http://"),
             "user_agent": USER_AGENT,
+            "proxy_url": gate,
             "connect_timeout": timedelta(seconds=10),
             "read_timeout": timedelta(seconds=30),
             "timeout": timedelta(hours=1),
