@@ -5,7 +5,7 @@ are used is decided by forecasts of the series' own past from its past before; t
 interval. See docs/decisions/0013-history-and-forecasts.md for figures. No I/O, no clock.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -56,13 +56,15 @@ def forecast(values: Values, period: int, ahead: int) -> Forecast:
         raise ValueError(len(past))
     growth = _growth(past, period)
     models = _models(past, period, growth)
-    origins = _origins(len(past), period)
+    origins = {at: _slope(past[:at], period, models) for at in _origins(len(past), period) if _told(past[:at])}
     trials = {model: _errors(past, period, model, origins) for model in models}
     best = min(models, key=lambda model: _mean_error(trials[model]))
-    level, slope, season = _fitted(past, period, best)
+    slope = growth.slope if best.growth else 0.0
+    level, season = _fitted(past, period, best, slope)
     steps = np.arange(len(past), len(past) + ahead)
     point = level + slope * (steps - len(past) + 1) + season[steps % period]
-    below, above = _widths(trials[best], ahead)
+    seasons = (len(past) - min(origins, default=0)) / period
+    below, above = _widths(trials[best], ahead, 1 + 1 / max(seasons, 1.0))
     drift = np.arange(1, ahead + 1)
     low = np.hypot(below, drift * (growth.slope - growth.low))
     high = np.hypot(above, drift * (growth.high - growth.slope))
@@ -109,23 +111,19 @@ def _phases(past: Values, period: int) -> Values:
     return differences
 
 
-def _fitted(past: Values, period: int, model: Model) -> tuple[float, float, Values]:
-    """The level at the last step, the growth per step, and the season by phase."""
-    slope = _growth(past, period).slope if model.growth else 0.0
+def _fitted(past: Values, period: int, model: Model, slope: float) -> tuple[float, Values]:
+    """The level at the last step, and the season by phase. slope: growth per step, taken off first."""
     since = np.arange(len(past)) - (len(past) - 1)
     flat = past - slope * since
     season = _phases(flat, period) if model.season else np.zeros(period)
     calm = flat - season[np.arange(len(past)) % period]
     latest = calm if model.window is None else calm[-model.window * period :]
     known = latest[~np.isnan(latest)]
-    return float(np.median(known) if len(known) else np.nanmedian(calm)), slope, season
+    return float(np.median(known) if len(known) else np.nanmedian(calm)), season
 
 
-def _project(past: Values, period: int, model: Model, ahead: int) -> Values:
-    """What the model says of the steps after `past`."""
-    level, slope, season = _fitted(past, period, model)
-    found: Values = level + slope * np.arange(1, ahead + 1) + season[np.arange(len(past), len(past) + ahead) % period]
-    return found
+def _slope(past: Values, period: int, models: Sequence[Model]) -> float:
+    return _growth(past, period).slope if any(model.growth for model in models) else 0.0
 
 
 def _origins(count: int, period: int) -> list[int]:
@@ -135,9 +133,15 @@ def _origins(count: int, period: int) -> list[int]:
     return list(range(first, count, step))[-_MOST_ORIGINS:]
 
 
-def _errors(past: Values, period: int, model: Model, origins: Sequence[int]) -> list[Values]:
-    """What came less what would have been forecast, by lead, for each origin."""
-    return [past[at:] - _project(past[:at], period, model, len(past) - at) for at in origins if _told(past[:at])]
+def _errors(past: Values, period: int, model: Model, origins: Mapping[int, float]) -> list[Values]:
+    """What came less what would have been forecast, by lead, for each origin; origins: with their growth per step."""
+    found = []
+    for at, growth in origins.items():
+        slope = growth if model.growth else 0.0
+        level, season = _fitted(past[:at], period, model, slope)
+        steps = np.arange(at, len(past))
+        found.append(past[at:] - (level + slope * (steps - at + 1) + season[steps % period]))
+    return found
 
 
 def _told(past: Values) -> bool:
@@ -150,18 +154,18 @@ def _mean_error(errors: Sequence[Values]) -> float:
     return float(known.mean()) if len(known) else 0.0
 
 
-def _widths(errors: Sequence[Values], ahead: int) -> tuple[Values, Values]:
-    """How far below and above the forecast the interval reaches, by lead."""
-    if not errors:
+def _widths(errors: Sequence[Values], ahead: int, caution: float) -> tuple[Values, Values]:
+    """How far below and above the forecast the interval reaches, by lead.
+
+    caution: overlapping forecasts of a few seasons err less than what comes will.
+    """
+    pieces = list(_by_lead(errors, max((len(one) for one in errors), default=0)))
+    if not pieces:
         return np.zeros(ahead), np.zeros(ahead)
-    longest = max(len(one) for one in errors)
-    pieces = list(_by_lead(errors, longest))
     tail = (1 - COVERAGE) / 2
     below = np.maximum.accumulate([max(-np.quantile(one, tail), 0.0) for _, one in pieces])
     above = np.maximum.accumulate([max(np.quantile(one, 1 - tail), 0.0) for _, one in pieces])
     leads = np.array([lead for lead, _ in pieces])
-    # Errors of a few overlapping forecasts look smaller than they are.
-    caution = 1 + 1 / len(errors)
     return caution * _extended(leads, below, ahead), caution * _extended(leads, above, ahead)
 
 
