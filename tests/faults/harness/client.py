@@ -160,12 +160,14 @@ class Client:
     # --- the wire
 
     async def get(self, path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer's object. Raises httpx.TransportError when none comes."""
-        answer = await self._ask_for(path, parameters)
-        if answer is None:
-            raise httpx.ReadError(f"GET {path} is not answered")
-        found: dict[str, Any] = answer.json()
-        return found
+        """The answer's object, asked for again where it says when to. Raises httpx.TransportError when none comes."""
+        give_up = time.monotonic() + _SECONDS
+        while (answer := await self._ask_for(path, parameters)) is not None:
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > give_up:
+                found: dict[str, Any] = answer.json()
+                return found
+            await asyncio.sleep(float(answer.headers.get("retry-after", 1)))
+        raise httpx.ReadError(f"GET {path} is not answered")
 
     async def _ask_for(self, path: str, parameters: Mapping[str, Any]) -> httpx.Response | None:
         return (await self._send("GET", path, params=parameters))[1]
