@@ -244,8 +244,6 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards, jobs)
     observers = Observers.of(settings, folder, database, metrics)
     figures = Looks(metrics)
-    looks = probes.probes(database, retrieval, index, embedder, chat_models, upkeep.loops, shared.caches.redis)
-    index_is_there = index_probe(looks["vector_db"], index, embedder, IndexFolder(folder.index))
     return Application(
         settings=settings,
         folder=folder,
@@ -269,7 +267,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         engine=engine,
         sources=sources,
         upkeep=upkeep,
-        health=HealthService({**looks, "disk": observers.probe, "vector_db": index_is_there}, utc_now),
+        health=_health(stores, opened, retrieval, chat_models, upkeep, shared, observers),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,
@@ -281,6 +279,21 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         looks=figures,
         history=assemble_history(database, metrics, figures.refresh, foreground, restraint.held),
     )
+
+
+def _health(
+    stores: Stores,
+    opened: Opened,
+    retrieval: RetrievalService,
+    chat_models: Sequence[ChatModel],
+    upkeep: Upkeep,
+    shared: _Shared,
+    observers: Observers,
+) -> HealthService:
+    embedder, index, redis = opened.embedder, opened.index, shared.caches.redis
+    looks = probes.probes(stores.database, retrieval, index, embedder, chat_models, upkeep.loops, redis)
+    is_there = index_probe(looks["vector_db"], index, embedder, IndexFolder(stores.folder.index))
+    return HealthService({**looks, "disk": observers.probe, "vector_db": is_there}, utc_now)
 
 
 def _files(settings: Settings, folder: DataFolder) -> FileStore:

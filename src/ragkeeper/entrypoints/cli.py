@@ -13,7 +13,7 @@ from ragkeeper.cli.output import print_fields, print_json, print_text
 from ragkeeper.conversations.commands import add_chat_commands
 from ragkeeper.core.telemetry import configure_logging
 from ragkeeper.documents.commands import document_commands
-from ragkeeper.entrypoints.local import LocalSchema, Place, initialise
+from ragkeeper.entrypoints.local import LazySurgery, LocalSchema, Place, initialise
 from ragkeeper.entrypoints.watching import LocalPlanner
 from ragkeeper.identity.audit.commands import audit_commands
 from ragkeeper.ingestion.commands import add_ingest_commands
@@ -23,6 +23,7 @@ from ragkeeper.operations.breakers.commands import breaker_commands
 from ragkeeper.operations.caches.commands import cache_commands
 from ragkeeper.operations.capacity.commands import capacity_commands
 from ragkeeper.operations.degradation.commands import degrade_commands
+from ragkeeper.operations.doctor.commands import add_support_bundle, doctor_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.history.commands import history_commands
 from ragkeeper.operations.monitoring.commands import monitoring_commands
@@ -63,15 +64,12 @@ def command_tree(place: Place) -> typer.Typer:
     app.add_typer(history_commands(place.connect))
     app.add_typer(capacity_commands(place.connect))
     app.add_typer(database_commands(LocalSchema(place)))
-    app.add_typer(_doctor(place))
-    return app
-
-
-def _doctor(place: Place) -> typer.Typer:
-    doctor = command_group(name="doctor", help="Find out what is wrong, and mend it.")
-    doctor.callback()(lambda: None)  # a group stays one, also while it has a single command
+    surgery = LazySurgery(place)
+    doctor = doctor_commands(surgery)
     add_index_doctor(doctor, place.connect)
-    return doctor
+    app.add_typer(doctor)
+    add_support_bundle(app, surgery)
+    return app
 
 
 def _add_root(app: typer.Typer, place: Place) -> None:

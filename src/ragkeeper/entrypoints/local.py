@@ -6,7 +6,7 @@ The application is imported only where it is started: a command that talks to a 
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ragkeeper.cli.client import Client
 from ragkeeper.cli.errors import KeyUnavailable, ServerNotRunning
 from ragkeeper.core.settings import SettingInvalid, Settings, load_settings
 from ragkeeper.core.telemetry import configure_logging
+from ragkeeper.operations.doctor.ports import Facts, Patient, Surgery
 from ragkeeper.operations.upgrade.models import SchemaState
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.errors import DataFolderInUse, DataFolderUnusable
@@ -50,7 +51,7 @@ class Place:
         while True:
             address = served_at(settings)
             if address is not None:
-                with _client(address, _key(settings)) as client:
+                with _client(address, key_of(settings)) as client:
                     yield client
                 return
             if not _busy(settings):
@@ -68,7 +69,7 @@ class Place:
         address = served_at(settings)
         if address is None:
             raise ServerNotRunning(path=settings.data_dir.resolve())
-        with _client(address, _key(settings)) as client:
+        with _client(address, key_of(settings)) as client:
             yield client
 
 
@@ -122,7 +123,7 @@ def _busy(settings: Settings) -> bool:
     return False
 
 
-def _key(settings: Settings) -> str:
+def key_of(settings: Settings) -> str:
     """The server's key. Never generated here: the server made its own long ago."""
     if settings.api_key:
         return settings.api_key.get_secret_value()
@@ -150,7 +151,7 @@ def _private(settings: Settings) -> Iterator[Client]:
         serving = serve_privately(settings)
         socket = serving.__enter__()
     try:
-        with _client("http://ragkeeper", _key(settings), httpx.HTTPTransport(uds=str(socket))) as client:
+        with _client("http://ragkeeper", key_of(settings), httpx.HTTPTransport(uds=str(socket))) as client:
             yield client
     finally:
         serving.__exit__(None, None, None)
@@ -173,6 +174,28 @@ class LocalSchema:
         settings = self.place.settings()
         with _owned(settings):
             return upgrade(settings, revision)
+
+
+@dataclass(frozen=True, slots=True)
+class LazySurgery:
+    """The doctor, loaded when somebody calls it."""
+
+    place: Place
+
+    def patient(self) -> AbstractContextManager[Patient]:
+        return self._surgery().patient()
+
+    def facts(self) -> Facts:
+        return self._surgery().facts()
+
+    def ask(self, path: str) -> Any:
+        return self._surgery().ask(path)
+
+    def _surgery(self) -> Surgery:
+        from ragkeeper.entrypoints.doctor import LocalSurgery  # noqa: PLC0415 - heavy: engines of every kind
+
+        configure_logging("error")
+        return LocalSurgery(self.place)
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def test_hours_are_bounded(tally: ErrorTally, clock: Clock) -> None:
 
 
 def test_other_libraries_count_by_their_name_and_once(tally: ErrorTally) -> None:
-    logger = logging.getLogger("strange.library")
+    logger = logging.getLogger("strange.part")
     logger.propagate = False
     logger.addHandler(tally.handler)
     logger.addHandler(tally.handler)

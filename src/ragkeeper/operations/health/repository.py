@@ -58,6 +58,16 @@ def _cpu_of_container(proc: Path, cgroups: Path) -> tuple[float, float] | None:
     return None
 
 
+def killed_for_memory(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Processes that the kernel ended because this container's memory was used up; 0 where nothing says so."""
+    for folder in _groups(proc, cgroups):
+        try:
+            return _numbers(folder / "memory.events")["oom_kill"]
+        except (OSError, KeyError):
+            continue
+    return 0
+
+
 def disks(paths: Mapping[str, Path]) -> list[Disk]:
     """One for each path that is written to, by what is written there; one that is gone has nothing left."""
     return [_disk(what, path) for what, path in paths.items()]

@@ -86,10 +86,22 @@ class DataFolder:
 
     def server(self) -> dict[str, str] | None:
         """Where the folder is served: {url, pid}; None when nobody owns its lock."""
-        if not self._announcement.exists() or not self._is_locked():
+        if not self._announcement.exists() or not self.held:
             return None
         found: dict[str, str] = json.loads(self._announcement.read_text())
         return found
+
+    @property
+    def held(self) -> bool:
+        """Whether somebody owns the folder at this moment; finding out writes nothing."""
+        try:
+            with (self.path / "lock").open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
 
     def api_key(self) -> str:
         """The key of this folder, generated (256 bits) at the first call."""
@@ -112,14 +124,6 @@ class DataFolder:
     @property
     def _announcement(self) -> Path:
         return self.path / "server.json"
-
-    def _is_locked(self) -> bool:
-        with (self.path / "lock").open("a+") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -88,6 +88,7 @@ async def test_a_change_is_looked_at_again_soon() -> None:
     async with asyncio.timeout(8):
         while health.health().status is ComponentState.HEALTHY:  # noqa: ASYNC110 - what is waited for has no event
             await asyncio.sleep(0.05)
+    assert health.health().components["vector_db"].code == "probe_failed"
     await health.stop()
 
 

@@ -1,0 +1,341 @@
+"""The doctor's view of the installation that the settings name: read-only, with a server or without.
+
+Every feature offers its checks; here they get what they look at.
+"""
+
+import os
+import platform
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from ragkeeper import __version__
+from ragkeeper.cli.errors import KeyUnavailable
+from ragkeeper.core.checks import Check, NotLooked
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.settings import Settings
+from ragkeeper.documents.checks import document_checks
+from ragkeeper.entrypoints import engines
+from ragkeeper.entrypoints.caches import open_caches
+from ragkeeper.entrypoints.local import Place, key_of
+from ragkeeper.entrypoints.status import written_paths
+from ragkeeper.identity.api_keys.checks import api_key_checks
+from ragkeeper.ingestion.checks import ingestion_checks
+from ragkeeper.ingestion.parsers.child import find_tessdata
+from ragkeeper.ingestion.sources.checks import source_checks
+from ragkeeper.jobs.checks import job_checks
+from ragkeeper.operations.degradation.checks import degradation_checks
+from ragkeeper.operations.doctor.checks import (
+    absence_checks,
+    folder_checks,
+    port_checks,
+    reach_checks,
+    settings_checks,
+    value_checks,
+)
+from ragkeeper.operations.doctor.ports import Facts, Patient
+from ragkeeper.operations.health.checks import (
+    Parsers,
+    clock_checks,
+    disk_checks,
+    memory_checks,
+    process_checks,
+    server_checks,
+)
+from ragkeeper.operations.upgrade.checks import upgrade_checks
+from ragkeeper.providers.checks import cache_checks, embedder_checks, provider_checks
+from ragkeeper.providers.embedding.port import Embedder
+from ragkeeper.providers.known_vectors import known_vector
+from ragkeeper.retrieval.checks import index_checks
+from ragkeeper.storage.files.data_folder import DataFolder
+from ragkeeper.storage.files.store import FileStore
+from ragkeeper.storage.sql.checks import sqlite_checks
+from ragkeeper.storage.sql.readonly import ReadOnly, names
+from ragkeeper.storage.sql.schema import revisions
+from ragkeeper.storage.sql.tables import metadata
+from ragkeeper.storage.vectors.layout import read_manifest
+
+_ENV_FILE = Path(".env")
+_ANSWER_SECONDS = 5.0
+_UNAVAILABLE = 503
+_ERROR = 400
+_NEWEST = "SELECT max(at) FROM (SELECT max(created_at) at FROM versions UNION ALL SELECT max(at) FROM audit_log)"
+_JOBS = (
+    "SELECT workflow_uuid, name, status, created_at, updated_at, recovery_attempts FROM workflow_status "
+    "ORDER BY created_at DESC LIMIT 500"
+)
+_STATES = "SELECT status, error_code, count(*), max(attempts) FROM versions GROUP BY 1, 2"
+_MOST_NAMES = 20_000
+_PARTS = "dbos fastapi httpx kreuzberg numpy onnxruntime openai qdrant-edge-py redis sqlalchemy uvicorn"
+_CALLED = (
+    "SELECT title FROM documents",
+    "SELECT name FROM documents",
+    "SELECT title FROM versions WHERE title IS NOT NULL",
+    "SELECT filename FROM versions",
+    "SELECT title FROM conversations",
+    "SELECT name FROM sources",
+    "SELECT location FROM sources",
+    "SELECT name FROM collections WHERE name <> 'default'",
+)
+_JOB: Sequence[str] = ("id", "kind", "state", "created_at_ms", "updated_at_ms", "attempts")
+_COUNTED: Sequence[str] = ("state", "code", "versions", "most_attempts")
+_NO_ALERTS = "Read `ragkeeper status` every day: this version sends nothing by itself."
+
+
+@dataclass(slots=True)
+class LocalSurgery:
+    """Opens everything read-only. place: where the settings come from."""
+
+    place: Place
+    _answers: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def patient(self) -> Iterator[Patient]:
+        self._answers.clear()
+        try:
+            settings = self.place.settings()
+        except RagkeeperError as error:
+            yield Patient(settings_checks(error, _ENV_FILE), None)
+            return
+        folder = DataFolder(settings.data_dir.resolve())
+        server = _announced(folder)
+        checks = [
+            *settings_checks(None, _ENV_FILE),
+            *local_checks(settings, folder),
+            *_model_checks(settings, _truth(settings)),
+            *reach_checks(folder.path, server, self._version, __version__, held=_held(folder)),
+            *port_checks(settings.host, settings.port, serving=server is not None),
+            *server_checks(self.ask),
+        ]
+        yield Patient(checks, server["url"] if server else None)
+
+    def ask(self, path: str) -> Any:
+        if path not in self._answers:
+            self._answers[path] = self._asked(path)
+        return self._answers[path]
+
+    def _version(self) -> str:
+        return str(self.ask("/health")["version"])
+
+    def _asked(self, path: str) -> Any:
+        settings = self.place.settings()
+        server = _announced(DataFolder(settings.data_dir.resolve()))
+        if server is None:
+            raise NotLooked(reason="no server runs")
+        try:
+            headers = {"X-API-Key": key_of(settings)}
+            answer = httpx.get(server["url"] + path, headers=headers, timeout=_ANSWER_SECONDS, trust_env=False)
+        except (httpx.TransportError, KeyUnavailable) as error:
+            raise NotLooked(reason=str(error) or type(error).__name__) from error
+        if answer.status_code >= _ERROR and not (answer.status_code == _UNAVAILABLE and path.startswith("/health")):
+            raise NotLooked(reason=f"{path} answers {answer.status_code}")
+        return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+
+    def facts(self) -> Facts:
+        settings, problem = self._settings_or_defaults()
+        folder = DataFolder(settings.data_dir.resolve())
+        truth = _truth(settings)
+        shown = {name: _shown(value) for name, value in settings.model_dump(by_alias=True).items()}
+        return Facts(
+            settings={"problem": problem, "values": shown},
+            versions=_versions(),
+            schema=_or_nothing(truth, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"),
+            jobs=_jobs(folder, truth),
+            secrets=[*_secrets(settings.model_dump()), *_kept_secrets(folder)],
+            private=_names(truth),
+            logs=sorted((folder.path / "logs").glob("*"), key=lambda path: -path.stat().st_mtime)[:10],
+        )
+
+    def _settings_or_defaults(self) -> tuple[Settings, str | None]:
+        """What cannot be read is told of; the data folder is looked for where it is by default."""
+        try:
+            return self.place.settings(), None
+        except RagkeeperError as error:
+            given = {"RAG_DATA_DIR": self.place.data_dir} if self.place.data_dir else {}
+            return Settings.model_validate(given), error.code
+
+
+def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:
+    """Everything that is looked at on the disk of this machine; what is quick of it, every start looks at."""
+    root, truth, file = folder.path, _truth(settings), truth_file(settings)
+    paths = {name: path for name, path in written_paths(folder, file).items() if name != "temporary"}
+    originals = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
+    return [
+        *value_checks(settings.metrics_token.get_secret_value(), settings.embedding_threads, _cores()),
+        *disk_checks(written_paths(folder, file), settings.min_free_mb),
+        *memory_checks(Parsers(settings.parser_workers, settings.parser_memory_mb)),
+        *process_checks(),
+        *clock_checks(lambda: _newest(truth), utc_now),
+        *folder_checks(root, paths),
+        *api_key_checks(folder.secrets, by_setting=settings.api_key is not None),
+        *sqlite_checks("database", file, expected=_is_used(folder)),
+        *upgrade_checks(truth, revisions(), sorted(metadata.tables)),
+        *index_checks(folder.index, truth, read_manifest, settings.lexical_language, utc_now),
+        *document_checks(truth, originals.path),
+        *ingestion_checks(truth, settings.ocr_languages, _can_read, utc_now),
+        *source_checks(truth),
+        *(_of_jobs(folder) if settings.jobs_database_url is None else []),
+        *degradation_checks(truth, utc_now),
+        *absence_checks(None, _NO_ALERTS),
+    ]
+
+
+def _can_read(languages: str) -> bool:
+    return find_tessdata(languages, None) is not None
+
+
+def _of_jobs(folder: DataFolder) -> list[Check]:
+    return [*sqlite_checks("jobs", folder.jobs, expected=False), *job_checks(ReadOnly(folder.jobs))]
+
+
+def truth_file(settings: Settings) -> Path:
+    return Path(make_url(settings.sql_url).database or "")
+
+
+def _truth(settings: Settings) -> ReadOnly:
+    return ReadOnly(truth_file(settings))
+
+
+def _model_checks(settings: Settings, truth: ReadOnly) -> list[Check]:
+    async def embedder() -> Embedder:
+        name = _chosen_embedder(settings, truth)
+        if name.startswith("fastembed:") and not (settings.data_dir / "models").is_dir():
+            raise NotLooked(reason="its model was not downloaded yet; looking must not do that")
+        return await engines.open_embedder(settings, name)
+
+    urls = [provider.base_url for provider in settings.chat_providers]
+    return [
+        *embedder_checks(settings.embedding_model, known_vector, embedder),
+        *provider_checks(lambda: engines.chat_models(settings), urls),
+        *cache_checks(_redis(settings)),
+    ]
+
+
+def _chosen_embedder(settings: Settings, truth: ReadOnly) -> str:
+    """What `reindex` chose, where the environment says what it said then."""
+    query = "SELECT json_extract(value, '$.setting'), json_extract(value, '$.serving') FROM settings WHERE name = ?"
+    try:
+        rows = truth.rows(query, "embedding_choice")
+    except NotLooked:
+        rows = []
+    chosen = [str(serving) for setting, serving in rows if setting == settings.embedding_model]
+    return chosen[0] if chosen else settings.embedding_model
+
+
+def _redis(settings: Settings) -> Callable[[], Awaitable[None]] | None:
+    if settings.redis_url is None:
+        return None
+
+    async def check() -> None:
+        caches = open_caches(settings, Metrics())
+        try:
+            if caches.redis is not None:
+                await caches.redis.check()
+        finally:
+            await caches.store.close()
+
+    return check
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _is_used(folder: DataFolder) -> bool:
+    """Whether somebody has put documents into the folder: then a database belongs to them."""
+    return (folder.index / "serving.json").exists() or any(folder.files.glob("[0-9a-f][0-9a-f]/*"))
+
+
+def _newest(truth: ReadOnly) -> datetime | None:
+    text = truth.rows(_NEWEST)[0][0]
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+
+
+def _announced(folder: DataFolder) -> dict[str, str] | None:
+    try:
+        return folder.server()
+    except (OSError, ValueError):
+        return None
+
+
+def _held(folder: DataFolder) -> bool:
+    try:
+        return folder.held
+    except OSError:
+        return False
+
+
+def _shown(value: Any) -> Any:
+    """Settings without their secrets: whether they are set, and not how long they are."""
+    if isinstance(value, SecretStr):
+        return "[set]" if value.get_secret_value() else "[not set]"
+    if isinstance(value, dict):
+        return {name: _shown(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _secrets(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _secrets(one)
+
+
+def _kept_secrets(folder: DataFolder) -> list[str]:
+    """Every line of every file in `secrets`."""
+    found = []
+    for path in sorted(folder.secrets.glob("*")) if folder.secrets.is_dir() else []:
+        try:
+            found += path.read_text("utf-8", "replace").split()
+        except OSError:
+            continue
+    return found
+
+
+def _names(truth: ReadOnly) -> list[str]:
+    """What documents, collections, sources and conversations are called."""
+    return [name for query in _CALLED for name in _or_nothing(truth, f"{query} LIMIT {_MOST_NAMES}")]
+
+
+def _or_nothing(truth: ReadOnly, query: str) -> list[str]:
+    try:
+        return names(truth.rows(query))
+    except NotLooked:
+        return []
+
+
+def _jobs(folder: DataFolder, truth: ReadOnly) -> Sequence[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for file, query, columns in ((truth, _STATES, _COUNTED), (ReadOnly(folder.jobs), _JOBS, _JOB)):
+        try:
+            found += [dict(zip(columns, row, strict=True)) for row in file.rows(query)]
+        except NotLooked as error:
+            found.append({"not_available": str(error.fields["reason"])})
+    return found
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "ragkeeper": __version__,
+        "schema": revisions()[-1],
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": str(_cores()),
+        **{name: installed_version(name) for name in _PARTS.split()},
+    }
