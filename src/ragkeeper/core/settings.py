@@ -5,18 +5,28 @@ start with the nearest known name. Settings are read once, frozen, and passed on
 """
 
 import difflib
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ragkeeper.core.alerting import AlertSettings
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.profiles import (
+    GIT_SETTING,
+    S3_SETTING,
+    GitProfile,
+    ProfileInvalid,
+    S3Profile,
+    git_profile,
+    s3_profile,
+)
 
 
 class SettingUnknown(RagkeeperError):
@@ -35,6 +45,7 @@ class SettingInvalid(RagkeeperError):
     fix = "Correct it in the environment or in the .env file; `docs/reference/settings.md` lists every setting."
 
 
+_Profile = TypeVar("_Profile", S3Profile, GitProfile)
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _POSTGRES = re.compile(
     r"postgresql(?:\+psycopg)?://(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@:/\s\[\]]*)(?::[0-9]{1,5})?/[^/?\s]+(?:\?\S*)?"
@@ -42,6 +53,7 @@ _POSTGRES = re.compile(
 _SHORTEST_KEY = 32
 _FEWEST_CHARACTERS = 8
 _MOST_REQUESTS = 100_000
+_HIGHEST_PRICE = 1_000_000.0
 # What sample files put where a key belongs. None can stand in a random key of hexadecimal digits.
 _WORDS_OF_SAMPLES = ("change", "your", "example", "secret", "password", "sample", "insecure", "replace")
 
@@ -67,19 +79,9 @@ class ChatProvider(BaseModel):
     model: str
     api_key: SecretStr = SecretStr("")
     requests_per_minute: int | None = None
+    price_in: float = 0.0
+    price_out: float = 0.0
     status_page: str | None = None
-
-
-class S3Profile(BaseModel):
-    """Where buckets are and who asks for them: `RAG_S3_<NAME>_…`. Without a key, requests are not signed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    endpoint: str
-    region: str = "us-east-1"
-    access_key: str = ""
-    secret_key: SecretStr = SecretStr("")
 
 
 class Settings(AlertSettings):
@@ -116,6 +118,22 @@ class Settings(AlertSettings):
         alias="RAG_LOG_LEVEL",
         pattern="^(debug|info|warning|error)$",
         description="Least severe record that is logged.",
+    )
+    log_file: bool = Field(
+        True, alias="RAG_LOG_FILE", description="Write the log also to `logs/ragkeeper.log` in the data folder."
+    )
+    log_max_mb: int = Field(
+        20,
+        alias="RAG_LOG_MAX_MB",
+        ge=1,
+        le=10_000,
+        description="Size at which a new file is begun, in MB; also each day.",
+    )
+    log_keep_days: int = Field(
+        30, alias="RAG_LOG_KEEP_DAYS", ge=1, le=3650, description="Days that old files are kept, compressed."
+    )
+    log_keep_mb: int = Field(
+        500, alias="RAG_LOG_KEEP_MB", ge=1, le=1_000_000, description="Most that old files may take together, in MB."
     )
     max_upload_mb: int = Field(500, alias="RAG_MAX_UPLOAD_MB", ge=1, description="Largest accepted file, in MB.")
     min_free_mb: int = Field(
@@ -345,7 +363,8 @@ class Settings(AlertSettings):
         (),
         alias="RAG_LLM_PROVIDERS",
         description="Ordered names of model providers, by commas; each needs RAG_LLM_<NAME>_BASE_URL and _MODEL, and "
-        "may have _API_KEY, _REQUESTS_PER_MINUTE (such as 28 on a free tier) and _STATUS_PAGE (its address).",
+        "may have _API_KEY, _REQUESTS_PER_MINUTE (such as 28 on a free tier), _PRICE_IN and _PRICE_OUT (of a million "
+        "tokens) and _STATUS_PAGE (its address).",
     )
 
     fetch_private_hosts: tuple[str, ...] = Field(
@@ -358,6 +377,12 @@ class Settings(AlertSettings):
         (),
         alias="RAG_S3_PROFILES",
         description="Names of S3-compatible services, by commas; each needs RAG_S3_<NAME>_ENDPOINT.",
+    )
+    git_profiles: tuple[GitProfile, ...] = Field(
+        (),
+        alias="RAG_GIT_PROFILES",
+        description="Names of Git servers that ask who reads, by commas; each needs RAG_GIT_<NAME>_HOST and "
+        "_TOKEN_FILE (or _TOKEN), and may have _USER.",
     )
 
     @field_validator("fetch_private_hosts", mode="before")
@@ -425,15 +450,21 @@ class Settings(AlertSettings):
             raise ValueError(reason)
         return self
 
+    def secrets(self) -> list[str]:
+        """Every secret among them, for who must not show one."""
+        groups = [self, *self.chat_providers, *self.s3_profiles, *self.git_profiles]
+        values = [value for group in groups for _, value in group]
+        return [found for value in values if isinstance(value, SecretStr) and (found := value.get_secret_value())]
+
     @property
     def sql_url(self) -> str:
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'ragkeeper.db'}"
 
 
 _PROVIDER_SETTING = re.compile(
-    r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_(?P<field>BASE_URL|API_KEY|MODEL|REQUESTS_PER_MINUTE|STATUS_PAGE)"
+    r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_"
+    r"(?P<field>BASE_URL|API_KEY|MODEL|REQUESTS_PER_MINUTE|PRICE_IN|PRICE_OUT|STATUS_PAGE)"
 )
-_S3_SETTING = re.compile(r"RAG_S3_(?P<name>[A-Z0-9_]+?)_(?P<field>ENDPOINT|REGION|ACCESS_KEY|SECRET_KEY)")
 
 
 def setting_names() -> list[str]:
@@ -452,7 +483,8 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     _refuse_unknown(values)
     groups = {
         "RAG_LLM_PROVIDERS": _providers(given.pop("RAG_LLM_PROVIDERS", ""), values),
-        "RAG_S3_PROFILES": _s3_profiles(given.pop("RAG_S3_PROFILES", ""), values),
+        "RAG_S3_PROFILES": _profiles("S3", S3_SETTING, s3_profile, given.pop("RAG_S3_PROFILES", ""), values),
+        "RAG_GIT_PROFILES": _profiles("GIT", GIT_SETTING, git_profile, given.pop("RAG_GIT_PROFILES", ""), values),
     }
     try:
         return Settings.model_validate({**given, **groups})
@@ -472,7 +504,7 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
 
 
 def _is_in_group(name: str) -> bool:
-    return bool(_PROVIDER_SETTING.fullmatch(name) or _S3_SETTING.fullmatch(name))
+    return any(pattern.fullmatch(name) for pattern in (_PROVIDER_SETTING, S3_SETTING, GIT_SETTING))
 
 
 def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...]:
@@ -480,9 +512,18 @@ def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...
     return tuple(_provider(name, values) for name in wanted)
 
 
-def _s3_profiles(names: str, values: Mapping[str, str]) -> tuple[S3Profile, ...]:
-    wanted = _named("RAG_S3_PROFILES", _S3_SETTING, names, values)
-    return tuple(_s3_profile(name, values) for name in wanted)
+def _profiles(
+    group: str,
+    pattern: re.Pattern[str],
+    made: Callable[[str, str, Mapping[str, str]], _Profile],
+    names: str,
+    values: Mapping[str, str],
+) -> tuple[_Profile, ...]:
+    wanted = _named(f"RAG_{group}_PROFILES", pattern, names, values)
+    try:
+        return tuple(made(name, f"RAG_{group}_{_capital(name)}_", values) for name in wanted)
+    except ProfileInvalid as error:
+        raise SettingInvalid(name=error.name, reason=error) from error
 
 
 def _named(group: str, pattern: re.Pattern[str], names: str, values: Mapping[str, str]) -> list[str]:
@@ -514,6 +555,8 @@ def _provider(name: str, values: Mapping[str, str]) -> ChatProvider:
         model=values[prefix + "MODEL"],
         api_key=SecretStr(values.get(prefix + "API_KEY", "")),
         requests_per_minute=_requests(prefix + "REQUESTS_PER_MINUTE", values),
+        price_in=_price(prefix + "PRICE_IN", values),
+        price_out=_price(prefix + "PRICE_OUT", values),
         status_page=values.get(prefix + "STATUS_PAGE") or None,
     )
 
@@ -529,17 +572,12 @@ def _requests(name: str, values: Mapping[str, str]) -> int | None:
     return int(given)
 
 
-def _s3_profile(name: str, values: Mapping[str, str]) -> S3Profile:
-    prefix = f"RAG_S3_{_capital(name)}_"
-    given = {field: values.get(f"{prefix}{field}", "") for field in ("ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY")}
-    if not given["ENDPOINT"]:
-        raise SettingInvalid(name=f"{prefix}ENDPOINT", reason=f"the profile {name} needs it")
-    if bool(given["ACCESS_KEY"]) is not bool(given["SECRET_KEY"]):
-        raise SettingInvalid(name=f"{prefix}SECRET_KEY", reason="an access key and a secret key come together")
-    return S3Profile(
-        name=name,
-        endpoint=given["ENDPOINT"],
-        region=given["REGION"] or "us-east-1",
-        access_key=given["ACCESS_KEY"],
-        secret_key=SecretStr(given["SECRET_KEY"]),
-    )
+def _price(name: str, values: Mapping[str, str]) -> float:
+    given = values.get(name) or "0"
+    try:
+        price = float(given)
+    except ValueError:
+        price = math.nan
+    if not 0 <= price <= _HIGHEST_PRICE:
+        raise SettingInvalid(name=name, reason="it is what a million tokens cost, a number such as 0.59")
+    return price

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ragkeeper.core.access import Caller, local_administrator
 from ragkeeper.core.clock import utc_now
-from ragkeeper.core.settings import S3Profile, Settings
+from ragkeeper.core.profiles import GitProfile, S3Profile
+from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.ingestion.service import IngestionService
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher
 from ragkeeper.ingestion.sources.connectors.folder import Folder, FolderConnector
 from ragkeeper.ingestion.sources.connectors.git import FETCH_LIMITS, GitConnector, Repository
+from ragkeeper.ingestion.sources.connectors.git_transport import Credential
 from ragkeeper.ingestion.sources.connectors.port import Connector, ScanLimits
 from ragkeeper.ingestion.sources.connectors.s3 import Bucket, S3Connector, Service
 from ragkeeper.ingestion.sources.connectors.single import SinglePages
@@ -133,9 +136,26 @@ def _profile(settings: Settings, name: str) -> S3Profile:
 
 
 def _git(source: Source, settings: Settings) -> Connector:
-    repository = Repository(source.location, **_told(GitOptions, source))
+    told = _told(GitOptions, source)
+    profile = git_profile_for(settings, told.pop("profile"), source.location)
+    repository = Repository(source.location, **told, credential=_credential(profile) if profile else None)
     fetcher = Fetcher(settings.fetch_private_hosts, FETCH_LIMITS)
     return GitConnector(repository, _limits(settings), fetcher, _cache(source, settings), settings.data_dir)
+
+
+def _credential(profile: GitProfile) -> Credential:
+    return Credential(profile.name, profile.host, profile.user, profile.read_token)
+
+
+def git_profile_for(settings: Settings, name: str, location: str) -> GitProfile | None:
+    """The one of that name, else the one for the repository's host. Raises OptionsInvalid when the two disagree."""
+    host = urlsplit(location).netloc.lower()
+    if not name:
+        return next((one for one in settings.git_profiles if one.host == host), None)
+    for profile in settings.git_profiles:
+        if profile.name == name and profile.host == host:
+            return profile
+    raise OptionsInvalid(kind=SourceKind.GIT.value, reason=f"RAG_GIT_PROFILES names no profile {name} for {host}")
 
 
 def _cache(source: Source, settings: Settings) -> Path:

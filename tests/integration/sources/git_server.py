@@ -1,10 +1,10 @@
 """A Git repository that tests write to, and a server that publishes it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from dulwich.objects import Blob, Commit, Tree
@@ -59,15 +59,28 @@ class Author:
 
 class Quiet(WSGIRequestHandler):
     paths: ClassVar[list[str]] = []
+    told: ClassVar[list[str]] = []
 
     def log_request(self, *_: object) -> None:
         self.paths.append(f"{self.command} {self.path}")
+        self.told.append(self.headers.get("authorization", ""))
 
 
 @contextmanager
-def publish(repo: Repo) -> Iterator[str]:
+def publish(repo: Repo, authorization: str | None = None) -> Iterator[str]:
+    """authorization: the header without which nobody is served."""
     Quiet.paths.clear()
-    server = make_server("127.0.0.1", 0, make_wsgi_chain(DictBackend({"/docs": repo})), WSGIServer, Quiet)
+    Quiet.told.clear()
+    chain = make_wsgi_chain(DictBackend({"/docs": repo}))
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if authorization not in {None, environ.get("HTTP_AUTHORIZATION")}:
+            start_response("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="git"')])
+            return []
+        answer: Iterable[bytes] = chain(environ, start_response)
+        return answer
+
+    server = make_server("127.0.0.1", 0, guarded, WSGIServer, Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -1,9 +1,11 @@
 import asyncio
+import base64
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from dulwich.objects import Blob
@@ -12,6 +14,7 @@ from dulwich.repo import Repo
 from ragkeeper.ingestion.sources.connectors.errors import SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher, FetchLimits
 from ragkeeper.ingestion.sources.connectors.git import GitConnector, Repository
+from ragkeeper.ingestion.sources.connectors.git_transport import Credential
 from ragkeeper.ingestion.sources.connectors.port import ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.errors import AddressRefused, FolderRefused, SourceUnreachable
 from tests.integration.sources.git_server import FILE, LINK, SUBMODULE, Author, Quiet, publish
@@ -54,6 +57,14 @@ async def scan(source: GitConnector, known: dict[str, str] | None = None) -> See
     finally:
         await source.close()
     return seen
+
+
+def credential(url: str, token: Callable[[], str]) -> Credential:
+    return Credential("work", urlsplit(url).netloc, "reader", token)
+
+
+def basic(token: str) -> str:
+    return "Basic " + base64.b64encode(f"reader:{token}".encode()).decode()
 
 
 FILES = {"README.md": b"# Docs", "a/b/c.txt": b"deep", "a/image.png": b"x", ".github/x.md": b"hidden"}
@@ -156,6 +167,41 @@ async def test_too_many_files_are_an_error_and_no_cut(author: Author, tmp_path: 
     author.commit(FILES)
     with pytest.raises(SourceTooLarge):
         await scan(connector(str(author.path), tmp_path, ScanLimits(1000, 2)))
+
+
+async def test_a_private_repository_is_opened_by_a_token_that_may_change(author: Author, tmp_path: Path) -> None:
+    author.commit(FILES)
+    token = tmp_path / "token"
+    with publish(author.repo, basic("hush")) as url:
+        with pytest.raises(SourceUnreachable, match="it is not public"):
+            await scan(connector(url, tmp_path))
+        told = credential(url, lambda: token.read_text().strip())
+        with pytest.raises(SourceUnreachable, match="the token of the profile work cannot be read: No such file"):
+            await scan(connector(url, tmp_path, credential=told))
+        token.write_text("old\n")
+        with pytest.raises(SourceUnreachable, match="the token of the profile work does not open it") as caught:
+            await scan(connector(url, tmp_path, credential=told))
+        assert "old" not in f"{caught.value}{caught.value.fields}{told}"
+        token.write_text("hush\n")
+        assert set((await scan(connector(url, tmp_path, credential=told))).bodies) == set(FILES) - {".github/x.md"}
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"hush" in path.read_bytes() for path in kept)
+
+
+async def test_a_token_is_told_to_its_host_alone(author: Author, tmp_path: Path) -> None:
+    author.commit(FILES)
+    with publish(author.repo) as url, serve() as site:
+        found = await scan(connector(url, tmp_path, credential=credential("https://example.org", lambda: "hush")))
+        assert found.bodies
+        assert set(Quiet.told) == {""}
+        site.routes["/docs/info/refs"] = Reply(
+            status=302, headers={"Location": f"{url}/info/refs?service=git-upload-pack"}
+        )
+        mine = f"{site.url}/docs"
+        await scan(connector(mine, tmp_path / "other", credential=credential(mine, lambda: "hush")))
+        assert [one.headers["authorization"] for one in site.asked] == [basic("hush")]
+        assert set(Quiet.told) == {""}
 
 
 @pytest.mark.parametrize(

@@ -167,3 +167,37 @@ def test_other_places_for_jobs_are_refused_without_a_word_of_the_password(url: s
         load_settings({"RAG_JOBS_DATABASE_URL": url})
     assert "RAG_JOBS_DATABASE_URL" in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_git_profiles_hide_their_tokens_and_read_them_anew(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    settings = load(
+        RAG_GIT_PROFILES="work,home",
+        RAG_GIT_WORK_HOST="Git.Example.org:8443",
+        RAG_GIT_WORK_TOKEN_FILE=str(file),
+        RAG_GIT_HOME_HOST="git.lan",
+        RAG_GIT_HOME_TOKEN="hush",  # noqa: S106 - made up
+        RAG_GIT_HOME_USER="oauth2",
+    )
+    work, home = settings.git_profiles
+    assert (work.host, work.user, home.user, home.read_token()) == ("git.example.org:8443", "git", "oauth2", "hush")
+    for token in ("first", "second"):
+        file.write_text(f"{token}\n")
+        assert work.read_token() == token
+    assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"TOKEN": "hush"}, "RAG_GIT_WORK_HOST"),
+        ({"HOST": "https://git.lan/x", "TOKEN": "hush"}, "RAG_GIT_WORK_HOST"),
+        ({"HOST": "git.lan"}, "RAG_GIT_WORK_TOKEN_FILE"),
+        ({"HOST": "git.lan", "TOKEN": "hush", "TOKEN_FILE": "/run/token"}, "RAG_GIT_WORK_TOKEN_FILE"),
+    ],
+)
+def test_a_git_profile_that_cannot_work_stops_the_start(given: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingInvalid) as caught:
+        load(RAG_GIT_PROFILES="work", **{f"RAG_GIT_WORK_{name}": value for name, value in given.items()})
+    assert named in caught.value.message
+    assert "hush" not in caught.value.message

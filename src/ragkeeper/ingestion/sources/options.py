@@ -54,6 +54,7 @@ class BucketOptions(PatternOptions):
 
 
 class GitOptions(PatternOptions):
+    profile: str = Field("", max_length=100, description="Of RAG_GIT_PROFILES; default: the one for its host.")
     branch: str = Field("", max_length=250, description="Default: the one that the repository shows first.")
 
 

@@ -17,7 +17,7 @@ from dulwich.repo import Repo
 from ragkeeper.ingestion.sources.connectors.errors import ItemTooLarge, ItemUnavailable, SourceTooLarge
 from ragkeeper.ingestion.sources.connectors.fetch import Fetcher, FetchLimits
 from ragkeeper.ingestion.sources.connectors.git_packs import check_pack, object_bytes
-from ragkeeper.ingestion.sources.connectors.git_transport import Bridge, GuardedGitClient
+from ragkeeper.ingestion.sources.connectors.git_transport import Bridge, Credential, GuardedGitClient
 from ragkeeper.ingestion.sources.connectors.port import Found, ScanLimits, Unreadable
 from ragkeeper.ingestion.sources.connectors.rules import is_wanted, require_folder_allowed
 from ragkeeper.ingestion.sources.errors import AddressRefused, SourceError, SourceUnreachable
@@ -42,13 +42,14 @@ T = TypeVar("T")
 class Repository:
     """location: an https address or a whole path on the server; branch: empty for the one it shows first.
 
-    Patterns match the path in the repository, see `rules.is_wanted`.
+    Patterns match the path in the repository, see `rules.is_wanted`. credential: None where everybody may read.
     """
 
     location: str
     branch: str = ""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    credential: Credential | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class GitConnector:
         branch = self._branch()
         url, limit = self._repository.location, self._limits.largest_bytes
         with (
-            closing(GuardedGitClient(url, self._fetcher, bridge)) as client,
+            closing(GuardedGitClient(url, self._fetcher, bridge, self._repository.credential)) as client,
             tempfile.TemporaryFile(dir=self._cache) as pack,
         ):
             result = client.fetch_pack(

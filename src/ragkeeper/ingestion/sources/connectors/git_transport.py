@@ -4,12 +4,15 @@ The library works in a thread and asks for one request at a time; each is made o
 """
 
 import asyncio
+import base64
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from dulwich.client import AbstractHttpGitClient
 
@@ -21,6 +24,27 @@ LARGEST_PACK = 4 * 1024**3
 _GIT = "application/x-git-"
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """Who asks; profile: how the operator calls it. The token is told to that host (`host` or `host:port`) only."""
+
+    profile: str
+    host: str
+    user: str
+    token: Callable[[], str] = field(repr=False)
+
+    def header(self, url: str) -> dict[str, str]:
+        """Raises SourceUnreachable when there is no token to read."""
+        if urlsplit(url).netloc.lower() != self.host:
+            return {}
+        try:
+            secret = f"{self.user}:{self.token()}"
+        except (OSError, UnicodeDecodeError) as error:
+            reason = f"the token of the profile {self.profile} cannot be read: {_why(error)}"
+            raise SourceUnreachable(location=url, reason=reason) from error
+        return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
 
 
 class Stopped(SourceError):
@@ -93,8 +117,9 @@ class GitResponse:
 class GuardedGitClient(AbstractHttpGitClient):
     """Only the protocol that Git servers speak today: the old one of plain files is refused."""
 
-    def __init__(self, url: str, fetcher: Fetcher, bridge: Bridge) -> None:
+    def __init__(self, url: str, fetcher: Fetcher, bridge: Bridge, credential: Credential | None = None) -> None:
         super().__init__(url, dumb=False, quiet=True)
+        self._credential = credential
         self._fetcher = fetcher
         self._bridge = bridge
 
@@ -106,7 +131,8 @@ class GuardedGitClient(AbstractHttpGitClient):
         raise_for_status: bool = True,  # noqa: ARG002 - the library's
     ) -> tuple[GitResponse, Callable[[int], bytes]]:
         content = data if data is None or isinstance(data, bytes) else b"".join(data)
-        request = Request(url, "GET" if content is None else "POST", headers or {}, content)
+        told = self._credential.header(url) if self._credential else {}
+        request = Request(url, "GET" if content is None else "POST", {**(headers or {}), **told}, content)
         response = self._bridge.ask(self._open(request))
         return response, response.read
 
@@ -123,19 +149,24 @@ class GuardedGitClient(AbstractHttpGitClient):
         except ItemUnavailable as error:
             raise SourceUnreachable(location=self._base_url, reason=error.message.rstrip(".")) from error
         response = GitResponse(opened, answer, request.url, self._bridge)
-        reason = _objection(answer)
+        reason = _objection(answer, self._credential)
         if reason:
             await response.end()
             raise SourceUnreachable(location=self._base_url, reason=reason)
         return response
 
 
-def _objection(answer: Answer) -> str | None:
+def _objection(answer: Answer, credential: Credential | None) -> str | None:
     if answer.status in {401, 403, 404}:
-        return f"the server answers {answer.status}: there is no such repository, or it is not public"
+        why = f"the token of the profile {credential.profile} does not open it" if credential else "it is not public"
+        return f"the server answers {answer.status}: there is no such repository, or {why}"
     if answer.status != HTTPStatus.OK:
         return f"the server answers {answer.status}"
     return None if answer.content_type.startswith(_GIT) else "what answers there is no Git server"
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is no text"
 
 
 async def _next(chunks: AsyncGenerator[bytes]) -> bytes:
