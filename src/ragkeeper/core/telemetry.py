@@ -1,38 +1,124 @@
-"""Structured logs: one JSON object a line on standard error, readable text on a terminal."""
+"""Structured logs: one JSON object a line on standard error and in a file; readable text on a terminal."""
 
 import logging
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from typing import Any, Final
 
 import structlog
 
+from ragkeeper.core.figures.work import LEVELS, LOG_LOST, LOG_RECORDS
 from ragkeeper.core.metrics import STAGE_SECONDS, Metrics
+from ragkeeper.core.redaction import Redactor
 from ragkeeper.core.tally import ERRORS
 
 _MILLISECONDS = 1000
+_LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
+
+Write = Callable[[str], None]
+"""Takes one line without its end; never raises."""
 
 
-def configure_logging(level: str) -> None:
-    """Send structlog records of `level` and above to standard error; third-party loggers only from warning on."""
+class LogTally:
+    """A structlog processor. How much was logged by level, and how much of it could not be kept."""
+
+    def __init__(self) -> None:
+        self._counting = threading.Lock()
+        self._records: Counter[str] = Counter()
+        self._lost = 0
+
+    def __call__(self, _logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        with self._counting:
+            self._records[_LEVELS.get(method, method)] += 1
+        return record
+
+    def lost(self, count: int) -> None:
+        with self._counting:
+            self._lost += count
+
+    def tell(self, metrics: Metrics) -> None:
+        with self._counting:
+            records, lost = dict(self._records), self._lost
+        for level in LEVELS:
+            metrics.reached(LOG_RECORDS, records.get(level, 0), level=level)
+        metrics.reached(LOG_LOST, lost)
+
+
+LOGGED: Final = LogTally()
+"""One for the process, as its log is."""
+
+
+def configure_logging(level: str, redactor: Redactor | None = None, write: Write | None = None) -> None:
+    """Send structlog records of `level` and above to standard error, and as JSON to `write`; others from warning on.
+
+    redactor: hides the secrets of the settings too; without one, what looks like a secret.
+    """
     console = sys.stderr.isatty()
+    json = structlog.processors.JSONRenderer(default=str)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             ERRORS,
+            LOGGED,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
-            *(() if console else (structlog.processors.format_exc_info,)),
-            structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(),
+            structlog.processors.format_exc_info,
+            redactor or Redactor(),
+            _Copy(json, write) if write else _unchanged,
+            structlog.dev.ConsoleRenderer() if console else json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_StandardError,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger().addHandler(ERRORS.handler)
+    logging.basicConfig(handlers=[_Forwarder()], level=logging.WARNING, force=True)
+
+
+class _Copy:
+    """The same record for the file."""
+
+    def __init__(self, json: structlog.processors.JSONRenderer, write: Write) -> None:
+        self._json = json
+        self._write = write
+
+    def __call__(self, logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        line = self._json(logger, method, dict(record))
+        self._write(line if isinstance(line, str) else line.decode())
+        return record
+
+
+def _unchanged(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return record
+
+
+class _StandardError:
+    """What structlog writes to. A full disk behind it, or a reader who has gone, costs the line alone."""
+
+    def __init__(self, *_names: object) -> None:
+        self._stream = sys.stderr
+
+    def msg(self, line: str) -> None:
+        try:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            LOGGED.lost(1)
+
+    log = debug = info = warning = warn = error = exception = critical = fatal = msg
+
+
+class _Forwarder(logging.Handler):
+    """Records of other libraries go the same way, under the library's name."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        library = record.name.partition(".")[0]
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), code=library, logger=record.name, exc_info=record.exc_info or None)
 
 
 class Stopwatch:

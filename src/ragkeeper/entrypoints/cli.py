@@ -11,9 +11,9 @@ from ragkeeper.cli.app import command_group, example, run
 from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import print_fields, print_json, print_text
 from ragkeeper.conversations.commands import add_chat_commands
-from ragkeeper.core.telemetry import configure_logging
 from ragkeeper.documents.commands import document_commands
 from ragkeeper.entrypoints.local import LazySurgery, LocalSchema, Place, initialise
+from ragkeeper.entrypoints.logs import logging_by
 from ragkeeper.entrypoints.watching import LocalPlanner
 from ragkeeper.identity.audit.commands import audit_commands
 from ragkeeper.ingestion.commands import add_ingest_commands
@@ -102,10 +102,10 @@ def _add_process_commands(app: typer.Typer, place: Place) -> None:
         """Serve HTTP and work on what was uploaded, until SIGTERM or Ctrl-C."""
         place.data_dir = data_dir or place.data_dir
         settings = place.settings(RAG_HOST=host, RAG_PORT=port)
-        configure_logging(settings.log_level)
         from ragkeeper.entrypoints.server import serve as run_server  # noqa: PLC0415 - heavy: the application
 
-        run_server(settings)
+        with logging_by(settings):
+            run_server(settings)
 
     @app.command(epilog=example("ragkeeper init --data-dir /srv/ragkeeper"))
     def init(data_dir: DataDir = None, json: Json = False) -> None:

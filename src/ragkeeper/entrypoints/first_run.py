@@ -13,8 +13,8 @@ from ragkeeper.cli.errors import ServerNotRunning
 from ragkeeper.cli.output import note, print_text
 from ragkeeper.cli.progress import progress_bar
 from ragkeeper.conversations.commands import show_answer
-from ragkeeper.core.telemetry import configure_logging
 from ragkeeper.entrypoints.local import Place, served_at
+from ragkeeper.entrypoints.logs import logging_by
 from ragkeeper.entrypoints.server import serve
 from ragkeeper.ingestion.batch import Batch
 from ragkeeper.ingestion.folders import find_files
@@ -32,7 +32,6 @@ def main() -> None:
 def first_run(place: Place) -> None:
     """Serve until Ctrl-C; the tour runs beside it. Raises what starting the server raises, PortInUse among it."""
     settings = place.settings()
-    configure_logging("warning" if settings.log_level == "info" else settings.log_level)
     running = served_at(settings)
     if running is not None:
         print_text(f"ragkeeper serves this folder already: {running}/")
@@ -40,7 +39,8 @@ def first_run(place: Place) -> None:
     note("Starting …")
     threading.Thread(target=lambda: guarded(lambda: _tour(place)), name="tour", daemon=True).start()
     try:
-        serve(settings)
+        with logging_by(settings, "warning" if settings.log_level == "info" else None):
+            serve(settings)
     except KeyboardInterrupt:
         print_text("Stopped.")
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ragkeeper.core.figures import holdings as figures
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.telemetry import LOGGED
 from ragkeeper.operations.health.models import CapabilityState, ComponentState, Health
 
 
@@ -47,3 +48,4 @@ class ConditionFigures:
         for name, error in self._loops().items():
             self._metrics.set(figures.LOOP_OK, error is None, loop=name)
         self._metrics.set(figures.READY, self._ready())
+        LOGGED.tell(self._metrics)

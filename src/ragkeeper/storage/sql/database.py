@@ -42,7 +42,11 @@ class Database:
             raise DatabaseUnsupported(backend=self.url.get_backend_name())
         self.statements = Statements(metrics or Metrics([SQL_SECONDS, SQL_SLOW]))
         took = self.statements.took
-        common: dict[str, Any] = {"async_creator": connector(self.url, took), "json_deserializer": from_json}
+        common: dict[str, Any] = {
+            "async_creator": connector(self.url, took),
+            "json_deserializer": from_json,
+            "hide_parameters": True,  # an error is logged, and they are texts of documents
+        }
         self._engine: AsyncEngine = create_async_engine(self.url, pool_size=1, max_overflow=0, **common)
         # Readers need no transaction and so nothing to undo: that saves two of three trips to the driver's thread.
         self._readers: AsyncEngine = create_async_engine(
