@@ -11,8 +11,8 @@ from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import note, print_json, print_text
 from ragkeeper.cli.ports import Connect
 from ragkeeper.operations.capacity.errors import ReportNotWritten
+from ragkeeper.operations.capacity.models import FEWEST_DAYS
 from ragkeeper.operations.capacity.page import page
-from ragkeeper.operations.capacity.rules import FEWEST_DAYS
 from ragkeeper.operations.capacity.text import refusal, text_report
 
 Days = Annotated[int, typer.Option("--days", min=FEWEST_DAYS, max=366, help="Whole days to look back.")]

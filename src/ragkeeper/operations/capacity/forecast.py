@@ -11,7 +11,8 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from ragkeeper.operations.capacity.trend import Trend, Values, trend
+from ragkeeper.operations.capacity.models import Trend
+from ragkeeper.operations.capacity.trend import Values, trend
 
 COVERAGE = 0.8
 # Seasons whose median is the level: the last, the last three, the last seven, all.

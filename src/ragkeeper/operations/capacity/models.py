@@ -5,7 +5,33 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from ragkeeper.operations.capacity.trend import Trend
+FEWEST_DAYS = 14
+"""Whole days without which nothing is said: each day of the week was seen twice."""
+
+# A rise that chance alone would show in one of a hundred series is no trend yet.
+_SIGNIFICANT = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """slope: change per step, between `low` and `high` with the confidence asked for; fit: share of variance, R².
+
+    probability: how often chance alone would show as much; kendall: from -1, always falling, to 1, always rising.
+    """
+
+    slope: float
+    low: float
+    high: float
+    fit: float
+    kendall: float
+    probability: float
+
+    @property
+    def direction(self) -> str:
+        """`increasing`, `decreasing`, or `none` where chance explains it."""
+        if self.probability >= _SIGNIFICANT or not self.slope:
+            return "none"
+        return "increasing" if self.slope > 0 else "decreasing"
 
 
 class Urgency(StrEnum):

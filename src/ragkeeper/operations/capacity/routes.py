@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.http.caller import CurrentCaller
-from ragkeeper.operations.capacity.rules import FEWEST_DAYS
+from ragkeeper.operations.capacity.models import FEWEST_DAYS
 from ragkeeper.operations.capacity.schemas import CapacityView
 from ragkeeper.operations.capacity.service import CapacityService
 

@@ -6,11 +6,18 @@ from datetime import date, timedelta
 import numpy as np
 
 from ragkeeper.operations.capacity.forecast import forecast
-from ragkeeper.operations.capacity.models import Crossing, Days, Measure, Outlook, Recommendation, Report, Urgency
-from ragkeeper.operations.capacity.trend import FLAT, Trend, trend
-
-FEWEST_DAYS = 14
-"""Whole days without which nothing is said: each day of the week was seen twice."""
+from ragkeeper.operations.capacity.models import (
+    FEWEST_DAYS,
+    Crossing,
+    Days,
+    Measure,
+    Outlook,
+    Recommendation,
+    Report,
+    Trend,
+    Urgency,
+)
+from ragkeeper.operations.capacity.trend import FLAT, trend
 
 MEASURES = (
     Measure("cpu_usage", "cpu", "percent", 80.0, ("processors",)),

@@ -5,8 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from ragkeeper.operations.capacity.models import Crossing, Outlook, Recommendation, Report, Urgency
-from ragkeeper.operations.capacity.rules import FEWEST_DAYS
+from ragkeeper.operations.capacity.models import FEWEST_DAYS, Crossing, Outlook, Recommendation, Report, Urgency
 
 _DIGITS = 6
 

@@ -1,40 +1,15 @@
 """How fast a series grows, in a way that a few wild values do not move. No I/O, no clock."""
 
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ragkeeper.operations.capacity.models import Trend
+
 Values = NDArray[np.float64]
 
-# A rise that chance alone would show in one of a hundred series is no trend yet.
-_SIGNIFICANT = 0.01
 _MOST_REPEATED = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """slope: change per step, between `low` and `high` with the confidence asked for; fit: share of variance, R².
-
-    probability: how often chance alone would show as much; kendall: from -1, always falling, to 1, always rising.
-    """
-
-    slope: float
-    low: float
-    high: float
-    fit: float
-    kendall: float
-    probability: float
-
-    @property
-    def direction(self) -> str:
-        """`increasing`, `decreasing`, or `none` where chance explains it."""
-        if self.probability >= _SIGNIFICANT or not self.slope:
-            return "none"
-        return "increasing" if self.slope > 0 else "decreasing"
-
-
 FLAT = Trend(0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
