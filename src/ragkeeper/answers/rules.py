@@ -98,6 +98,18 @@ def mode_of(place: int, best: AnswerMode, *, without_reranking: bool) -> AnswerM
     return max(happened, best, key=lambda mode: mode.rank)
 
 
+def grounding(answer: Answer) -> str | None:
+    """How much of an answer its sources support, in the words of the metric; None of a list, which claims nothing."""
+    if answer.refused:
+        return "refused"
+    if not answer.sentences:
+        return None
+    supported = sum(sentence.supported for sentence in answer.sentences)
+    if supported == len(answer.sentences):
+        return "grounded"
+    return "partly" if supported else "ungrounded"
+
+
 def listing(passages: Sequence[Passage]) -> Answer:
     """Where an answer would be found: what is left when nothing may be written or quoted."""
     if not passages:

@@ -24,7 +24,7 @@ from ragkeeper.answers.models import (
 )
 from ragkeeper.answers.ports import Best, Compressor, Extractor, Writer
 from ragkeeper.core.access import Caller
-from ragkeeper.core.metrics import ANSWERS, Metrics
+from ragkeeper.core.metrics import ANSWERS, GROUNDING, Metrics
 from ragkeeper.core.telemetry import Stopwatch, observe_stages
 from ragkeeper.generation.models import Answer, Passage
 from ragkeeper.providers.chat.errors import ChatError
@@ -150,7 +150,7 @@ class AnswerService:
     async def _recall(self, place: Place | None) -> AnswerResult | None:
         found = await self._cache.recall(place) if self._cache else None
         if found is not None:
-            self._metrics.count(ANSWERS, mode=found.mode.value)
+            self._note(found.answer, found.mode)
         return found
 
     async def _keep(self, place: Place | None, caller: Caller, question: Question, result: AnswerResult) -> None:
@@ -274,7 +274,7 @@ class AnswerService:
             checked = rules.only_supported(checked)
         if gone and mode is AnswerMode.SEARCH_ONLY:
             checked = rules.listing(checked.hints)
-        self._count(mode, search, watch)
+        self._count(checked, mode, search, watch)
         return AnswerResult(
             answer=checked,
             mode=mode,
@@ -285,11 +285,16 @@ class AnswerService:
             search_mode=search.mode,
         )
 
-    def _count(self, mode: AnswerMode, search: SearchResult, watch: Stopwatch) -> None:
+    def _count(self, answer: Answer, mode: AnswerMode, search: SearchResult, watch: Stopwatch) -> None:
         """Its own stages only: the search has told of its own."""
         own = {stage: spent for stage, spent in watch.stages.items() if stage not in {*search.timings_ms, "retrieve"}}
         observe_stages(self._metrics, own)
+        self._note(answer, mode)
+
+    def _note(self, answer: Answer, mode: AnswerMode) -> None:
         self._metrics.count(ANSWERS, mode=mode.value)
+        if (result := rules.grounding(answer)) is not None:
+            self._metrics.count(GROUNDING, result=result)
 
 
 class _NotBegunError(Exception):

@@ -226,7 +226,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
     audit = AuditService(database, utc_now)
     restraint = Restraint(DegradationService(database, metrics, utc_now, audit))
     shared = _Shared(metrics, foreground, open_caches(settings, metrics), restraint)
-    chat_models = probes.observed(guards.chat(engines.metered(engines.chat_models(settings), metrics)))
+    chat_models = probes.observed(guards.chat(engines.metered(settings, metrics)))
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)

@@ -25,7 +25,7 @@ from ragkeeper.ingestion.parsers.pool import SandboxedParser
 from ragkeeper.ingestion.parsers.port import Parser
 from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.port import JobEngine
-from ragkeeper.providers.chat.metered import MeteredChat
+from ragkeeper.providers.chat.metered import MeteredChat, Prices
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
 from ragkeeper.providers.embedding.port import Embedder
@@ -144,8 +144,10 @@ def chat_models(settings: Settings) -> list[ChatModel]:
     ]
 
 
-def metered(models: Sequence[ChatModel], metrics: Metrics) -> list[ChatModel]:
-    return [MeteredChat(model, metrics) for model in models]
+def metered(settings: Settings, metrics: Metrics) -> list[ChatModel]:
+    """The models of the settings, in their order, their calls counted and priced."""
+    models = zip(chat_models(settings), settings.chat_providers, strict=True)
+    return [MeteredChat(model, metrics, Prices(one.price_in, one.price_out)) for model, one in models]
 
 
 def transforms(

@@ -75,3 +75,18 @@ def test_a_listing_names_what_was_found_and_answers_nothing() -> None:
     assert (listed.refused, listed.citations, listed.confidence) == (False, (), 0.0)
     assert [hint.document_id for hint in listed.hints] == ["d"]
     assert rules.listing([]).refused
+
+
+@pytest.mark.parametrize(
+    ("supported", "refused", "result"),
+    [
+        ((True, True), False, "grounded"),
+        ((True, False), False, "partly"),
+        ((False,), False, "ungrounded"),
+        ((), True, "refused"),
+        ((), False, None),
+    ],
+)
+def test_how_much_of_an_answer_is_supported(supported: tuple[bool, ...], refused: bool, result: str | None) -> None:
+    sentences = tuple(AnswerSentence("Words.", (), one) for one in supported)
+    assert rules.grounding(Answer("Words.", sentences, (), refused, 0.5)) == result

@@ -201,3 +201,23 @@ def test_a_git_profile_that_cannot_work_stops_the_start(given: dict[str, str], n
         load(RAG_GIT_PROFILES="work", **{f"RAG_GIT_WORK_{name}": value for name, value in given.items()})
     assert named in caught.value.message
     assert "hush" not in caught.value.message
+
+
+PROVIDER = {"RAG_LLM_PROVIDERS": "a", "RAG_LLM_A_BASE_URL": "http://localhost/v1", "RAG_LLM_A_MODEL": "m"}
+
+
+def test_a_model_has_its_prices() -> None:
+    [provider] = load(**PROVIDER, RAG_LLM_A_PRICE_IN="0.59").chat_providers
+    assert (provider.price_in, provider.price_out) == (0.59, 0)
+
+
+@pytest.mark.parametrize("price", ["cheap", "-1", "nan", "inf"])
+def test_a_price_is_a_number(price: str) -> None:
+    with pytest.raises(SettingInvalid, match="RAG_LLM_A_PRICE_OUT"):
+        load(**PROVIDER, RAG_LLM_A_PRICE_OUT=price)
+
+
+def test_all_secrets_are_known_to_who_hides_them() -> None:
+    key, token = "k" * 8 + "0123456789abcdefghij0123456789", "metrics-42"
+    settings = load(**PROVIDER, API_KEY=key, RAG_METRICS_TOKEN=token, RAG_LLM_A_API_KEY="of-the-model")
+    assert {key, token, "of-the-model"} <= set(settings.secrets())
