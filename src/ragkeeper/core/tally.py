@@ -3,7 +3,6 @@
 One for the process, as its log is: `telemetry` lets every record pass through it.
 """
 
-import logging
 import re
 import threading
 from collections.abc import Iterable, MutableMapping
@@ -39,15 +38,12 @@ class Counted:
 
 
 class ErrorTally:
-    """A structlog processor, and through `handler` one of `logging`'s. May be used from any thread."""
+    """A structlog processor. May be used from any thread."""
 
     def __init__(self, clock: Clock = utc_now) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._counted: dict[tuple[datetime, str], Counted] = {}
-        # The same one each time: logging keeps a handler once, however often it is added.
-        self.handler: logging.Handler = _Handler(self)
-        """For records of other libraries: their code is the library's name."""
 
     def __call__(self, _logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if method in _SEVERE:
@@ -87,15 +83,6 @@ class ErrorTally:
         if len({hour for hour, _ in self._counted}) > _MOST_HOURS:
             oldest = min(hour for hour, _ in self._counted)
             self._counted = {key: value for key, value in self._counted.items() if key[0] != oldest}
-
-
-class _Handler(logging.Handler):
-    def __init__(self, tally: ErrorTally) -> None:
-        super().__init__(logging.ERROR)
-        self._tally = tally
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._tally.count(record.name.partition(".")[0])
 
 
 def as_code(text: str) -> str:

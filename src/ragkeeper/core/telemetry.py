@@ -19,6 +19,8 @@ from ragkeeper.core.tally import ERRORS
 _MILLISECONDS = 1000
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
 
+_SEVERE = frozenset({"error", "critical"})
+
 Write = Callable[[str], None]
 """Takes one line without its end; never raises."""
 
@@ -65,6 +67,7 @@ def configure_logging(level: str, redactor: Redactor | None = None, write: Write
             structlog.processors.add_log_level,
             ERRORS,
             LOGGED,
+            _loud,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.StackInfoRenderer(),
             structlog.processors.format_exc_info,
@@ -77,6 +80,14 @@ def configure_logging(level: str, redactor: Redactor | None = None, write: Write
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Forwarder()], level=logging.WARNING, force=True)
+
+
+def _loud(_logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Whoever looks for ERROR in a log finds every error, and nothing that is none."""
+    level = _LEVELS.get(method, method)
+    if level in _SEVERE:
+        record["severity"] = level.upper()
+    return record
 
 
 class _Copy:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -151,7 +152,7 @@ class LocalSurgery:
             versions=_versions(),
             schema=_or_nothing(truth, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"),
             jobs=_jobs(folder, truth),
-            secrets=[*_secrets(settings.model_dump()), *_kept_secrets(folder)],
+            secrets=[*settings.secrets(), *_passwords(settings), *_kept_secrets(folder)],
             private=_names(truth),
             logs=sorted((folder.path / "logs").glob("*"), key=lambda path: -path.stat().st_mtime)[:10],
         )
@@ -286,15 +287,11 @@ def _shown(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _secrets(value: Any) -> Iterator[str]:
-    if isinstance(value, SecretStr):
-        yield value.get_secret_value()
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _secrets(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _secrets(one)
+def _passwords(settings: Settings) -> list[str]:
+    """Those inside addresses, by themselves."""
+    urls = [settings.database_url or "", *settings.secrets()]
+    found = [urlsplit(url).password for url in urls if "://" in url]
+    return [password for password in found if password]
 
 
 def _kept_secrets(folder: DataFolder) -> list[str]:

@@ -1,4 +1,3 @@
-import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -78,16 +77,6 @@ def test_hours_are_bounded(tally: ErrorTally, clock: Clock) -> None:
         tally.count("a")
         clock.now += timedelta(hours=1)
     assert counts(tally) == {"a": 48}
-
-
-def test_other_libraries_count_by_their_name_and_once(tally: ErrorTally) -> None:
-    logger = logging.getLogger("strange.part")
-    logger.propagate = False
-    logger.addHandler(tally.handler)
-    logger.addHandler(tally.handler)
-    logger.warning("error in error")
-    logger.error("it broke")
-    assert counts(tally) == {"strange": 1}
 
 
 def test_a_sentence_becomes_a_code() -> None:

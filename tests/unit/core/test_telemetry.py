@@ -29,7 +29,7 @@ lines = []
 configure_logging("info", Redactor(["s3cr3t-value"]), lines.append)
 log = structlog.get_logger()
 with structlog.contextvars.bound_contextvars(request_id="r1"):
-    log.info("asked", reason="with s3cr3t-value")
+    log.info("asked", reason="with s3cr3t-value", path="/error")
     logging.getLogger("library.part").warning("slow %s", 3)
 try:
     raise OSError("no s3cr3t-value here")
@@ -73,3 +73,8 @@ def test_records_are_counted_by_level():
 def test_a_full_disk_behind_standard_error_costs_lines_alone():
     with Path("/dev/full").open("wb") as full:
         assert run(full)[-1] == "rag_log_records_lost_total 3.0"
+
+
+def test_who_looks_for_error_in_capitals_finds_errors_and_nothing_else():
+    records = run(subprocess.DEVNULL)[:3]
+    assert [json.loads(line)["event"] for line in records if "ERROR" in line] == ["failed"]

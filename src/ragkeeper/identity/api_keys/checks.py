@@ -54,6 +54,8 @@ def api_key_checks(folder: Path, *, by_setting: bool) -> list[Check]:
     def key() -> Iterator[Finding]:
         if by_setting:
             return
+        if not folder.parent.is_dir():
+            raise NotLooked(reason=f"{folder.parent} is not there")
         if not file.is_file():
             yield KEY_MISSING.found({"path": str(file)})
             return

@@ -19,7 +19,7 @@ from typing import Any
 from ragkeeper.core.checks import NotLooked
 from ragkeeper.core.clock import Clock
 from ragkeeper.operations.doctor.ports import Facts, Surgery
-from ragkeeper.operations.doctor.redaction import Redactor
+from ragkeeper.operations.doctor.redaction import Scrubber
 from ragkeeper.operations.doctor.schemas import examination_view
 from ragkeeper.operations.doctor.service import examine
 
@@ -82,24 +82,24 @@ def _parts(surgery: Surgery, facts: Facts, version: str, clock: Clock) -> Iterat
 
 
 def _file(name: str, make: Callable[[], Any], facts: Facts) -> _File:
-    redactor = Redactor(facts.secrets, facts.private)
+    scrubber = Scrubber(facts.secrets, facts.private)
     try:
         made = make()
-        content = _log(made, redactor) if isinstance(made, Path) else _content(made, redactor)
+        content = _log(made, scrubber) if isinstance(made, Path) else _content(made, scrubber)
     except (NotLooked, OSError) as error:
-        content = _json({"not_available": redactor.text(str(error))})
-    return _File(name, content, redactor.count)
+        content = _json({"not_available": scrubber.text(str(error))})
+    return _File(name, content, scrubber.count)
 
 
-def _content(made: Any, redactor: Redactor) -> bytes:
-    return redactor.text(made).encode() if isinstance(made, str) else _json(redactor.value(made))
+def _content(made: Any, scrubber: Scrubber) -> bytes:
+    return scrubber.text(made).encode() if isinstance(made, str) else _json(scrubber.value(made))
 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, ensure_ascii=False, default=str).encode() + b"\n"
 
 
-def _log(path: Path, redactor: Redactor) -> bytes:
+def _log(path: Path, scrubber: Scrubber) -> bytes:
     """Its newest part, record by record; what is no record of ours is only counted."""
     out, strange = io.StringIO(), 0
     for line in _newest(path).splitlines():
@@ -108,10 +108,10 @@ def _log(path: Path, redactor: Redactor) -> bytes:
         except ValueError:
             record = None
         if isinstance(record, dict):
-            out.write(json.dumps(redactor.record(record), ensure_ascii=False) + "\n")
+            out.write(json.dumps(scrubber.record(record), ensure_ascii=False) + "\n")
         elif line.strip():
             strange += 1
-    redactor.count += strange
+    scrubber.count += strange
     if strange:
         out.write(json.dumps({"lines_left_out_that_are_no_records": strange}) + "\n")
     return out.getvalue().encode()

@@ -32,7 +32,7 @@ _FRAME = re.compile(r'^\s*(File "[^"]+", line \d+, in \S+|[\w.]+(?:Error|Excepti
 _STACKS = frozenset({"exception", "stack"})
 
 
-class Redactor:
+class Scrubber:
     """secrets: their very text is removed wherever it stands; private: so are these, with the word beside them.
 
     `count`: how often something was removed so far.
