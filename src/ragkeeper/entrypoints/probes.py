@@ -12,6 +12,8 @@ from ragkeeper.providers.chat.wrapped import WrappedChat
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
+from ragkeeper.providers.resilience.board import Board
+from ragkeeper.providers.resilience.models import State
 from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.storage.cache.fallback import FallbackCache
@@ -43,6 +45,11 @@ class ObservedModel(WrappedChat):
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield piece
+
+    @property
+    def well(self) -> bool:
+        """Nobody called it yet, or the newest call went well."""
+        return self._error is None
 
     async def check(self) -> None:
         """Raise what the newest call showed; ask the provider where that is too long ago."""
@@ -76,6 +83,15 @@ class ObservedModel(WrappedChat):
 
 def observed(models: Sequence[ChatModel]) -> list[ChatModel]:
     return [ObservedModel(model) for model in models]
+
+
+def usable(models: Sequence[ChatModel], board: Board) -> dict[tuple[str, str], bool]:
+    """Whether each model of a provider can be used, by provider and model. models: `observed` ones."""
+    found = {(model.name, model.model): model.well for model in models if isinstance(model, ObservedModel)}
+    for guard in board.guards():
+        key = (guard.key.provider, guard.key.model)
+        found[key] = found.get(key, True) and guard.breaker.state is State.CLOSED
+    return found
 
 
 def probes(

@@ -29,6 +29,11 @@ COMPONENT_OK = Gauge(
 COMPONENT_UP = Gauge("rag_component_up", "0 while the part cannot be used; 1 also while it is degraded.", _COMPONENT)
 CAPABILITY_OK = Gauge("rag_capability_ok", "1 while this can be done as it should.", _CAPABILITY)
 CAPABILITY_UP = Gauge("rag_capability_up", "0 while this cannot be done; 1 also while it is degraded.", _CAPABILITY)
+PROVIDER_UP = Gauge(
+    "rag_provider_up",
+    "0 while a model cannot be used: its newest call or look failed, or its breaker is not closed.",
+    (Label("provider"), Label("model")),
+)
 LOOP_OK = Gauge("rag_loop_ok", "0 while the last run of this background loop failed.", (Label("loop"),))
 
 DOCUMENTS = Gauge(
@@ -119,6 +124,7 @@ TABLE: tuple[Metric, ...] = (
     COMPONENT_UP,
     CAPABILITY_OK,
     CAPABILITY_UP,
+    PROVIDER_UP,
     LOOP_OK,
     DOCUMENTS,
     DOCUMENTS_SEARCHABLE,

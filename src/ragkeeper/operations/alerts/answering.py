@@ -1,6 +1,6 @@
 """Alerts about what people notice: is it there, does it answer, how soon, and with what."""
 
-from ragkeeper.core.figures.holdings import COMPONENT_UP, READY
+from ragkeeper.core.figures.holdings import COMPONENT_UP, PROVIDER_UP, READY
 from ragkeeper.core.figures.work import FRESHNESS
 from ragkeeper.core.metrics import (
     BREAKER_STATE,
@@ -204,7 +204,7 @@ def _models() -> tuple[Alert, ...]:
             WARNING,
             "The model provider {provider} cannot be used",
             "For a minute its newest call failed, or its breaker lets no call through.",
-            Above(Select(BREAKER_STATE), 0, ("provider", "operation")),
+            Below(Select(PROVIDER_UP), 1, ("provider",)),
             MINUTE,
             "model-provider-fails",
             ("G4 OllamaDown: for 1m, warning; any provider, whatever its name",),

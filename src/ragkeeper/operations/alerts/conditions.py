@@ -16,12 +16,12 @@ from ragkeeper.operations.alerts.expressions import (
     Either,
     Expression,
     Match,
+    Most,
     Number,
-    OverTime,
     Predicted,
     Quantile,
+    Rate,
     Select,
-    TimeAbove,
 )
 
 UP = Gauge("up", "1 while Prometheus can read the target; Prometheus' own.", (Label("job"), Label("instance")))
@@ -34,8 +34,8 @@ class Share(Protocol):
 
     def over(self, window: float) -> Expression: ...
 
-    def events(self, window: float) -> Expression | None:
-        """How many there were; None for what cannot be too few."""
+    def events(self, window: float) -> Expression:
+        """How many there were."""
         ...
 
 
@@ -48,18 +48,18 @@ class Events:
     by: tuple[str, ...] = ()
 
     def over(self, window: float) -> Expression:
-        every = self._sum("rate", self.all, window)
+        every = self._sum(Rate(self.all, window))
         none = Arithmetic(every, "*", Number(0))
-        return Arithmetic(Either(self._sum("rate", self.bad, window), none), "/", every)
+        return Arithmetic(Either(self._sum(Rate(self.bad, window)), none), "/", every)
 
     def events(self, window: float) -> Expression:
-        return self._sum("increase", self.all, window)
+        return self._sum(Rate(self.all, window, total=True))
 
     def bad_events(self, window: float) -> Expression:
-        return self._sum("increase", self.bad, window)
+        return self._sum(Rate(self.bad, window, total=True))
 
-    def _sum(self, function: str, of: Select, window: float) -> Expression:
-        return Aggregate("sum", OverTime(function, of, window), self.by)
+    def _sum(self, rate: Rate) -> Expression:
+        return Aggregate("sum", rate, self.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +75,13 @@ class Slower:
         return Arithmetic(Number(1), "-", Arithmetic(self._rate(quick, window), "/", self._rate(self._all(), window)))
 
     def events(self, window: float) -> Expression:
-        return Aggregate("sum", OverTime("increase", self._all(), window))
+        return Aggregate("sum", Rate(self._all(), window, total=True))
 
     def _all(self) -> Select:
         return Select(self.histogram, self.where, "_count")
 
     def _rate(self, of: Select, window: float) -> Expression:
-        return Aggregate("sum", OverTime("rate", of, window))
-
-
-@dataclass(frozen=True, slots=True)
-class TimeOver:
-    """The share of the time in which a gauge was too high, on the worst of the servers."""
-
-    gauge: Select
-    value: float
-
-    def over(self, window: float) -> Expression:
-        return Aggregate("max", TimeAbove(self.gauge, self.value, window))
-
-    def events(self, window: float) -> None:  # noqa: ARG002 - the protocol's own parameter
-        return None
+        return Aggregate("sum", Rate(of, window))
 
 
 class Condition(Protocol):
@@ -144,7 +130,7 @@ class QuantileAbove:
     @property
     def expression(self) -> Expression:
         shown = quantile(self.histogram, self.where, self.share, self.window)
-        events = Aggregate("sum", OverTime("increase", Select(self.histogram, self.where, "_count"), self.window))
+        events = Aggregate("sum", Rate(Select(self.histogram, self.where, "_count"), self.window, total=True))
         return Both(Compare(shown, ">", Number(self.threshold)), Compare(events, ">=", Number(self.least)))
 
 
@@ -290,7 +276,7 @@ class CountAbove:
     @property
     def expression(self) -> Expression:
         return Compare(
-            Aggregate("sum", OverTime("increase", self.counter, self.window), self.by), ">", Number(self.threshold)
+            Aggregate("sum", Rate(self.counter, self.window, total=True), self.by), ">", Number(self.threshold)
         )
 
 
@@ -313,7 +299,7 @@ class Spike:
         return Both(spike, Compare(now, ">", Number(self.least)))
 
     def _rate(self, window: float) -> Expression:
-        return Aggregate("sum", OverTime("rate", self.counter, window), self.by)
+        return Aggregate("sum", Rate(self.counter, window), self.by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +314,7 @@ class Fall:
 
     @property
     def expression(self) -> Expression:
-        most = Aggregate("sum", OverTime("max_over_time", self.gauge, self.window), ("instance",))
+        most = Aggregate("sum", Most(self.gauge, self.window), ("instance",))
         now = Aggregate("sum", self.gauge, ("instance",))
         fallen = Compare(now, "<", Arithmetic(most, "*", Number(self.threshold)))
         return Both(fallen, Compare(most, ">=", Number(self.least)))
@@ -365,13 +351,12 @@ class Burn:
     short: float
     factor: float
     threshold: float
-    least: float = 0
+    least: float
 
     @property
     def expression(self) -> Expression:
-        found: Expression = Both(self._fast(self.long), self._fast(self.short))
-        events = self.share.events(self.long)
-        return Both(found, Compare(events, ">=", Number(self.least))) if events and self.least else found
+        found = Both(self._fast(self.long), self._fast(self.short))
+        return Both(found, Compare(self.share.events(self.long), ">=", Number(self.least)))
 
     def _fast(self, window: float) -> Expression:
         allowed = min(self.factor * (1 - self.threshold), 0.99)
@@ -414,7 +399,7 @@ def bucket(bound: float) -> str:
 
 
 def quantile(histogram: Histogram, where: tuple[Match, ...], share: float, window: float) -> Quantile:
-    rates = OverTime("rate", Select(histogram, where, "_bucket"), window)
+    rates = Rate(Select(histogram, where, "_bucket"), window)
     return Quantile(share, Aggregate("sum", rates, ("le",)))
 
 
@@ -423,4 +408,4 @@ def used(free: Select, total: Select, by: tuple[str, ...] = ("instance",)) -> Ex
 
 
 def busy(idle: Select, window: float, by: tuple[str, ...] = ("instance",)) -> Expression:
-    return Arithmetic(Number(1), "-", Aggregate("avg", OverTime("rate", idle, window), by))
+    return Arithmetic(Number(1), "-", Aggregate("avg", Rate(idle, window), by))

@@ -20,8 +20,10 @@ JOB = "rag-interface"
 Labels = frozenset[tuple[str, str]]
 Vector = Mapping[Labels, float]
 """A value for each series, by its labels without the name."""
-Samples = Sequence[tuple[float, float]]
-"""Times in seconds and values, oldest first."""
+Sample = tuple[float, float]
+"""A time in seconds and a value."""
+Samples = Sequence[Sample]
+"""Oldest first."""
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -69,7 +71,13 @@ class Moment(Protocol):
 
     def latest(self, select: "Select") -> Vector: ...
 
-    def within(self, select: "Select", seconds: float) -> Mapping[Labels, Samples]: ...
+    def edges(self, select: "Select", seconds: float) -> Mapping[Labels, tuple[Sample, Sample]]:
+        """The oldest and the newest sample of the last seconds; no series that has only one."""
+        ...
+
+    def within(self, select: "Select", seconds: float) -> Mapping[Labels, Samples]:
+        """All samples of the last seconds."""
+        ...
 
 
 class Expression(Protocol):
@@ -125,20 +133,40 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class OverTime:
-    """function: `rate`, `increase`, `max_over_time` or `avg_over_time`."""
+class Rate:
+    """How fast a counter rose in the window, a second; of the whole window where `total`."""
 
-    function: str
+    of: Select
+    window: float
+    total: bool = False
+
+    def promql(self, span: Span) -> str:
+        return f"{'increase' if self.total else 'rate'}({self.of.promql(span)}[{span(self.window)}])"
+
+    def values(self, moment: Moment) -> Vector:
+        found = moment.edges(self.of, self.window)
+        times = self.window if self.total else 1.0
+        return {
+            labels: (end - begin) / (last - first) * times for labels, ((first, begin), (last, end)) in found.items()
+        }
+
+    def selects(self) -> Iterator[Select]:
+        yield self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """The highest value of the window."""
+
     of: Select
     window: float
 
     def promql(self, span: Span) -> str:
-        return f"{self.function}({self.of.promql(span)}[{span(self.window)}])"
+        return f"max_over_time({self.of.promql(span)}[{span(self.window)}])"
 
     def values(self, moment: Moment) -> Vector:
-        act, fewest = _OVER_TIME[self.function], _FEWEST if self.function in {"rate", "increase"} else 1
         found = moment.within(self.of, self.window)
-        return {key: act(samples, self.window) for key, samples in found.items() if len(samples) >= fewest}
+        return {labels: max(value for _, value in samples) for labels, samples in found.items() if samples}
 
     def selects(self) -> Iterator[Select]:
         yield self.of
@@ -158,26 +186,6 @@ class Predicted:
     def values(self, moment: Moment) -> Vector:
         found = moment.within(self.of, self.window)
         return {key: _predict(samples, self.ahead) for key, samples in found.items() if len(samples) >= _FEWEST}
-
-    def selects(self) -> Iterator[Select]:
-        yield self.of
-
-
-@dataclass(frozen=True, slots=True)
-class TimeAbove:
-    """The share of the window's time in which a gauge was above a value."""
-
-    of: Select
-    value: float
-    window: float
-
-    def promql(self, span: Span) -> str:
-        step = duration(max(self.window / 120 * span.scale, 1))
-        return f"avg_over_time(({self.of.promql(span)} > bool {number(self.value)})[{span(self.window)}:{step}])"
-
-    def values(self, moment: Moment) -> Vector:
-        found = moment.within(self.of, self.window)
-        return {key: sum(value > self.value for _, value in all_) / len(all_) for key, all_ in found.items() if all_}
 
     def selects(self) -> Iterator[Select]:
         yield self.of
@@ -349,11 +357,6 @@ def _numbers(values: Sequence[float]) -> list[float]:
     return [value for value in values if not math.isnan(value)]
 
 
-def _rate(samples: Samples, window: float) -> float:  # noqa: ARG001 - as the other functions over time
-    (first, begin), (last, end) = samples[0], samples[-1]
-    return (end - begin) / (last - first) if last > first else math.nan
-
-
 def _predict(samples: Samples, ahead: float) -> float:
     """Least squares, measured from the newest sample."""
     now = samples[-1][0]
@@ -396,10 +399,4 @@ _AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "max": lambda values: max(_numbers(values), default=math.nan),
     "min": lambda values: min(_numbers(values), default=math.nan),
     "avg": lambda values: sum(values) / len(values),
-}
-_OVER_TIME: Mapping[str, Callable[[Samples, float], float]] = {
-    "rate": _rate,
-    "increase": lambda samples, window: _rate(samples, window) * window,
-    "max_over_time": lambda samples, _: max(value for _, value in samples),
-    "avg_over_time": lambda samples, _: sum(value for _, value in samples) / len(samples),
 }

@@ -12,7 +12,10 @@ from ragkeeper.operations.health.models import CapabilityState, ComponentState, 
 
 
 class ConditionFigures:
-    """Known in the process already: nothing is looked up. loops: the last error of each, None when it went well."""
+    """Known in the process already: nothing is looked up.
+
+    loops: the last error of each, None when it went well. providers: by provider and model, whether it can be used.
+    """
 
     def __init__(
         self,
@@ -21,11 +24,13 @@ class ConditionFigures:
         health: Callable[[], Health],
         ready: Callable[[], bool],
         loops: Callable[[], Mapping[str, str | None]],
+        providers: Callable[[], Mapping[tuple[str, str], bool]] = dict,
     ) -> None:
         self._metrics = metrics
         self._health = health
         self._ready = ready
         self._loops = loops
+        self._providers = providers
         python = platform.python_version()
         metrics.set(figures.BUILD, 1, version=version, python=python, sqlite=sqlite3.sqlite_version)
         metrics.set(figures.STARTED, time.time())
@@ -47,5 +52,6 @@ class ConditionFigures:
             self._metrics.set(figures.CAPABILITY_UP, capability.state is not CapabilityState.DOWN, capability=name)
         for name, error in self._loops().items():
             self._metrics.set(figures.LOOP_OK, error is None, loop=name)
+        self._metrics.replace(figures.PROVIDER_UP, self._providers())
         self._metrics.set(figures.READY, self._ready())
         LOGGED.tell(self._metrics)

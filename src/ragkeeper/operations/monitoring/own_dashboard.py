@@ -45,8 +45,8 @@ from ragkeeper.operations.alerts.expressions import (
     Expression,
     Match,
     Number,
-    OverTime,
     Quantile,
+    Rate,
     Select,
 )
 from ragkeeper.operations.monitoring.panels import Dashboard, Panel, Query, Row
@@ -162,7 +162,7 @@ def _models(shown: Shown) -> Row:
                 "none",
                 (
                     Query(
-                        Aggregate("sum", OverTime("increase", Select(LLM_COST), _HOUR), ("provider",)),
+                        Aggregate("sum", Rate(Select(LLM_COST), _HOUR, total=True), ("provider",)),
                         "{{provider}}",
                         quiet=True,
                     ),
@@ -282,7 +282,7 @@ def _by_provider(buckets: Select) -> Query:
 
 
 def _quantiles(buckets: Select, label: str) -> Expression:
-    return Quantile(0.95, Aggregate("sum", OverTime("rate", buckets, WINDOW), (label, "le")))
+    return Quantile(0.95, Aggregate("sum", Rate(buckets, WINDOW), (label, "le")))
 
 
 def _hit_rate() -> Expression:

@@ -36,7 +36,6 @@ def rule(alert: Alert, plan: Plan) -> dict[str, Any]:
             "description": _templated(alert.description),
             "runbook_url": runbook_url(alert, plan.runbooks),
             "threshold": f"{alert.condition.threshold:g}",
-            "value": "{{ $value | humanize }}",
         },
     }
 

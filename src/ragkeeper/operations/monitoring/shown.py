@@ -4,7 +4,7 @@ from ragkeeper.core.figures.machine import DISK_AVAILABLE, DISK_SIZE, NETWORK_RE
 from ragkeeper.core.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from ragkeeper.operations.alerts.answering import ERRORS, REQUESTS
 from ragkeeper.operations.alerts.conditions import UP, busy, quantile, used
-from ragkeeper.operations.alerts.expressions import Aggregate, Arithmetic, Expression, Match, Number, OverTime, Select
+from ragkeeper.operations.alerts.expressions import Aggregate, Arithmetic, Expression, Match, Number, Rate, Select
 from ragkeeper.operations.alerts.machine import DEVICES, FREE_MEMORY, IDLE, MEMORY
 from ragkeeper.operations.monitoring.models import Plan
 from ragkeeper.operations.monitoring.panels import Panel, Query
@@ -82,4 +82,4 @@ def percent(share: Expression) -> Expression:
 
 
 def sum_of_rates(counter: Select, by: tuple[str, ...] = (), window: float = WINDOW) -> Expression:
-    return Aggregate("sum", OverTime("rate", counter, window), by)
+    return Aggregate("sum", Rate(counter, window), by)
