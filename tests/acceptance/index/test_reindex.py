@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.background import in_background
 from tests.acceptance.server import Server, add_text, serving, wait_for, wait_until_ready
-from tests.contract.embedding.standin import StandIn
+from tests.contract.embedding.standin import Reply, StandIn
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -171,3 +171,26 @@ def test_the_environment_overrules_what_was_chosen_once_it_changes(tmp_path: Pat
             wait_until_ready(server, added)
             assert server.http.get("/status").json()["embedding_model"] == "third@64"
             wait_for(lambda: told(server, "doctor", "index")["ok"])
+
+
+def test_a_change_waits_for_an_endpoint_that_is_down_and_says_so(tmp_path: Path) -> None:
+    with in_background(StandIn()) as standin:
+        settings = {"RAG_EMBEDDING_BASE_URL": standin.base_url, "RAG_BREAKER_OPEN_SECONDS": "1"}
+        with serving(tmp_path, settings) as server:
+            fill(server)
+            before = hits(server)
+            begun = server.http.post("/api/v1/index/rebuild", json={"embedding_model": OTHER, "force": True}).json()
+            standin.replies = [Reply(503)] * 10_000  # before the engine's next look into its queue
+            job = f"/api/v1/index/jobs/{begun['job_id']}"
+
+            def waits_for() -> str:
+                return (server.http.get(job).json()["progress"] or {}).get("waits_for", "")
+
+            wait_for(lambda: bool(waits_for()))
+            assert "standin" in waits_for()
+            assert waits_for() in json.dumps(told(server, "reindex", "--status"))
+            assert hits(server) == before
+            standin.replies = []
+            wait_for(lambda: server.http.get(job).json()["state"] == "done", seconds=60)
+            assert told(server, "reindex", "--status")["embedding_model"] == OTHER
+            assert "reindex_waits" in server.log

@@ -107,7 +107,15 @@ def _rebuild(client: Client, body: dict[str, Any], *, dry_run: bool, yes: bool, 
         )
         confirm(f"This embeds {cost['to_embed']:,} chunks with {cost['model']}", yes=yes)
     begun: dict[str, Any] = client.post(f"{_INDEX}/rebuild", body)
-    return followed(client, begun["job_id"], accept=(_REFUSED,)) if wait else begun
+    if not wait:
+        return begun
+    ended = followed(client, begun["job_id"], accept=(_REFUSED,))
+    if ended["code"] is None:
+        note(
+            f"{cost['model']} serves. `ragkeeper reindex --rollback` brings back what served before, at once, until "
+            "`ragkeeper reindex --finish` removes it."
+        )
+    return ended
 
 
 def judged(folder: Path) -> list[dict[str, Any]]:

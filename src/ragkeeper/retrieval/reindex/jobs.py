@@ -41,25 +41,28 @@ class _Reindex:
 
     async def run_all(self) -> Json:
         job_id, choice = self.run.job_id, self.argument.get("choice")
-        plan = Plan(**await _step(self.run, "plan", lambda: self.service.plan(job_id, choice)))
+        plan = Plan(**await self._step("plan", lambda: self.service.plan(job_id, choice)))
         if choice is not None:
-            await _step(self.run, "embed", lambda: self.service.embed(job_id, plan))
+            await self._step("embed", lambda: self.service.embed(job_id, plan))
         n_chunks = await self._fill(plan)
         comparison = await self._compare(plan) if choice is not None else None
-        await _step(self.run, "switch", lambda: self.service.switch(job_id, plan))
+        await self._step("switch", lambda: self.service.switch(job_id, plan))
         return {**asdict(plan), "chunks": n_chunks, "comparison": asdict(comparison) if comparison else None}
+
+    async def _step(self, name: str, work: Callable[[], Awaitable[Any]]) -> Any:
+        return await _step(self.run, name, lambda: self.service.patiently(self.run.job_id, work))
 
     async def _fill(self, plan: Plan) -> int:
         filled, done = Filled(0, 0, complete=False), 0
         while not filled.complete:
             work = partial(self.service.fill, self.run.job_id, plan, filled.after, done)
-            filled = Filled(**await _step(self.run, "fill", work))
+            filled = Filled(**await self._step("fill", work))
             done += filled.chunks
         return done
 
     async def _compare(self, plan: Plan) -> Comparison:
         golden = [Judged(**one) for one in self.argument.get("golden", [])]
-        found = await _step(self.run, "compare", lambda: self.service.compare(self.run.job_id, plan, golden))
+        found = await self._step("compare", lambda: self.service.compare(self.run.job_id, plan, golden))
         comparison = Comparison(**found)
         self.service.pass_gate(plan, comparison, Gate(**self.argument.get("gate", {})))
         return comparison

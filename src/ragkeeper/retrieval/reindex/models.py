@@ -63,11 +63,12 @@ class Lacking:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """stage: in words; done of total chunks, 0 where nothing is counted."""
+    """stage: in words; done of total chunks, 0 where nothing is counted; waits_for: what holds it, empty: nothing."""
 
     stage: str
     done: int = 0
     total: int = 0
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

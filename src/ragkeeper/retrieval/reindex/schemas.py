@@ -74,13 +74,16 @@ class RebuildView(BaseModel):
 
 
 class ProgressView(BaseModel):
+    """waits_for: what holds it, an endpoint that is away, say; empty while nothing does."""
+
     stage: str
     done: int
     total: int
+    waits_for: str
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
-        return cls(stage=progress.stage, done=progress.done, total=progress.total)
+        return cls(stage=progress.stage, done=progress.done, total=progress.total, waits_for=progress.waits_for)
 
 
 class ServingView(BaseModel):

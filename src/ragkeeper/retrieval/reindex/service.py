@@ -2,13 +2,17 @@
 
 import asyncio
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import structlog
 
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.ids import new_id
 from ragkeeper.jobs.port import DurableJob, JobEngine, Json
+from ragkeeper.providers.embedding.errors import EmbedderRefused, EmbedderUnavailable
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.retrieval.reindex import repository, rules
 from ragkeeper.retrieval.reindex.change import ModelChange
@@ -38,14 +42,21 @@ from ragkeeper.retrieval.reindex.ports import Builder, EmbedderPair, Opener
 from ragkeeper.retrieval.switching import SwitchableIndex, close_quietly
 from ragkeeper.storage.sql.database import Database
 
+_log = structlog.get_logger()
+_T = TypeVar("_T")
+
 _MEGABYTE = 1_000_000
+_LONGEST_PAUSE = 60.0  # seconds
 _PORTION = 250_000  # chunks filled in one step: what a crash can cost
 _JOBS = 20
 
 
 @dataclass(slots=True)
 class ReindexService:
-    """The steps of the job are here too; `jobs.py` says in which order they come. reserve_mb: not to be used up."""
+    """The steps of the job are here too; `jobs.py` says in which order they come. reserve_mb: not to be used up.
+
+    first_pause: seconds until an embedder that is away is asked again; doubles, up to a minute.
+    """
 
     database: Database
     index: SwitchableIndex
@@ -58,6 +69,7 @@ class ReindexService:
     engine: JobEngine
     clock: Clock
     reserve_mb: int
+    first_pause: float = 2.0
     _progress: dict[str, Progress] = field(default_factory=dict)
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # two requests at once do not decide side by side
 
@@ -156,6 +168,25 @@ class ReindexService:
             return False
         return bool(await self.change.embed_lacking(embedder, wanted=lambda: self._holds(embedder)))
 
+    async def patiently(self, job_id: str, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do a step, again and again while the embedder is away: what it has embedded by then is kept.
+
+        Raises what will not pass by itself, EmbedderRefused among it.
+        """
+        pause = self.first_pause
+        while True:
+            try:
+                return await work()
+            except EmbedderRefused:
+                raise
+            except EmbedderUnavailable as error:
+                before = self._progress.get(job_id) or Progress("planning")
+                if not before.waits_for:
+                    _log.warning("reindex_waits", job=job_id, stage=before.stage, reason=error.message)
+                self._progress[job_id] = replace(before, waits_for=error.message)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
     # --- the job's steps, each of which may be repeated
 
     async def plan(self, job_id: str, choice: str | None) -> Plan:
@@ -206,7 +237,12 @@ class ReindexService:
         await self.keeper.abandon(job_id)
 
     def _tell(self, job_id: str, stage: str, done: int = 0, total: int = 0) -> None:
-        self._progress[job_id] = Progress(stage, done, total)
+        before = self._progress.get(job_id)
+        if before and before.waits_for and done > 0:
+            _log.info("reindex_goes_on", job=job_id, stage=stage)
+        # Beginning a step again is not yet getting on with it.
+        waits_for = before.waits_for if before and done == 0 and before.stage == stage else ""
+        self._progress[job_id] = Progress(stage, done, total, waits_for)
 
     def _holds(self, embedder: Embedder) -> bool:
         return embedder in (self.embedder.serving, self.embedder.beside)

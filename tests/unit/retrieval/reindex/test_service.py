@@ -14,6 +14,7 @@ from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.jobs.fake import FakeJobEngine, FakeStore
 from ragkeeper.jobs.port import DurableJob, DurableState
+from ragkeeper.providers.embedding.errors import EmbedderRefused, EmbedderUnavailable
 from ragkeeper.providers.embedding.fake import FakeEmbedder
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.retrieval import repository as truth
@@ -35,7 +36,7 @@ from ragkeeper.retrieval.reindex.service import ReindexService
 from ragkeeper.retrieval.switching import Generation
 from ragkeeper.storage.vectors.fake import FakeIndex
 from ragkeeper.storage.vectors.port import VectorEntry
-from tests.waiting import ended
+from tests.waiting import ended, until
 from tests.wired import ADMIN, Wired, user, wired
 
 OTHER = "openai:other"
@@ -95,6 +96,7 @@ class Bench:
     engine: FakeJobEngine
     embedder: SwitchableEmbedder
     opened: list[FakeEmbedder]
+    opens: list[FakeEmbedder]
     reindex: ReindexService
 
     async def ended(self, job_id: str) -> DurableJob:
@@ -123,10 +125,10 @@ async def bench(folder: Path, *, texts: int = 5, reserve_mb: int = 0) -> AsyncIt
         product.generations._serving = Generation("20260101T000000-first", "fake", first)
         product.retrieval._embedder = embedder
         product.pipeline._embedder = embedder
-        builder, engine, opened = FakeBuilder(product, disk), FakeJobEngine(FakeStore()), []
+        builder, engine, opened, opens = FakeBuilder(product, disk), FakeJobEngine(FakeStore()), [], []
 
         async def open_embedder(name: str) -> FakeEmbedder:
-            opened.append(FakeEmbedder(32, max_tokens=100, name=name))
+            opened.append(opens.pop() if opens else FakeEmbedder(32, max_tokens=100, name=name))
             return opened[-1]
 
         keeper = GenerationKeeper(
@@ -154,13 +156,14 @@ async def bench(folder: Path, *, texts: int = 5, reserve_mb: int = 0) -> AsyncIt
             engine=engine,
             clock=utc_now,
             reserve_mb=reserve_mb,
+            first_pause=0.01,
         )
         register_reindex(engine, reindex)
         for number in range(texts):
             await product.add(f"{number}.md", f"Pump number{number} needs care.")
         await product.settle()
         try:
-            yield Bench(product, disk, builder, engine, embedder, opened, reindex)
+            yield Bench(product, disk, builder, engine, embedder, opened, opens, reindex)
         finally:
             await engine.stop()
 
@@ -445,6 +448,61 @@ async def test_a_model_that_fails_keeps_its_vectors_for_the_next_try(tmp_path: P
         one.builder.fails = None
         assert (await one.run(OTHER, Gate(force=True))).state is DurableState.DONE
         assert one.opened[-1].embedded == [], "all of them were there"
+
+
+class Leaving(FakeEmbedder):
+    """Goes away after so many texts, until it is told to come back."""
+
+    def __init__(self, *args, after: int, **more) -> None:
+        super().__init__(*args, **more)
+        self.left = after
+
+    async def embed_documents(self, texts):
+        if len(self.embedded) + len(texts) > self.left:
+            raise EmbedderUnavailable(name=self.name, reason="connection refused")
+        return await super().embed_documents(texts)
+
+
+async def test_a_change_waits_for_an_embedder_that_goes_away_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    async with bench(tmp_path, texts=70) as one:
+        leaving = Leaving(32, 100, OTHER, after=64)
+        one.opens.append(leaving)
+        job_id = await one.reindex.begin(ADMIN, OTHER, Gate(force=True))
+
+        async def waits() -> bool:
+            _, progress = await one.reindex.job(ADMIN, job_id)
+            return progress is not None and "connection refused" in progress.waits_for
+
+        await until(waits)
+        await asyncio.sleep(0.05)
+        job, progress = await one.reindex.job(ADMIN, job_id)
+        assert job is not None
+        assert progress is not None
+        assert (job.state, progress.stage) == (DurableState.RUNNING, "embedding")
+        assert "connection refused" in progress.waits_for, "an attempt is no progress"
+        assert one.embedder.name == "fake"
+        leaving.left = 1000
+        assert (await one.ended(job_id)).state is DurableState.DONE
+        assert (len(leaving.embedded), len(set(leaving.embedded))) == (70, 70)
+        assert one.embedder.name == OTHER
+
+
+async def test_a_change_that_waits_can_be_given_up(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        one.opens.append(Leaving(32, 100, OTHER, after=0))
+        job_id = await one.reindex.begin(ADMIN, OTHER)
+        await until(lambda: bool(one.reindex._progress.get(job_id) and one.reindex._progress[job_id].waits_for))
+        assert await one.reindex.cancel(ADMIN)
+        assert (await one.ended(job_id)).state is DurableState.CANCELLED
+        assert one.embedder.name == "fake"
+
+
+async def test_an_embedder_that_refuses_is_not_waited_for(tmp_path: Path) -> None:
+    async with bench(tmp_path) as one:
+        refusing = FakeEmbedder(32, 100, OTHER)
+        refusing.fails = EmbedderRefused(name=OTHER, reason="wrong key")
+        one.opens.append(refusing)
+        assert (await one.run(OTHER)).code == "embedder_refused"
 
 
 async def test_a_pointer_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
