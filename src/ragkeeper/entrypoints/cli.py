@@ -12,6 +12,7 @@ from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import print_fields, print_json, print_text
 from ragkeeper.conversations.commands import add_chat_commands
 from ragkeeper.documents.commands import document_commands
+from ragkeeper.entrypoints.diagnose import LocalInstallation
 from ragkeeper.entrypoints.local import LazySurgery, LocalSchema, Place, initialise
 from ragkeeper.entrypoints.logs import logging_by
 from ragkeeper.entrypoints.watching import LocalPlanner
@@ -23,6 +24,7 @@ from ragkeeper.operations.breakers.commands import breaker_commands
 from ragkeeper.operations.caches.commands import cache_commands
 from ragkeeper.operations.capacity.commands import capacity_commands
 from ragkeeper.operations.degradation.commands import degrade_commands
+from ragkeeper.operations.diagnose.commands import diagnose_commands
 from ragkeeper.operations.doctor.commands import add_support_bundle, doctor_commands
 from ragkeeper.operations.health.commands import add_health_commands
 from ragkeeper.operations.history.commands import history_commands
@@ -63,6 +65,7 @@ def command_tree(place: Place) -> typer.Typer:
     app.add_typer(monitoring_commands(LocalPlanner(place)))
     app.add_typer(history_commands(place.connect))
     app.add_typer(capacity_commands(place.connect))
+    app.add_typer(diagnose_commands(LocalInstallation(place)))
     app.add_typer(database_commands(LocalSchema(place)))
     surgery = LazySurgery(place)
     doctor = doctor_commands(surgery)

@@ -30,6 +30,7 @@ from ragkeeper.operations.caches.routes import cache_routes
 from ragkeeper.operations.capacity.routes import capacity_routes
 from ragkeeper.operations.degradation.routes import degradation_routes
 from ragkeeper.operations.degradation.schemas import for_everybody
+from ragkeeper.operations.diagnose.routes import diagnose_routes
 from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.history.routes import history_routes
@@ -77,6 +78,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(breaker_routes(application.breakers))
     app.include_router(history_routes(application.history.service, lambda: application.history.recorder.keeping))
     app.include_router(capacity_routes(application.history.capacity))
+    app.include_router(diagnose_routes(application.history.diagnosis))
     app.include_router(audit_routes(application.audit))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
     app.include_router(document_routes(application.documents, application.files))
