@@ -180,7 +180,7 @@ def _models(shown: Shown) -> Row:
 
 def _documents(shown: Shown) -> Row:
     uploads = Arithmetic(
-        sum_of_rates(Select(UPLOADS, (Match("result", ("accepted", "duplicate")),)), window=_HOUR),
+        sum_of_rates(Select(UPLOADS, (Match("result", ("accepted",)),)), window=_HOUR),
         "/",
         sum_of_rates(Select(UPLOADS), window=_HOUR),
     )
