@@ -80,7 +80,7 @@ versions = Table(
     "versions",
     metadata,
     Column("id", _ID, primary_key=True),
-    _document_key(index=True),
+    _document_key(),  # its unique constraint with the number is its index
     Column("number", Integer, nullable=False),
     Column("sha256", String(64), nullable=False, index=True),
     Column("size", BigInteger, nullable=False),

@@ -234,7 +234,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.create_index("idx_versions_queue", ["status", "priority", "id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_versions_document_id"), ["document_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_versions_sha256"), ["sha256"], unique=False)
 
     op.create_table(
@@ -318,7 +317,6 @@ def downgrade() -> None:
     op.drop_table("attempts")
     with op.batch_alter_table("versions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_versions_sha256"))
-        batch_op.drop_index(batch_op.f("ix_versions_document_id"))
         batch_op.drop_index("idx_versions_queue")
 
     op.drop_table("versions")
