@@ -66,7 +66,8 @@ def create_app(application: Application) -> FastAPI:
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     if settings.shed_load:
         spare = unaided_gates(_aided(settings))
-        app.add_middleware(Overload, gates=gates(), metrics=application.metrics, unaided_gates=spare)
+        known = application.authenticator.recognises
+        app.add_middleware(Overload, gates(), application.metrics, unaided_gates=spare, recognises=known)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics, uploads=UPLOAD_PATHS)
     degradation = application.degradation

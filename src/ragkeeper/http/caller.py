@@ -15,7 +15,7 @@ CALLER_KIND = "caller_kind"
 
 async def authenticate(authenticator: Authenticator, headers: Headers) -> Caller | None:
     """Who sends a request with these headers; None for strangers."""
-    key = _key(headers)
+    key = given_key(headers)
     return await authenticator.caller(key) if key else None
 
 
@@ -27,7 +27,8 @@ async def _caller(request: Request) -> Caller:
     return caller
 
 
-def _key(headers: Headers) -> str | None:
+def given_key(headers: Headers) -> str | None:
+    """What stands where a key belongs, valid or not."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()

@@ -179,5 +179,6 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    _log.error("request_crashed", path=request.url.path, exc_info=error)
+    # Outside of everything that knows of the request by itself.
+    _log.error("request_crashed", path=request.url.path, request_id=request_id(request), exc_info=error)
     return _answer(problem(InternalError(), request_id(request)))

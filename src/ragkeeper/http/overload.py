@@ -17,6 +17,7 @@ from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.metrics import CONCURRENCY_LIMIT, REQUESTS_SHED, Metrics
 from ragkeeper.core.spared import work
 from ragkeeper.core.unaided import unaided
+from ragkeeper.http.caller import given_key
 from ragkeeper.http.errors import problem_response
 from ragkeeper.http.gate import Gate
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
@@ -77,7 +78,7 @@ def kind_of(method: str, path: str) -> Kind | None:
 # first, and both take longer. Kinds differ in how much of their time is waiting for others.
 _RULES: Mapping[Kind, LimitRules] = {
     Kind.SEARCH: LimitRules(1, 4, 200, tolerance=1.3),
-    # How long an answer takes depends on how much a model has to say.
+    # When a model begins depends on the length of what it is given to read.
     Kind.CHAT: LimitRules(2, 16, 500, tolerance=2.5),
     Kind.READ: LimitRules(4, 16, 200, tolerance=3.0),
     Kind.UPLOAD: LimitRules(4, 16, 200, tolerance=3.0),
@@ -112,8 +113,19 @@ class _Refusals:
             self.logged, self.count = self.clock(), 0
 
 
+Recognises = Callable[[str], bool]
+"""Whether a key is known to be valid, without asking anything that takes time."""
+
+
+def _everybody(_key: str) -> bool:
+    return True
+
+
 class Overload:
-    """Uploads give way to searches and answers, and strangers to who signs in. Within RequestEnvelope."""
+    """Uploads give way to searches and answers, and strangers to who signs in. Within RequestEnvelope.
+
+    Who sends a key that is not known to be valid is a stranger.
+    """
 
     def __init__(
         self,
@@ -122,8 +134,10 @@ class Overload:
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
         unaided_gates: Mapping[Kind, Gate] | None = None,
+        recognises: Recognises = _everybody,
     ) -> None:
         self._app = app
+        self._recognises = recognises
         self._gates = gates
         self._unaided = unaided_gates or {}
         self._metrics = metrics
@@ -150,7 +164,10 @@ class Overload:
             self._show_limit(kind)
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send) -> float | None:
-        """How long the answer took; None where that says nothing about others: refused, gone, or kept from before."""
+        """How long the answer took, or took to begin where a model writes it.
+
+        None where that says nothing about others: refused, gone, or kept from before.
+        """
         answered = False
 
         async def watched(message: Message) -> None:
@@ -160,9 +177,11 @@ class Overload:
             await send(message)
 
         began = self._clock()
-        with work() as done:
+        with work(self._clock) as done:
             await self._app(scope, receive, watched)
-        return self._clock() - began if answered and not done.spared else None
+        # A long answer is no sign of too many: where a model writes it, its beginning counts.
+        end = self._clock() if done.spoke_at is None else done.spoke_at
+        return end - began if answered and not done.spared else None
 
     def _show_limit(self, kind: Kind) -> None:
         self._metrics.set(CONCURRENCY_LIMIT, self._gates[kind].limit.current, kind=kind.value)
@@ -173,9 +192,13 @@ class Overload:
             return None
         first, last = self._gates[kind], self._last_gate(kind)
         for gate in (first,) if last is first else (first, last):
-            if await gate.enter(may_wait=not gate.pressed or _signs_in(scope)):
+            if await gate.enter(may_wait=not gate.pressed or self._signs_in(scope)):
                 return gate
         return None
+
+    def _signs_in(self, scope: Scope) -> bool:
+        key = given_key(Headers(scope=scope))
+        return key is not None and self._recognises(key)
 
     def _last_gate(self, kind: Kind) -> Gate:
         """Whom this one turns away is turned away."""
@@ -190,8 +213,3 @@ class Overload:
         # The rest of a large body is not waited for.
         headers = {"connection": "close"} if kind is Kind.UPLOAD else None
         await problem_response(error, scope["state"]["request_id"], headers)(scope, receive, send)
-
-
-def _signs_in(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "x-api-key" in headers or "authorization" in headers

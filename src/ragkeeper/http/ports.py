@@ -9,3 +9,7 @@ class Authenticator(Protocol):
     async def caller(self, api_key: str) -> Caller | None:
         """Who holds this key, or None when nobody does."""
         ...
+
+    def recognises(self, api_key: str) -> bool:
+        """Whether the key is known to be valid, without asking anything that takes time: asked under overload."""
+        ...

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ragkeeper.core.spared import work
 from ragkeeper.providers.chat.errors import (
     ChatBreakerOpen,
     ChatBrokenStream,
@@ -207,3 +208,12 @@ async def test_closing_by_hand_leaves_a_stream_alone(server: StandIn) -> None:
     await stream.aclose()
     assert stage.state is State.CLOSED
     await stage.model.close()
+
+
+async def test_a_request_knows_when_its_model_began(server: StandIn):
+    stage = Stage(server)
+    with work() as request:
+        began = time.monotonic()
+        await stage.complete()
+        assert request.spoke_at is not None
+        assert began <= request.spoke_at <= time.monotonic()

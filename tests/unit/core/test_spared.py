@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ragkeeper.core.spared import spare, work
+from ragkeeper.core.spared import spare, speak, work
 
 
 async def test_a_task_of_the_request_says_it_and_no_other_request_hears_it() -> None:
@@ -15,3 +15,17 @@ async def test_a_task_of_the_request_says_it_and_no_other_request_hears_it() -> 
         assert (first.spared, second.spared) == (False, True)
     spare()
     assert not first.spared
+
+
+async def test_the_last_model_that_begins_to_write_says_when_the_answer_began() -> None:
+    now = 3.0
+    with work(lambda: now) as request:
+        speak()
+        now = 5.0
+        await asyncio.create_task(_speaking())
+    speak()
+    assert request.spoke_at == 5.0
+
+
+async def _speaking() -> None:
+    speak()

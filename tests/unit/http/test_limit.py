@@ -1,10 +1,18 @@
 """How the limit follows the times: down when they grow with the load, up while they do not."""
 
+import heapq
+import math
+import random
+import statistics
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
+from ragkeeper.http.overload import Kind, gates
 
+RULES_OF_CHAT = gates()[Kind.CHAT].limit.rules
 RULES = LimitRules(least=2, at_first=10, most=50, tolerance=2.0)
 
 
@@ -66,3 +74,48 @@ def test_it_never_leaves_its_bounds(samples: list[tuple[float, int]]) -> None:
     for seconds, at_once in samples:
         learned.observe(seconds, at_once)
         assert RULES.least <= learned.current <= RULES.most
+
+
+class ModelServer:
+    """Writes so many answers at once; who comes later waits for a place. Answers differ in length by a factor of 40."""
+
+    def __init__(self, places: int, seed: int) -> None:
+        self.free_at = [0.0] * places
+        self.random = random.Random(seed)  # noqa: S311 - made-up lengths
+
+    def answer(self, asked: float) -> tuple[float, float]:
+        """When it begins and when it ends."""
+        begins = max(heapq.heappop(self.free_at), asked) + self.random.uniform(0.3, 0.5)
+        ends = begins + 0.5 * math.exp(self.random.uniform(0, math.log(40)))
+        heapq.heappush(self.free_at, ends)
+        return begins, ends
+
+
+def learn(places: int, callers: int, seed: int, *, by_beginning: bool) -> list[int]:
+    """The limit after each answer, while so many ask again as soon as they have their answer."""
+    learned = AdaptiveLimit(RULES_OF_CHAT)
+    server, under_way, limits = ModelServer(places, seed), list[tuple[float, float, float]](), list[int]()
+    now = 0.0
+    for _ in range(3000):
+        while len(under_way) < min(learned.current, callers):
+            begins, ends = server.answer(now)
+            heapq.heappush(under_way, (ends, now, begins))
+        at_once = len(under_way)
+        ends, asked, begins = heapq.heappop(under_way)
+        now = ends
+        learned.observe((begins if by_beginning else ends) - asked, at_once)
+        limits.append(learned.current)
+    return limits
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_answers_of_very_different_lengths_keep_the_limit_up_when_their_beginnings_count(seed: int) -> None:
+    assert min(learn(places=100, callers=40, seed=seed, by_beginning=True)) >= RULES_OF_CHAT.at_first
+    dips = [min(learn(places=100, callers=40, seed=one, by_beginning=False)) for one in range(20)]
+    assert min(dips) < RULES_OF_CHAT.at_first, "whole answers would do as well: this shows nothing"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_model_with_few_places_is_asked_by_about_as_many(seed: int) -> None:
+    limits = learn(places=8, callers=200, seed=seed, by_beginning=True)[-500:]
+    assert statistics.mean(limits) <= 24

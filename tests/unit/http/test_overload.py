@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -10,14 +11,14 @@ from fastapi import FastAPI, HTTPException
 from structlog.testing import capture_logs
 
 from ragkeeper.core.metrics import Metrics
-from ragkeeper.core.spared import spare
+from ragkeeper.core.spared import spare, speak
 from ragkeeper.core.unaided import is_unaided
 from ragkeeper.http.gate import Gate
 from ragkeeper.http.limit import AdaptiveLimit, LimitRules
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.http.overload import Kind, Overload, kind_of
 
-KEY = {"X-API-Key": "any"}
+KEY = {"X-API-Key": "valid"}
 
 
 class Server:
@@ -28,7 +29,8 @@ class Server:
         self.metrics = Metrics()
         self.gates = {kind: Gate(AdaptiveLimit(LimitRules(1, 1, 1, 2.0))) for kind in Kind}
         self.app = FastAPI()
-        self.app.add_middleware(Overload, gates=self.gates, metrics=self.metrics)
+        known = frozenset(KEY.values())
+        self.app.add_middleware(Overload, gates=self.gates, metrics=self.metrics, recognises=known.__contains__)
         self.app.add_middleware(RequestEnvelope)
         for method, path in (("GET", "/api/v1/search"), ("POST", "/api/v1/documents"), ("POST", "/chat")):
             self.app.add_api_route(path, self.answer, methods=[method])
@@ -101,6 +103,69 @@ async def test_uploads_give_way_to_searches_and_health_to_nothing() -> None:
         upload = await http.post("/api/v1/documents", json={})
         assert (upload.status_code, upload.headers["retry-after"], upload.headers["connection"]) == (503, "5", "close")
         assert (await http.get("/health/live")).status_code == 200
+
+
+class NotingGate(Gate):
+    """Remembers who might wait."""
+
+    might_wait: ClassVar[list[bool]] = []
+
+    async def enter(self, *, may_wait: bool = True) -> bool:
+        self.might_wait.append(may_wait)
+        return await super().enter(may_wait=may_wait)
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        (KEY, True),
+        ({"Authorization": f"Bearer {KEY['X-API-Key']}"}, True),
+        ({"X-API-Key": "made up"}, False),
+        ({"Authorization": "Bearer made-up"}, False),
+        ({"Authorization": "Basic YW55"}, False),
+        ({}, False),
+    ],
+)
+async def test_under_pressure_only_a_known_key_waits(headers: dict[str, str], waits: bool) -> None:
+    server = Server()
+    gate = server.gates[Kind.SEARCH] = NotingGate(AdaptiveLimit(LimitRules(1, 1, 1, 2.0)))
+    async with server.pressed_by_searches():
+        gate.might_wait.clear()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app), base_url="http://test") as http:
+            assert (await http.get("/api/v1/search", headers=headers)).status_code == 503
+    assert gate.might_wait == [waits]
+
+
+class NotingLimit(AdaptiveLimit):
+    """Remembers what it was told of times."""
+
+    told: ClassVar[list[float]] = []
+
+    def observe(self, seconds: float, at_once: int) -> None:
+        self.told.append(seconds)
+        super().observe(seconds, at_once)
+
+
+@pytest.mark.parametrize(("speaks", "counts"), [(True, 2.0), (False, 62.0)])
+async def test_an_answer_that_a_model_writes_counts_until_it_begins(speaks: bool, counts: float) -> None:
+    now = 0.0
+
+    async def answer() -> str:
+        nonlocal now
+        now += 2
+        if speaks:
+            speak()
+        now += 60
+        return "a long one"
+
+    app, limit = FastAPI(), NotingLimit(LimitRules(1, 1, 1, 2.0))
+    limit.told.clear()
+    app.add_middleware(Overload, {Kind.CHAT: Gate(limit)}, Metrics(), clock=lambda: now)
+    app.add_middleware(RequestEnvelope)
+    app.add_api_route("/chat", answer)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        assert (await http.get("/chat")).status_code == 200
+    assert limit.told == [counts]
 
 
 async def test_strangers_do_not_wait_while_there_are_too_many() -> None:

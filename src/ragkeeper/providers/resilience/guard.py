@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from ragkeeper.core.spared import speak
 from ragkeeper.core.unaided import is_unaided
 from ragkeeper.providers.resilience.breaker import CircuitBreaker
 from ragkeeper.providers.resilience.limit import CallLimit, LimitReached, Sleep
@@ -208,6 +209,7 @@ class GuardedCall:
         """The first piece is there: from here on nothing is tried again."""
         if self._first is None:
             self._first = self._guard.breaker.now()
+            speak()
 
     async def again(self, error: Exception) -> bool:
         """Whether to make the same call once more, after the pause that this takes."""
