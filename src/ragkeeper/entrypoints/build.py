@@ -26,6 +26,7 @@ from ragkeeper.entrypoints.history import History, assemble_history
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.index_probe import index_probe
 from ragkeeper.entrypoints.patience import with_streams
+from ragkeeper.entrypoints.preflight import refuse_damaged, tell_findings
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.status import Observers
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
@@ -140,6 +141,8 @@ class Application:
         if not for_one_command:
             self._in_background("jobs", self.upkeep.start())
         self.observers.start()
+        if not for_one_command:
+            self._in_background("checks", asyncio.to_thread(tell_findings, self.settings, self.folder))
         add_looks(self.looks, self)
         self.looks.start()
         if not for_one_command:
@@ -208,6 +211,7 @@ async def build(settings: Settings) -> Application:
     folder.create()
     folder.lock()
     try:
+        await asyncio.to_thread(refuse_damaged, settings)
         return await _assemble(settings, folder)
     except BaseException:
         folder.unlock()

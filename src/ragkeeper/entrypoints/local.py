@@ -5,7 +5,7 @@ The application is imported only where it is started: a command that talks to a 
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from rich.console import Console
 
 from ragkeeper.cli.client import Client
 from ragkeeper.cli.errors import KeyUnavailable, ServerNotRunning
+from ragkeeper.core.checks import Finding
 from ragkeeper.core.settings import SettingInvalid, Settings, load_settings
 from ragkeeper.core.telemetry import configure_logging
 from ragkeeper.operations.doctor.ports import Facts, Patient, Surgery
@@ -167,6 +168,11 @@ class LocalSchema:
         from ragkeeper.entrypoints.schema import schema_state  # noqa: PLC0415 - heavy: SQLAlchemy and Alembic
 
         return schema_state(self.place.settings())
+
+    def preflight(self) -> Sequence[Finding]:
+        from ragkeeper.entrypoints.preflight import before_upgrade  # noqa: PLC0415 - heavy: checks of every kind
+
+        return before_upgrade(self.place.settings())
 
     def upgrade(self, revision: str) -> SchemaState:
         from ragkeeper.entrypoints.schema import upgrade  # noqa: PLC0415 - heavy: SQLAlchemy and Alembic

@@ -1,5 +1,7 @@
 """Each planted fault is found by its code, with a fix, and a healthy installation has none."""
 
+# ruff: noqa: S106, S608 - the statements and the token are the faults themselves
+
 import os
 import shutil
 import socket
@@ -25,6 +27,16 @@ SOURCE += "SELECT 's', 'manuals', 'folder', '{location}', '{{}}', id, 0, 'admin'
 FAILED_RUN = """'{"problem": {"code": "source_failed", "message": "it is away", "fix": ""}}'"""
 JOB = "INSERT INTO workflow_status (workflow_uuid, name, status, created_at, updated_at, inputs) VALUES "
 DEAD = {"RAG_LLM_PROVIDERS": "gone", "RAG_LLM_GONE_BASE_URL": "http://127.0.0.1:9/v1", "RAG_LLM_GONE_MODEL": "m"}
+
+FIRST = " WHERE id IN (SELECT min(id) FROM versions)"
+FAILED = "UPDATE versions SET status = 'failed', error_code = 'no_text'"
+WAITS = f"UPDATE versions SET status = 'accepted', created_at = '{LONG_AGO}'"
+ABANDONED = "UPDATE versions SET status = 'parsing', claimed_by = 'x'"
+UNINDEXED = f"INSERT INTO index_outbox (operation, document_id, created_at) VALUES ('x', 'd', '{LONG_AGO}')"
+COMPARED = '{"orphans": 3, "missing": 0, "checked_at": "2026-01-01T00:00:00+00:00"}'
+FORCED = f'{{"step": "read_only", "by": "admin", "until": "{SOON}+00:00"}}'
+LOST = f"{JOB} ('a', 'sync', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED', {NOW_MS}, {NOW_MS}, '')"
+STALLED = f"{JOB} ('a', 'sync', 'ENQUEUED', {NOW_MS - 7_200_000}, {NOW_MS}, '')"
 
 Plant = Callable[[Installation], object]
 
@@ -106,21 +118,21 @@ FAULTS: dict[str, Plant] = {
     "index_missing": in_folder(lambda data: shutil.rmtree(data / "index")),
     "index_damaged": in_folder(lambda data: manifest(data).write_text("{")),
     "index_mismatch": settings(RAG_LEXICAL_LANGUAGE="german"),
-    "index_behind": sql(f"INSERT INTO index_outbox (operation, document_id, created_at) VALUES ('x', 'd', '{LONG_AGO}')"),
-    "index_out_of_step": remember("index_check", '{"orphans": 3, "missing": 0, "checked_at": "2026-01-01T00:00:00+00:00"}'),
+    "index_behind": sql(UNINDEXED),
+    "index_out_of_step": remember("index_check", COMPARED),
     "vectors_wrong_length": sql("UPDATE chunk_vectors SET vector = x'0102' WHERE chunk_id = 1"),
     "chunks_not_embedded": sql("DELETE FROM chunk_vectors WHERE chunk_id = 1"),
     "originals_missing": in_folder(lambda data: original(data).unlink()),
-    "documents_failed": sql("UPDATE versions SET status = 'failed', error_code = 'no_text' WHERE id IN (SELECT min(id) FROM versions)"),
-    "queue_stalled": sql(f"UPDATE versions SET status = 'accepted', created_at = '{LONG_AGO}' WHERE id IN (SELECT min(id) FROM versions)"),
-    "reading_abandoned": sql("UPDATE versions SET status = 'parsing', claimed_by = 'x' WHERE id IN (SELECT min(id) FROM versions)"),
+    "documents_failed": sql(FAILED + FIRST),
+    "queue_stalled": sql(WAITS + FIRST),
+    "reading_abandoned": sql(ABANDONED + FIRST),
     "reading_paused": remember("reading_paused", "true"),
     "ocr_missing": settings(RAG_OCR_LANGUAGES="eng+tlh"),
     "source_failing": sql(SOURCE.format(location="/", last=FAILED_RUN)),
     "source_folder_missing": sql(SOURCE.format(location="/not/there", last="NULL")),
-    "jobs_lost": sql(f"{JOB} ('a', 'sync', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED', {NOW_MS}, {NOW_MS}, '')", file="jobs.db"),
-    "jobs_stalled": sql(f"{JOB} ('a', 'sync', 'ENQUEUED', {NOW_MS - 7_200_000}, {NOW_MS}, '')", file="jobs.db"),
-    "degradation_forced": remember("forced_degradation", f'{{"step": "read_only", "by": "admin", "until": "{SOON}+00:00"}}'),
+    "jobs_lost": sql(LOST, file="jobs.db"),
+    "jobs_stalled": sql(STALLED, file="jobs.db"),
+    "degradation_forced": remember("forced_degradation", FORCED),
     "clock_behind": sql(f"UPDATE versions SET created_at = '{SOON}'"),
     "index_put_aside": in_folder(aside),
     "provider_unreachable": settings(**DEAD),
@@ -134,7 +146,6 @@ ALSO = {
     "references_broken": {"references_broken"},
     "tables_missing": {"tables_missing", "references_broken"},
     "not_initialised": set[str](),
-    "documents_failed": {"documents_failed"},
     "parser_memory_above_limit": set[str](),
 }
 

@@ -1,6 +1,8 @@
 """Whether program and database fit each other."""
 
+import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ragkeeper.core.checks import Check, Finding, Kind, Severity
 from ragkeeper.storage.sql.readonly import ReadOnly, names
@@ -26,6 +28,30 @@ TABLES_MISSING = Kind(
     "Whatever needs them fails.",
     "Stop the server and put a copy of the data folder back.",
 )
+
+
+ROOM_LOW = Kind(
+    "upgrade_room_low",
+    Severity.FAILURE,
+    "An upgrade may need {needed_mb} MB beside {path}, and {free_mb} MB are free",
+    "It would break off when the disk is full; nothing would be changed, and the server would not start.",
+    "du -xh --max-depth=2 {folder} | sort -h | tail -20",
+)
+_TIMES = 2
+
+
+def room_checks(database: Path | None) -> list[Check]:
+    """Tables may be written anew, and the log holds them once more before they are merged."""
+
+    def look() -> Iterator[Finding]:
+        if database is None:
+            return
+        needed, free = _TIMES * database.stat().st_size, shutil.disk_usage(database.parent).free
+        if free < needed:
+            evidence = {"path": str(database), "folder": str(database.parent)}
+            yield ROOM_LOW.found(evidence, needed_mb=needed // 1_000_000, free_mb=free // 1_000_000)
+
+    return [Check("database", "room", lambda: list(look()), quick=True)]
 
 
 def upgrade_checks(database: ReadOnly, revisions: Sequence[str], tables: Sequence[str]) -> list[Check]:

@@ -8,7 +8,9 @@ import typer
 from ragkeeper.cli.app import command_group, example
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import DryRun, Json
-from ragkeeper.cli.output import print_json, print_text
+from ragkeeper.cli.output import note, print_json, print_text
+from ragkeeper.core.checks import Severity
+from ragkeeper.operations.upgrade.errors import UpgradeRefused
 from ragkeeper.operations.upgrade.models import SchemaState
 from ragkeeper.operations.upgrade.ports import Schema
 
@@ -35,6 +37,8 @@ def database_commands(schema: Schema) -> typer.Typer:
     ) -> None:
         """Bring the database to this program's schema. Stop the server first, and copy its data folder."""
         before = schema.current()
+        if before.revision != before.head:
+            _look_ahead(schema, dry_run=dry_run)
         after = before if dry_run else schema.upgrade(revision)
         if json:
             print_json({**_view(after), "before": before.revision})
@@ -46,6 +50,17 @@ def database_commands(schema: Schema) -> typer.Typer:
             print_text(f"Upgraded from {before.revision or 'empty'} to {_revision(after)}")
 
     return app
+
+
+def _look_ahead(schema: Schema, *, dry_run: bool) -> None:
+    """Say what speaks against it. Raises UpgradeRefused where it would fail or destroy something."""
+    found = schema.preflight()
+    for finding in found:
+        note(f"{finding.severity.value}: {finding.message} [{finding.code}]")
+        note(f"  fix: {finding.fix}")
+    failures = [finding.code for finding in found if finding.severity is Severity.FAILURE]
+    if failures and not dry_run:
+        raise UpgradeRefused(codes=", ".join(failures))
 
 
 def _revision(state: SchemaState) -> str:

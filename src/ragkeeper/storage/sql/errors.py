@@ -19,6 +19,14 @@ class DatabaseUnreadable(RagkeeperError):
     fix = "Stop the server and look at the disk; if the file is damaged, restore a copy of the data folder."
 
 
+class DatabaseDamaged(RagkeeperError):
+    """The database {path} is damaged: {reason}. The server does not start on it: every change would damage more."""
+
+    code = "database_damaged"
+    status = 503
+    fix = "Put a copy of the data folder back; to save what can be saved: `sqlite3 {path} .recover | sqlite3 new.db`."
+
+
 class SchemaOutOfDate(RagkeeperError):
     """The database is at schema {found}, and this program needs {needed}."""
 

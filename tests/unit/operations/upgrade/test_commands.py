@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from ragkeeper.core.checks import Finding, Severity
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.operations.upgrade.errors import RevisionUnknown
 from ragkeeper.operations.upgrade.models import SchemaState
@@ -12,6 +13,10 @@ from tests.unit.cli.server import runner
 class FakeSchema:
     revision: str | None = None
     head: str = "0002"
+    findings: tuple[Finding, ...] = ()
+
+    def preflight(self):
+        return list(self.findings)
 
     def current(self):
         return SchemaState(self.revision, self.head, "sqlite:///x")
@@ -66,3 +71,19 @@ def test_an_unknown_revision_is_misuse(run):
 def test_json_says_from_where_to_where(run):
     done = run("upgrade", "0001", "--json").json
     assert (done["before"], done["revision"], done["is_current"]) == (None, "0001", False)
+
+
+def test_what_would_fail_is_refused_and_what_may_is_told(schema, run):
+    schema.findings = (Finding("log_large", Severity.WARNING, "It is large", "", "restart"),)
+    done = run("upgrade")
+    assert (done.code, schema.revision) == (0, "0002")
+    assert "warning: It is large [log_large]" in done.err
+    schema.revision = "0001"
+    schema.findings += (Finding("disk_full", Severity.FAILURE, "It is full", "", "free some"),)
+    done = run("upgrade")
+    assert (done.code, schema.revision) == (3, "0001")
+    assert "disk_full" in done.err
+    assert "[upgrade_refused]" in done.err
+    assert run("upgrade", "--dry-run").code == 0
+    schema.revision = "0002"
+    assert run("upgrade").code == 0
