@@ -12,7 +12,8 @@ FEWEST_SAMPLES = 5
 
 _WARM_UP = 0.2
 _CONFIDENCE = 0.95
-_SIGNIFICANT = 0.01
+# Of a thousand servers that are well, one may be called leaking.
+_SIGNIFICANT = 0.001
 # Growth while it was watched that counts: what is less may be anything.
 _LEAST_BYTES, _LEAST_SHARE = 2_000_000, 0.01
 # A leak goes on all the time, a jump is in one part only.
@@ -52,10 +53,11 @@ def _step(samples: Sequence[Sample]) -> float:
 
 
 def _persists(used: Values, slope: float) -> bool:
-    """Whether most parts of the time show the slope, and not one jump between them."""
-    parts = [part for part in np.array_split(used, min(_PARTS, len(used) // 3)) if len(part)]
-    middle = median(trend(part).slope for part in parts) if parts else 0.0
-    return bool(middle * np.sign(slope) >= _PERSISTENT * abs(slope))
+    """Whether most parts of the time show the slope, not one jump between them, and whether it goes on at the end."""
+    parts = np.array_split(used, max(min(_PARTS, len(used) // 3), 1))
+    middle = median(trend(part).slope for part in parts)
+    latest = trend(used[len(used) // 2 :]).slope
+    return bool(min(middle * np.sign(slope), latest * np.sign(slope)) >= _PERSISTENT * abs(slope))
 
 
 def _calm(slope: float, width: float, threshold: float) -> float:
