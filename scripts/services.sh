@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install the Debian packages that optional parts and their tests use: OCR, the servers of server mode, a C compiler.
 set -euo pipefail
-packages=(tesseract-ocr tesseract-ocr-eng postgresql redis-server nginx prometheus chromium gcc libc6-dev)
+packages=(tesseract-ocr tesseract-ocr-eng postgresql redis-server nginx prometheus prometheus-alertmanager chromium gcc libc6-dev)
 
 if ! command -v apt-get >/dev/null; then
   echo "services: this machine has no apt-get; install by its own means: ${packages[*]}" >&2

@@ -63,7 +63,7 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None, within: Seq
 
     within: a command that becomes the one it is given, such as one that limits it.
     """
-    port = _free_port()
+    port = free_port()
     environment = {"RAG_DATA_DIR": str(folder / "data"), "RAG_PORT": str(port), **(settings or {})}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("wb") as log:
@@ -134,7 +134,8 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | dict(more)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One of this machine that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

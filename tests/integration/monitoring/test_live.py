@@ -1,0 +1,146 @@
+"""No rule and no panel is dead: what each asks for is in a live scrape, and a real Prometheus answers every panel."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ragkeeper.core.metrics import TABLE
+from ragkeeper.operations.alerts.conditions import UP
+from ragkeeper.operations.alerts.expressions import Select
+from ragkeeper.operations.alerts.models import USER_PATHS
+from ragkeeper.operations.monitoring.dashboards import dashboards
+from ragkeeper.operations.monitoring.models import Plan, Receivers
+from ragkeeper.operations.monitoring.panels import Query, promql
+from tests.acceptance.background import in_background
+from tests.acceptance.guides.test_answers import fill, provider
+from tests.acceptance.server import Server, add_text, serving, wait_for
+from tests.contract.cache.server import redis_server
+from tests.contract.chat.standin import Behaviour, StandIn
+from tests.integration.monitoring.cases import ALERTS, TARGETS
+from tests.integration.monitoring.stack import Stack, programs, watching
+
+PLAN = Plan(ALERTS, TARGETS, USER_PATHS, "localhost:9093", Receivers(), "https://example.org/operate", Path("/x"))
+PANELS = [panel for board in dashboards(PLAN) for panel in board.panels]
+QUERIES = [query for panel in PANELS for query in panel.queries]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("monitoring")]
+
+Sample = tuple[str, dict[str, str]]
+
+
+@dataclass
+class Live:
+    server: Server
+    stack: Stack
+
+    def scrape(self) -> list[Sample]:
+        families = text_string_to_metric_families(self.server.http.get("/metrics").text)
+        return [(sample.name, sample.labels) for family in families for sample in family.samples]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, require_binary: Callable[[str], Path]) -> Iterator[Live]:
+    """A server that was used in every way that a rule or panel looks at."""
+    folder = tmp_path_factory.mktemp("live")
+    found = programs(require_binary)
+    redis = redis_server(require_binary("redis-server"), folder / "redis")
+    with in_background(StandIn(("Alan ", "Turing ", "wrote ", "it ", "[1]."))) as model, redis as cache:
+        settings = {**provider(model), "REDIS_URL": cache.url, "RAG_USE_CACHE": "true"}
+        with serving(folder / "server", settings) as server:
+            address = server.environment["RAG_PORT"]
+            with watching(found, folder, [f"127.0.0.1:{address}"], "--time-scale=0.02") as stack:
+                fill(server)
+                for number in range(30):
+                    use(server, model, number)
+                    if number % 5 == 0:
+                        wait_for(lambda: bool(stack.query("up == 1")))
+                server.run("doctor", "index", check=False)
+                wait_for(lambda: bool(stack.query('rate(http_requests_total{status="500"}[30s]) > 0')))
+                yield Live(server, stack)
+
+
+def use(server: Server, model: StandIn, number: int) -> None:
+    """Something of everything, also of what goes wrong."""
+    model.behave(Behaviour.STATUS if number % 6 == 5 else Behaviour.REPLY, status=500)
+    server.http.post("/chat", json={"message": f"Who was Alan Turing, number {number}?"})
+    server.http.post("/chat/stream", json={"message": f"Who was he, number {number}?"})
+    server.http.get("/api/v1/search", params={"query": f"turing {number}"})
+    add_text(server, f"Note {number}", f"Note number {number} tells of machines and of numbers.")
+    if number % 3 == 0:
+        fail_once(server)
+
+
+def fail_once(server: Server) -> None:
+    with sqlite3.connect(server.folder / "data" / "ragkeeper.db", timeout=30) as truth:
+        truth.execute("ALTER TABLE sources RENAME TO misplaced")
+    server.http.get("/api/v1/sources")
+    with sqlite3.connect(server.folder / "data" / "ragkeeper.db", timeout=30) as truth:
+        truth.execute("ALTER TABLE misplaced RENAME TO sources")
+
+
+def test_every_series_that_a_rule_or_panel_reads_is_in_a_scrape(live: Live):
+    scrape = live.scrape()
+    assert [lack for select in selects() if (lack := missing(select, scrape))] == []
+
+
+def test_a_series_that_nobody_exports_is_found(live: Live):
+    from_table = next(one for one in TABLE if one.name == "rag_answers_total")
+    scrape = live.scrape()
+    assert missing(Select(from_table, (), "_sum"), scrape)
+    asked = next(select for select in selects() if select.where)
+    wrong = type(asked.where[0])(asked.where[0].label, ("never",))
+    assert missing(Select(asked.metric, (wrong,), asked.suffix), scrape)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.legend)
+def test_every_panel_is_answered(live: Live, query: Query):
+    """By a number, but where that there is nothing is good news."""
+    found = live.stack.query(promql(query).replace("[1h]", "[1m]").replace("[5m]", "[1m]"))
+    assert found
+    assert [one for one in found if one["value"][1] != "NaN"] or query.quiet
+
+
+def test_users_wait_on_routes_that_exist(live: Live):
+    routes = live.server.http.get("/openapi.json").json()["paths"]
+    assert [path for path in USER_PATHS if path not in routes] == []
+
+
+def test_every_rule_is_loaded_and_can_be_evaluated(live: Live):
+    groups = httpx.get(f"{live.stack.prometheus}/api/v1/rules", timeout=10).json()["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) == len(ALERTS)
+    assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_what_the_dashboards_hold_can_be_parsed(live: Live):
+    folder = live.stack.folder / "export" / "grafana" / "dashboards"
+    titles = {json.loads(path.read_text(encoding="utf-8"))["title"] for path in folder.glob("*.json")}
+    assert titles == {"RAG Interface System", "RAG System Overview", "ragkeeper"}
+
+
+def selects() -> set[Select]:
+    asked = chain((alert.condition.expression for alert in ALERTS), (query.asks for query in QUERIES))
+    return {select for expression in asked for select in expression.selects() if select.metric is not UP}
+
+
+def missing(select: Select, scrape: list[Sample]) -> str:
+    """What of it the scrape lacks: the metric, a label, or every value (or bucket) that is asked for."""
+    series = [labels for name, labels in scrape if name == select.name]
+    if not series:
+        return f"{select.name} is not exported"
+    for match in select.where:
+        if not all(match.label in labels for labels in series):
+            return f"{select.name} has no label {match.label}"
+        values = {labels[match.label] for labels in series}
+        wanted = [one for one in match.values if one not in values]
+        if not match.pattern and not match.negated and wanted and match.label != "path":
+            return f"{select.name} has no {match.label}={wanted}"
+    if not any(select.holds(labels) for labels in series):
+        return f"{select.name} has no series with {select.where}"
+    return ""
