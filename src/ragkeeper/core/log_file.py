@@ -74,11 +74,10 @@ class LogFile:
             self._thread.join(_LAST)
 
     def _run(self) -> None:
+        while not self._folder.is_dir() and not self._ending.wait(_PAUSE):
+            pass  # the first records come before the data folder is there, and this makes none
         while True:
-            lines = self._next()
-            while not self._folder.is_dir() and not self._ending.wait(_PAUSE):
-                pass  # the first records come before the data folder is there, and this makes none
-            self._keep(lines)
+            self._keep(self._next())
             if self._ending.is_set() and self._waiting.empty():
                 self._close_file()
                 return
@@ -91,6 +90,7 @@ class LogFile:
 
     def _keep(self, lines: list[str]) -> None:
         try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
             self._rotate_if_due()
             self._append(lines)
         except OSError:

@@ -17,6 +17,8 @@ from ragkeeper.core.redaction import Redactor
 from ragkeeper.core.tally import ERRORS
 
 _MILLISECONDS = 1000
+# What uvicorn says of a crash that we have logged with its request.
+_TOLD = "Exception in ASGI application\n"
 _LEVELS = {"warn": "warning", "exception": "error", "fatal": "critical"}
 
 _SEVERE = frozenset({"error", "critical"})
@@ -127,6 +129,8 @@ class _Forwarder(logging.Handler):
     """Records of other libraries go the same way, under the library's name."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == _TOLD:
+            return
         library = record.name.partition(".")[0]
         log = structlog.get_logger()
         log.log(record.levelno, record.getMessage(), code=library, logger=record.name, exc_info=record.exc_info or None)

@@ -1,5 +1,8 @@
 """The table of metrics against a running server."""
 
+import random
+import secrets
+
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -47,3 +50,29 @@ def test_prometheus_understands_the_type(server: Server):
     answer = server.http.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert httpx.codes.is_success(answer.status_code)
+
+
+def test_the_number_of_series_does_not_grow_with_what_strangers_send(server: Server):
+    """Paths, methods, headers, hosts, keys, bodies: whatever is made up, it makes no label's value."""
+
+    def count() -> int:
+        return len([line for line in server.http.get("/metrics").text.splitlines() if not line.startswith("#")])
+
+    def send(number: int) -> None:
+        made_up = secrets.token_hex(6)
+        method = random.choice(["GET", "POST", "PUT", "DELETE", "PATCH", made_up.upper()])  # noqa: S311 - no secret
+        path = random.choice(  # noqa: S311 - no secret
+            [f"/{made_up}", f"/api/v1/documents/{made_up}", f"/api/v1/jobs/{made_up}", f"/chat/{made_up}?x={made_up}"]
+        )
+        headers = {"X-API-Key": made_up, "User-Agent": made_up, "X-Request-Id": made_up, made_up: made_up}
+        client = server.http if number % 3 == 0 else server.stranger
+        client.request(method, path, headers={} if number % 3 == 0 else headers, content=made_up.encode())
+
+    for number in range(300):
+        send(number)
+    before = count()
+    for number in range(600):
+        send(number)
+    # Which of the few statuses a route and a method can have came up first is chance.
+    assert count() - before < 60
+    assert count() < 5000
