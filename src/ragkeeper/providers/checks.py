@@ -157,7 +157,7 @@ def cache_checks(check: Callable[[], Awaitable[None]] | None) -> list[Check]:
             return [CACHE_AWAY.found({"reason": f"no answer within {_SECONDS:g} s"})]
         return []
 
-    return [Check("database", "redis", look)] if check else []
+    return [Check("cache", "redis", look)] if check else []
 
 
 async def _within(check: Callable[[], Awaitable[None]]) -> None:

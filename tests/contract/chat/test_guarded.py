@@ -22,6 +22,7 @@ from ragkeeper.providers.chat.guarded import GuardedChat
 from ragkeeper.providers.chat.openai_compatible import OpenAICompatibleChat, TimeLimits
 from ragkeeper.providers.chat.port import ChatMessage
 from ragkeeper.providers.resilience.models import Act, BreakerPolicy, State
+from ragkeeper.providers.resilience.silence import Silence
 from tests.contract.chat.standin import Behaviour, StandIn
 from tests.contract.guarding import guard
 
@@ -37,11 +38,16 @@ async def server() -> AsyncIterator[StandIn]:
 
 class Stage:
     def __init__(
-        self, server: StandIn, per_minute: int | None = None, open_seconds: float = 30, limits: TimeLimits = LIMITS
+        self,
+        server: StandIn,
+        per_minute: int | None = None,
+        open_seconds: float = 30,
+        limits: TimeLimits = LIMITS,
+        slow_after: float = 15.0,
     ) -> None:
         self.guard = guard("groq", "chat", per_minute=per_minute, policy=BreakerPolicy(open_seconds=open_seconds))
         client = OpenAICompatibleChat(name="groq", base_url=server.base_url, api_key="", model="tiny", limits=limits)
-        self.model = GuardedChat(client, self.guard)
+        self.model = GuardedChat(client, self.guard, slow_after)
 
     async def complete(self) -> str:
         return (await self.model.complete(QUESTION, max_tokens=9, temperature=0)).text
@@ -217,3 +223,36 @@ async def test_a_request_knows_when_its_model_began(server: StandIn):
         await stage.complete()
         assert request.spoke_at is not None
         assert began <= request.spoke_at <= time.monotonic()
+    await stage.model.close()
+
+
+async def test_the_first_who_meet_a_hanging_provider_do_not_wait_out_their_time(server: StandIn):
+    """Sixteen questions at once, a time limit of 20 s each; usual are a few milliseconds."""
+    stage = Stage(server, limits=TimeLimits(connect=1, first_token=20, next_token=20, total=30), slow_after=10.0)
+    stage.guard.silence = Silence(lambda: 0.01, lambda: stage.guard.tally.failing, least=0.5)
+    await stage.complete()
+    server.behaviour = Behaviour.HANG
+    began = time.monotonic()
+    outcomes = await asyncio.gather(*(stage.complete() for _ in range(16)), return_exceptions=True)
+    assert time.monotonic() - began < 2
+    assert {type(one) for one in outcomes} == {ChatTimedOut}
+    assert stage.state is State.OPEN
+    with pytest.raises(ChatBreakerOpen):
+        await stage.complete()
+    await stage.model.close()
+
+
+async def test_who_asks_alone_waits_once(server: StandIn):
+    stage = Stage(server, limits=TimeLimits(connect=1, first_token=1.5, next_token=1, total=30), slow_after=1.0)
+    stage.guard.silence = Silence(lambda: 0.01, lambda: stage.guard.tally.failing, least=0.2)
+    await stage.complete()
+    server.behaviour = Behaviour.HANG
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        with pytest.raises(ChatTimedOut):
+            await stage.complete()
+        took.append(time.monotonic() - began)
+    assert took[0] > 1.4
+    assert max(took[1:]) < 1
+    await stage.model.close()

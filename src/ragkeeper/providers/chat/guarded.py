@@ -16,7 +16,7 @@ from ragkeeper.providers.chat.errors import (
 )
 from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
 from ragkeeper.providers.chat.wrapped import WrappedChat
-from ragkeeper.providers.resilience.guard import Guard, NotCalled, Wording
+from ragkeeper.providers.resilience.guard import Guard, GuardedCall, NotCalled, Wording
 from ragkeeper.providers.resilience.models import Judgement, Outcome
 
 _REQUEST_TIMEOUT = 408
@@ -50,16 +50,28 @@ class GuardedChat(WrappedChat):
         async with self._guard.call(self._wording, self._slow_after) as call:
             while True:
                 pieces = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature)
-                async with aclosing(pieces):
+                async with aclosing(pieces), aclosing(self._heard(call, pieces)) as heard:
                     try:
-                        async for piece in pieces:
-                            call.begun()
+                        async for piece in heard:
                             yield piece
                     except ChatError as error:
                         if not await call.again(error):
                             raise
                         continue
                 return
+
+    async def _heard(self, call: GuardedCall, pieces: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+        """The pieces; raises ChatTimedOut when the provider has gone silent for everybody before the first one."""
+        try:
+            piece = await call.first(anext(pieces, None))
+        except TimeoutError as error:
+            seconds = round(call.waited, 1)
+            phase = "it has gone silent for everybody who asks"
+            raise ChatTimedOut(provider=self.name, seconds=seconds, phase=phase) from error
+        while piece is not None:
+            call.begun()
+            yield piece
+            piece = await anext(pieces, None)
 
     async def check(self) -> None:
         """Says that the breaker is open without asking the provider. What the provider says here opens nothing."""

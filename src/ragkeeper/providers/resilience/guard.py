@@ -1,11 +1,11 @@
 """One guarded call: leave from the breaker, a place in the limit, few retries, and the outcome told in every case."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from ragkeeper.core.spared import speak
 from ragkeeper.core.unaided import is_unaided
@@ -24,13 +24,18 @@ from ragkeeper.providers.resilience.models import (
 )
 from ragkeeper.providers.resilience.ports import Listener
 from ragkeeper.providers.resilience.retries import RetryBudget
+from ragkeeper.providers.resilience.silence import Silence
 from ragkeeper.providers.resilience.window import Tally
+
+_T = TypeVar("_T")
 
 _SHOWN_REASON = 300
 # How long a provider is left alone that asks for fewer calls and does not say for how long.
 _UNSAID_PAUSE = 1.0
 # When to ask again where too many wait for the provider.
 _CROWDED_PAUSE = 2.0
+# The share of good calls whose times are usual.
+_NEARLY_ALL = 0.95
 # How long a failure says something about how the provider is now, in seconds.
 _TELLING = 60.0
 
@@ -80,6 +85,7 @@ class Guard:
         self.budget = budget
         self.sleep = sleep
         self.tally = Tally()
+        self.silence = Silence(lambda: self.tally.latency(_NEARLY_ALL), lambda: self.failing_for_now() is not None)
         self._listeners = listeners
         self._status_page = status_page
 
@@ -205,8 +211,20 @@ class GuardedCall:
         guard.note(judged, seconds, reason)
         await guard.breaker.settle(self._permit, judged.outcome, slow=seconds > self._slow_after, reason=reason)
 
+    async def first(self, piece: Awaitable[_T]) -> _T:
+        """The first piece. Raises TimeoutError when the provider says nothing to anybody for suspiciously long."""
+        async with asyncio.timeout(None) as limit:
+            with self._guard.silence.wait(limit, self._slow_after):
+                return await piece
+
+    @property
+    def waited(self) -> float:
+        """Seconds since it began."""
+        return self._guard.breaker.now() - self._began
+
     def begun(self) -> None:
-        """The first piece is there: from here on nothing is tried again."""
+        """A piece is there: from the first on nothing is tried again."""
+        self._guard.silence.heard()
         if self._first is None:
             self._first = self._guard.breaker.now()
             speak()
