@@ -20,6 +20,7 @@ from ragkeeper.core.instruments import Histogram, Metric
 from ragkeeper.core.metrics import TABLE
 from ragkeeper.core.settings import Settings
 from scripts.cli_page import cli_page
+from scripts.findings_page import findings_page
 from scripts.guides import guides_page
 from scripts.http_page import http_page
 from scripts.tables import table
@@ -150,6 +151,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "http.md": http_page,
     "metrics.md": metrics_page,
     "guides.md": guides_page,
+    "findings.md": findings_page,
 }
 
 

@@ -129,7 +129,10 @@ class LocalSurgery:
         return str(self.ask("/health")["version"])
 
     def _asked(self, path: str) -> Any:
-        settings = self.place.settings()
+        try:
+            settings = self.place.settings()
+        except RagkeeperError as error:
+            raise NotLooked(reason=error.message) from error
         server = _announced(DataFolder(settings.data_dir.resolve()))
         if server is None:
             raise NotLooked(reason="no server runs")

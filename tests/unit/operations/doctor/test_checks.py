@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from ragkeeper.core.checks import Check, Finding, NotLooked
+from ragkeeper.operations.doctor.checks import absence_checks, folder_checks, reach_checks
+
+SERVER = {"url": "http://127.0.0.1:1", "pid": "7"}
+
+
+def codes(checks: list[Check], name: str) -> list[str]:
+    return [finding.code for finding in findings(checks, name)]
+
+
+def findings(checks: list[Check], name: str) -> list[Finding]:
+    return [finding for check in checks if check.name == name for finding in check.look()]
+
+
+def test_what_cannot_be_written_is_found(tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "ragkeeper.db").touch()
+    paths = {"data": tmp_path, "index": tmp_path / "index"}
+    checks = folder_checks(tmp_path, paths, lambda path: path.name != "ragkeeper.db")
+    assert codes(checks, "writable") == ["path_not_writable"]
+    assert findings(checks, "writable")[0].evidence["path"] == str(tmp_path / "ragkeeper.db")
+    assert codes(folder_checks(tmp_path, paths), "writable") == []
+
+
+def reach(root: Path, server: dict[str, str] | None, version: str | None, *, held: bool) -> list[str]:
+    def running() -> str:
+        if version is None:
+            raise NotLooked(reason="timed out")
+        return version
+
+    return codes(reach_checks(root, server, running, "2", held=held), "answers")
+
+
+@pytest.mark.parametrize(
+    ("server", "version", "held", "found"),
+    [
+        (None, None, False, ["server_not_running"]),
+        (None, None, True, ["server_starting"]),
+        (SERVER, "2", True, []),
+        (SERVER, "1", True, ["server_of_another_version"]),
+        (SERVER, None, True, ["server_silent"]),
+    ],
+)
+def test_a_server_is_away_starting_silent_or_another(
+    tmp_path: Path, server: dict[str, str] | None, version: str | None, held: bool, found: list[str]
+) -> None:
+    assert reach(tmp_path, server, version, held=held) == found
+
+
+def test_alerts_without_an_address_are_told(tmp_path: Path) -> None:
+    assert codes(absence_checks([], "Set it."), "alerts") == ["alert_address_not_configured"]
+    assert findings(absence_checks([], "Set it."), "alerts")[0].fix == "Set it."
+    assert codes(absence_checks(["a@b"], ""), "alerts") == []

@@ -1,0 +1,97 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragkeeper.core.checks import Check, NotLooked
+from ragkeeper.operations.health.checks import Parsers, clock_checks, disk_checks, memory_checks, server_checks
+from ragkeeper.operations.health.models import Machine
+
+GIGABYTE = 1_000_000_000
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def codes(checks: list[Check]) -> list[str]:
+    return [finding.code for check in checks for finding in check.look()]
+
+
+def machine(used: float, total: int = 4 * GIGABYTE) -> Callable[[], Machine]:
+    return lambda: Machine(total, int(used * total), True, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("parsers", "used", "found"),
+    [
+        (Parsers(2, 2000), 0.5, []),
+        (Parsers(2, 2001), 0.5, ["parsers_memory_above_limit"]),
+        (Parsers(1, 4001), 0.5, ["parser_memory_above_limit"]),
+        (Parsers(1, 1000), 0.96, ["memory_low"]),
+    ],
+)
+def test_memory_is_judged_by_what_parsers_may_take(
+    tmp_path: Path, parsers: Parsers, used: float, found: list[str]
+) -> None:
+    assert codes(memory_checks(parsers, machine(used), tmp_path)) == found
+
+
+def test_the_advice_fits_the_machine(tmp_path: Path) -> None:
+    findings = memory_checks(Parsers(4, 2000), machine(0.1), tmp_path)[0].look()
+    assert [finding.fix.split()[1] for finding in findings] == ["RAG_PARSER_MEMORY_MB=500"]
+
+
+def test_what_the_kernel_ended_is_told(tmp_path: Path) -> None:
+    group = tmp_path / "sys/fs/cgroup/box"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/box\n")
+    (group / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
+    assert codes(memory_checks(Parsers(1, 256), machine(0.1), tmp_path)) == ["killed_for_memory"]
+    (group / "memory.events").write_text("oom_kill 0\n")
+    assert codes(memory_checks(Parsers(1, 256), machine(0.1), tmp_path)) == []
+
+
+def test_a_system_that_says_nothing_is_not_looked_at(tmp_path: Path) -> None:
+    with pytest.raises(NotLooked):
+        codes(memory_checks(Parsers(1, 256), lambda: None, tmp_path))
+
+
+def test_one_disk_has_one_finding_for_all_that_is_on_it(tmp_path: Path) -> None:
+    paths = {"data": tmp_path, "logs": tmp_path, "gone": tmp_path / "gone"}
+    assert codes(disk_checks(paths, 0)) == []
+    found = list(disk_checks(paths, 10**9)[0].look())
+    assert [finding.code for finding in found] == ["disk_full"]
+    assert found[0].evidence["what"] == "data, logs"
+
+
+@pytest.mark.parametrize(
+    ("newest", "found"),
+    [(None, []), (NOW + timedelta(minutes=4), []), (NOW + timedelta(minutes=6), ["clock_behind"])],
+)
+def test_a_clock_behind_the_records_is_told(newest: datetime | None, found: list[str]) -> None:
+    assert codes(clock_checks(lambda: newest, lambda: NOW)) == found
+
+
+DOWN = {"state": "down", "reason": "database: unhealthy", "since": "t"}
+FINE = {"state": "ok", "reason": "", "since": "t"}
+ANSWERS: dict[str, Any] = {
+    "/health/ready": {"capabilities": {"retrieve": DOWN, "admin": FINE}},
+    "/health/detailed": {
+        "components": {
+            "database": {"state": "unhealthy", "code": "c", "reason": "locked", "since": "t"},
+            "redis": {"state": "not_configured", "code": "", "reason": "", "since": "t"},
+        }
+    },
+    "/status": {
+        "degradation": {"step": "full", "causes": []},
+        "errors": {"total": 3, "by_code": {"storage_full": {}, "x": {}}},
+    },
+}
+
+
+def test_what_a_server_says_of_itself_is_told() -> None:
+    found = [finding for check in server_checks(ANSWERS.__getitem__) for finding in check.look()]
+    assert [finding.code for finding in found] == ["part_unwell", "capability_down", "errors_logged"]
+    assert found[0].consequence == "It is missed by: retrieve."
+    assert "storage_full, x" in found[2].message

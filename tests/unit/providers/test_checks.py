@@ -1,0 +1,72 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from ragkeeper.core.checks import Check
+from ragkeeper.providers.chat.errors import ChatUnavailable
+from ragkeeper.providers.checks import KNOWN_TEXT, cache_checks, embedder_checks
+from ragkeeper.providers.embedding.fake import FakeEmbedder
+from ragkeeper.providers.embedding.onnx import OnnxEmbedder
+from ragkeeper.providers.embedding.port import Embedder, Vectors
+from ragkeeper.providers.known_vectors import known_vector
+
+
+class Turned(FakeEmbedder):
+    """Gives these vectors, whatever it is asked."""
+
+    def __init__(self, vectors: Sequence[Sequence[float]]) -> None:
+        super().__init__(2)
+        self._given = np.asarray(vectors, dtype=np.float32)
+
+    async def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        return self._given[: len(texts)]
+
+
+def codes(embedder: Embedder, known: Vectors | None = None) -> list[str]:
+    async def make() -> Embedder:
+        return embedder
+
+    checks: list[Check] = embedder_checks("model", lambda _: known, make)
+    return [finding.code for check in checks for finding in check.look()]
+
+
+ALONG = np.asarray([1, 0], dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "known", "found"),
+    [
+        ([[1, 0], [0.9, 0.1], [0, 1]], None, []),
+        ([[1, 0], [0.9, 0.1], [0, 1]], ALONG, []),
+        ([[0, 1], [0.1, 0.9], [1, 0]], ALONG, ["embedder_differs"]),
+        ([[float("nan"), 0], [0, 1], [1, 0]], None, ["embedder_differs"]),
+        ([[2, 0], [0.9, 0.1], [0, 1]], None, ["embedder_differs"]),
+        ([[1, 0], [0, 1], [0.9, 0.1]], None, ["embedder_senseless"]),
+    ],
+)
+def test_an_embedder_is_judged_by_what_it_gives(
+    vectors: list[list[float]], known: Vectors | None, found: list[str]
+) -> None:
+    assert codes(Turned(vectors), known) == found
+
+
+async def test_the_shipped_model_gives_what_is_known_of_it() -> None:
+    embedder = OnnxEmbedder(threads=1)
+    vectors = await embedder.embed_documents([KNOWN_TEXT])
+    known = known_vector(embedder.name)
+    assert known is not None
+    assert float(vectors[0] @ known) > 0.99
+    assert known_vector("another") is None
+
+
+def test_redis_is_looked_at_where_there_should_be_one() -> None:
+    async def away() -> None:
+        raise ChatUnavailable(provider="redis", reason="refused")
+
+    async def there() -> None:
+        return None
+
+    assert cache_checks(None) == []
+    assert [finding.code for finding in cache_checks(away)[0].look()] == ["redis_unreachable"]
+    assert list(cache_checks(there)[0].look()) == []
