@@ -14,6 +14,7 @@ from ragkeeper.operations.degradation.models import Seen, Step
 from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.operations.health.models import ComponentState
 from ragkeeper.operations.health.service import HealthService
+from ragkeeper.retrieval.fallback.service import IndexSilent
 from ragkeeper.retrieval.reindex.folder import IndexFolder
 from ragkeeper.retrieval.reindex.service import ReindexService
 from ragkeeper.retrieval.service import RetrievalService
@@ -24,6 +25,9 @@ _log = structlog.get_logger()
 
 # An index that is away for so long is built anew beside it, at most so often, in seconds.
 _HEAL_AFTER = 20.0
+# One that is silent may only have too much to do, and to build another would be more still. It is asked once in a few
+# seconds then: so long without any answer it is not for that.
+_HEAL_AFTER_SILENCE = 300.0
 _HEAL_EVERY = 300.0
 
 
@@ -80,8 +84,14 @@ class IndexHealer:
         if seen is None:
             self._broken_since = None
             return None
+        trouble = self._retrieval.index_trouble
+        silent = trouble is not None and trouble.code == IndexSilent.code
+        if trouble is not None and silent and trouble.answers:
+            self._broken_since = None
+            return seen
         self._broken_since = self._broken_since or now
-        if now - self._broken_since >= _HEAL_AFTER and now >= self._next:
+        after = _HEAL_AFTER_SILENCE if silent else _HEAL_AFTER
+        if now - self._broken_since >= after and now >= self._next:
             self._next = now + _HEAL_EVERY
             await self._begin()
         return seen

@@ -1,7 +1,7 @@
 """What counts as missing, and when the index is built anew."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -131,3 +131,27 @@ async def test_a_refusal_to_build_is_no_failure_of_the_look(tmp_path: Path) -> N
     found.now += 20
     assert await healer.look()
     assert found.begun == 0
+
+
+async def test_an_index_that_is_only_overloaded_is_never_built_anew(tmp_path: Path) -> None:
+    """It answers now and then, if late."""
+    found = world(tmp_path)
+    healer = found.healer()
+    for second in range(3600):
+        found.now += 1
+        found.index_trouble = replace(TROUBLE, code="index_silent", answers=second % 100 == 0)
+        assert await healer.look() is not None
+    assert found.begun == 0
+
+
+async def test_an_index_that_never_answers_again_is_built_anew_later_than_one_that_fails(tmp_path: Path) -> None:
+    found = world(tmp_path)
+    healer = found.healer()
+    found.index_trouble = replace(TROUBLE, code="index_silent")
+    for _ in range(290):
+        found.now += 1
+        await healer.look()
+    assert found.begun == 0
+    found.now += 20
+    await healer.look()
+    assert found.begun == 1

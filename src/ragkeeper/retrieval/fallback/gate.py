@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
@@ -46,5 +47,4 @@ class IndexGate:
             return
         self._failures = 0
         self._successes += 1
-        if self._successes >= _SUCCESSES:
-            self.trouble = None
+        self.trouble = None if self._successes >= _SUCCESSES else replace(self.trouble, answers=True)

@@ -14,8 +14,9 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class IndexTrouble:
-    """since: the first failure after which no search has worked again for good."""
+    """since: the first failure after which no search has worked again for good. answers: the newest one did."""
 
     code: str
     reason: str
     since: datetime
+    answers: bool = False

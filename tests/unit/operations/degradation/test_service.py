@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import insert, text
+from structlog.testing import capture_logs
 
 from ragkeeper.core.access import Caller, Forbidden, local_administrator
 from ragkeeper.core.metrics import Metrics
@@ -17,6 +18,7 @@ from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.errors import DatabaseReadOnly
 from ragkeeper.storage.sql.migrate import upgrade_schema
+from ragkeeper.storage.sql.tables import settings
 from tests.wired import user
 
 ADMIN = local_administrator()
@@ -181,3 +183,24 @@ async def test_only_administrators_may(world: World, act: str):
         await (service.force(bob, Step.READ_ONLY, TEN_MINUTES) if act == "force" else service.automatic(bob))
     assert service.now.step is Step.FULL
     assert world.acts == []
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"step": "half_asleep", "by": "x", "since": "2026-11-21T09:00:00+00:00", "until": "2099-01-01T00:00:00+00:00"},
+        {"step": "extractive", "by": "x", "since": "yesterday", "until": "2099-01-01T00:00:00+00:00", "reason": ""},
+        {"by": "x"},
+        ["extractive"],
+    ],
+)
+async def test_what_another_release_forced_is_ignored_and_said(world: World, stored: object):
+    async with world.database.write() as sql:
+        await sql.execute(insert(settings).values(name="forced_degradation", value=stored, updated_at=world.now))
+    service = world.service()
+    with capture_logs() as logged:
+        await service.start(world.observe)
+    assert service.forced is None
+    assert [one["event"] for one in logged if one["log_level"] == "warning"] == ["forced_step_ignored"]
+    await service.force(ADMIN, Step.EXTRACTIVE, TEN_MINUTES, "anew")
+    await service.stop()

@@ -58,3 +58,14 @@ def test_a_failure_in_between_begins_the_count_again_and_keeps_the_beginning():
     gate.worked()
     assert gate.trouble
     assert gate.trouble.since == NOW
+
+
+def test_the_trouble_tells_whether_the_newest_search_was_answered():
+    gate = IndexGate(lambda: NOW, Time())
+    for answered in (False, True, False, True, True):
+        if answered:
+            gate.worked()
+        else:
+            gate.failed(ERROR)
+        assert gate.trouble
+        assert gate.trouble.answers is answered
