@@ -137,6 +137,17 @@ class Settings(AlertSettings):
     log_keep_mb: int = Field(
         500, alias="RAG_LOG_KEEP_MB", ge=1, le=1_000_000, description="Most that old files may take together, in MB."
     )
+    otel_endpoint: str | None = Field(
+        None,
+        alias="RAG_OTEL_ENDPOINT",
+        pattern="^https?://",
+        description="Where traces of questions are sent, such as `http://localhost:4318/v1/traces`; default: nowhere.",
+    )
+    otel_headers: SecretStr = Field(
+        SecretStr(""),
+        alias="RAG_OTEL_HEADERS",
+        description="Headers that go with them, `name=value` by commas, for who asks for a key.",
+    )
     max_upload_mb: int = Field(500, alias="RAG_MAX_UPLOAD_MB", ge=1, description="Largest accepted file, in MB.")
     min_free_mb: int = Field(
         500,

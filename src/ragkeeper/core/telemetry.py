@@ -15,6 +15,7 @@ from ragkeeper.core.figures.work import LEVELS, LOG_LOST, LOG_RECORDS
 from ragkeeper.core.metrics import STAGE_SECONDS, Metrics
 from ragkeeper.core.redaction import Redactor
 from ragkeeper.core.tally import ERRORS
+from ragkeeper.core.tracing import note_span
 
 _MILLISECONDS = 1000
 # What uvicorn says of a crash that we have logged with its request.
@@ -149,7 +150,14 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.add(name, (time.perf_counter() - began) * _MILLISECONDS)
+            self.took(name, began)
+
+    def took(self, name: str, began: float, *, counts: bool = True) -> None:
+        """A stage since `began`, of `time.perf_counter`, ends now. counts: not only in a trace."""
+        seconds = time.perf_counter() - began
+        note_span(name, seconds)
+        if counts:
+            self.add(name, seconds * _MILLISECONDS)
 
     def add(self, name: str, milliseconds: float) -> None:
         self.stages[name] = round(self.stages.get(name, 0.0) + milliseconds, 3)

@@ -29,6 +29,7 @@ from ragkeeper.entrypoints.patience import with_streams
 from ragkeeper.entrypoints.preflight import refuse_damaged, tell_findings
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.status import Observers
+from ragkeeper.entrypoints.tracing import trace_exporter
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
@@ -47,6 +48,7 @@ from ragkeeper.operations.breakers.service import BreakerService
 from ragkeeper.operations.degradation.service import DegradationService
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.metrics.looks import Looks
+from ragkeeper.operations.tracing.service import TraceExporter
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.providers.resilience.board import Board
@@ -112,6 +114,7 @@ class Application:
     degradation: DegradationService
     observers: Observers
     looks: Looks
+    tracing: TraceExporter | None
     history: History
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -145,6 +148,8 @@ class Application:
             self._in_background("checks", asyncio.to_thread(tell_findings, self.settings, self.folder))
         add_looks(self.looks, self)
         self.looks.start()
+        if self.tracing is not None:
+            self.tracing.start()
         if not for_one_command:
             self.history.recorder.start()
         await self.health.start()
@@ -156,6 +161,8 @@ class Application:
         await self.observers.stop()
         await self.history.recorder.stop()
         await self.looks.stop()
+        if self.tracing is not None:
+            await self.tracing.stop()
         await self.health.stop()
         for task in self._background:
             task.cancel()
@@ -281,6 +288,7 @@ async def _assemble(settings: Settings, folder: DataFolder) -> Application:
         degradation=restraint.degradation,
         observers=observers,
         looks=figures,
+        tracing=trace_exporter(settings, metrics),
         history=assemble_history(database, metrics, figures.refresh, foreground, restraint.held),
     )
 

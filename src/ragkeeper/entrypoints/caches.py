@@ -23,7 +23,7 @@ _MEGABYTE = 1_000_000
 # Settings by which no answer differs; every other one stands in the keys of the cache.
 _WITHOUT_EFFECT = frozenset(
     {"host", "port", "api_key", "metrics_token", "use_cache", "redis_url", "redis_password"}
-    | {"log_level", "log_file", "log_max_mb", "log_keep_days", "log_keep_mb"}
+    | {"otel_endpoint", "otel_headers", "log_level", "log_file", "log_max_mb", "log_keep_days", "log_keep_mb"}
     | {"cache_mb", "cache_search_seconds", "cache_answer_seconds", "semantic_cache"}
 )
 

@@ -15,12 +15,14 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.routes import deletion_routes, document_routes
 from ragkeeper.entrypoints.build import Application
 from ragkeeper.entrypoints.status import StatusReport
+from ragkeeper.entrypoints.tracing import QUESTION_PATHS
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
 from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.http.overload import Kind, Overload, gates, unaided_gates
 from ragkeeper.http.read_only import ChangesRefused
+from ragkeeper.http.tracing import Tracing
 from ragkeeper.identity.audit.routes import audit_routes
 from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
@@ -68,6 +70,8 @@ def create_app(application: Application) -> FastAPI:
         spare = unaided_gates(_aided(settings))
         known = application.authenticator.recognises
         app.add_middleware(Overload, gates(), application.metrics, unaided_gates=spare, recognises=known)
+    if application.tracing is not None:
+        app.add_middleware(Tracing, paths=QUESTION_PATHS, finished=application.tracing.finished)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics, uploads=UPLOAD_PATHS)
     degradation = application.degradation

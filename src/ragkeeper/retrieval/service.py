@@ -208,8 +208,7 @@ class RetrievalService:
             except RagkeeperError as error:
                 notes.append(f"{transform.name} was left out: {error.message}")
                 continue
-            if changed != plan:
-                watch.add("rewrite", (time.perf_counter() - began) * 1000)
+            watch.took("rewrite", began, counts=changed != plan)
             plan = changed
         return plan
 

@@ -53,6 +53,8 @@ JOB_SECONDS = Histogram(
 )
 LOG_RECORDS = Counter("rag_log_records_total", "Records that were logged, by level.", (Label("level", LEVELS),))
 LOG_LOST = Counter("rag_log_records_lost_total", "Records that the log's file could not take, on a full disk say.")
+TRACES_SENT = Counter("rag_traces_sent_total", "Traces that the collector took; none without RAG_OTEL_ENDPOINT.")
+TRACES_LOST = Counter("rag_traces_lost_total", "Traces that it did not take.")
 
 TABLE: tuple[Metric, ...] = (
     UPLOADS,
@@ -64,4 +66,6 @@ TABLE: tuple[Metric, ...] = (
     JOB_SECONDS,
     LOG_RECORDS,
     LOG_LOST,
+    TRACES_SENT,
+    TRACES_LOST,
 )

@@ -1,0 +1,1 @@
+"""Sends traces to who collects them, by OpenTelemetry's protocol."""
