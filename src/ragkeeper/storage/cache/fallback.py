@@ -29,6 +29,7 @@ class FallbackCache:
         self._problem: CacheUnavailable | None = None
         self._outages = 0
         self._returning: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @property
     def name(self) -> str:
@@ -61,6 +62,7 @@ class FallbackCache:
         return await self._with_fallback(lambda cache: cache.usage())
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._returning is not None:
             self._returning.cancel()
             await asyncio.gather(self._returning, return_exceptions=True)
@@ -90,7 +92,8 @@ class FallbackCache:
     async def _return(self) -> None:
         """Ends when the shared cache serves again."""
         began = time.monotonic()
-        while True:
+        # Not only until it is cancelled: before Python 3.12 the client's own time limits may swallow that.
+        while not self._is_closed:
             await asyncio.sleep(self._retry_seconds)
             try:
                 await self._shared.renew()
