@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 from ragkeeper.cli.client import Client
 
 _START_SECONDS = 120.0
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,14 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Start the server on `folder`/data with nothing of the caller's own settings; stop it with SIGTERM."""
-    process, port = start(folder, settings)
+def serving(
+    folder: Path, settings: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> Iterator[Server]:
+    """Start the server on `folder`/data with nothing of the caller's own settings; stop it with SIGTERM.
+
+    command: one of this repository's own that serves, in place of the installed one.
+    """
+    process, port = start(folder, settings, command)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until_up(process, address, folder)
@@ -47,14 +53,19 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
         stop(process)
 
 
-def start(folder: Path, settings: Mapping[str, str] | None = None) -> tuple[subprocess.Popen[bytes], int]:
+def start(
+    folder: Path, settings: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     """The process and its port; it does not answer yet."""
     port = _free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     environment = kept | {"RAG_DATA_DIR": str(folder.resolve() / "data"), "RAG_PORT": str(port), **(settings or {})}
+    environment |= {"PYTHONPATH": str(_ROOT)} if command else {}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(_command(), cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command or _command(), cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
     return process, port
 
 

@@ -212,21 +212,20 @@ class Application:
             _log.info("index_reconciled", missing=len(gap.missing), orphans=len(gap.orphans))
 
 
-async def build(settings: Settings) -> Application:
+async def build(settings: Settings, metrics: Metrics | None = None) -> Application:
     """Open everything that the settings name. Raises RagkeeperError; nothing is held then."""
     folder = DataFolder(settings.data_dir)
     folder.create()
     folder.lock()
     try:
         await asyncio.to_thread(refuse_damaged, settings)
-        return await _assemble(settings, folder)
+        return await _assemble(settings, folder, metrics or Metrics())
     except BaseException:
         folder.unlock()
         raise
 
 
-async def _assemble(settings: Settings, folder: DataFolder) -> Application:
-    metrics = Metrics()
+async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) -> Application:
     database = Database(settings.sql_url, metrics=metrics)
     await _prepare_schema(database)
     files = _files(settings, folder)

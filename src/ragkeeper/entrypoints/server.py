@@ -17,6 +17,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints.build import Application, build
 from ragkeeper.entrypoints.http import Front, create_app
@@ -34,13 +35,13 @@ _LARGE_BYTES = 128 * 1024
 _ARENAS = 2
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, metrics: Metrics | None = None) -> None:
     """Serve until a signal says stop. Raises RagkeeperError when the server cannot start."""
     _give_memory_back()
     listener = _listen(settings.host, settings.port)
     with asyncio.Runner(loop_factory=uvicorn_loop()) as runner:
         try:
-            runner.run(_serve(settings, listener))
+            runner.run(_serve(settings, listener, metrics))
         except asyncio.CancelledError:
             _log.info("start_ended")
 
@@ -59,13 +60,13 @@ def _give_memory_back() -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, metrics: Metrics | None) -> None:
     _end_on_signals()
     front = Front()
     server = _server(front)
     answering = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
-        application = await build(settings)
+        application = await build(settings, metrics)
         try:
             await _open(application, front, listener)
             _stop_on_signals(server, application)
