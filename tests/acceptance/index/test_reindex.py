@@ -1,6 +1,7 @@
 """The index of a running server is damaged, built anew, changed to another model, and given back."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -194,3 +195,17 @@ def test_a_change_waits_for_an_endpoint_that_is_down_and_says_so(tmp_path: Path)
             wait_for(lambda: server.http.get(job).json()["state"] == "done", seconds=60)
             assert told(server, "reindex", "--status")["embedding_model"] == OTHER
             assert "reindex_waits" in server.log
+
+
+def test_an_index_whose_files_were_cut_off_is_put_aside_and_built_anew(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        fill(server)
+        before = hits(server)
+    segments = [path for path in (tmp_path / "data/index").glob("*/shard-*/segments/**/*") if path.is_file()]
+    for path in segments:
+        if path.stat().st_size > 8192:
+            os.truncate(path, path.stat().st_size // 2)
+    with serving(tmp_path) as server:
+        assert "index_put_aside" in server.log
+        wait_for(lambda: server.http.get("/status").json()["index"]["rebuilding"] is False)
+        wait_for(lambda: hits(server) == before)

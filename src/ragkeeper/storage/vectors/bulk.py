@@ -34,6 +34,7 @@ class BulkLoader:
         manifest = layout.read_manifest(root)
         if manifest is not None:
             layout.check(root, manifest, {"dimension": dimension, "language": language, "model": model})
+            layout.require_whole(root, manifest)
             return cls(root, manifest, Shard.load(root / manifest.shard, encoder))
         manifest = layout.Manifest.fresh(dimension, language, model)
         root.mkdir(parents=True, exist_ok=True)
@@ -60,6 +61,7 @@ class BulkLoader:
     def close(self) -> None:
         """Durable when it returns."""
         self._shard.flush()
+        layout.record_sizes(self._root, self._manifest.shard)
         self._shard.close()
         layout.sync_tree(self._root)
         layout.write_manifest(self._root, self._manifest)

@@ -66,6 +66,7 @@ class EmbeddedIndex:
             shard = _create(root, manifest, encoder)
         else:
             layout.check(root, manifest, {"dimension": dimension, "language": language, "model": model})
+            layout.require_whole(root, manifest)
             shard = Shard.load(root / manifest.shard, encoder)
         layout.remove_leftovers(root, manifest)
         return cls(root, manifest, shard, encoder)
@@ -215,6 +216,7 @@ class EmbeddedIndex:
 
     def _flush(self) -> None:
         self._shard.flush()
+        layout.record_sizes(self._root, self._manifest.shard)
         self._unflushed = 0
 
     def _clear(self) -> None:
@@ -223,7 +225,7 @@ class EmbeddedIndex:
         self._unoptimized = 0
 
     def _close(self) -> None:
-        self._shard.flush()
+        self._flush()
         self._shard.close()
 
     def _take_over(self, name: str, shard: Shard, included: int) -> bool:
@@ -240,6 +242,7 @@ class EmbeddedIndex:
         layout.write_manifest(self._root, manifest)
         self._shard.close()
         self._shard, self._manifest, self._unflushed = shard, manifest, 0
+        layout.record_sizes(self._root, manifest.shard)
 
 
 def _create(root: Path, manifest: layout.Manifest, encoder: WordEncoder) -> Shard:
@@ -247,6 +250,7 @@ def _create(root: Path, manifest: layout.Manifest, encoder: WordEncoder) -> Shar
     shard = Shard.create(root / manifest.shard, manifest.dimension, encoder)
     layout.sync_tree(root)
     layout.write_manifest(root, manifest)
+    layout.record_sizes(root, manifest.shard)
     return shard
 
 

@@ -1,6 +1,7 @@
 """The index's folder: a manifest names the current shard, so that a finished shard replaces another in one rename.
 
 index.json          what the index is made for, and which folder is the shard
+sizes.json          how large the shard's files were when it was last written out; they only ever grow
 shard-<id>/         the engine's files; any other shard-* is left over from an interrupted build
 """
 
@@ -8,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -17,6 +19,8 @@ from ragkeeper.storage.vectors.errors import IndexMismatch, IndexUnreadable
 
 FORMAT: Final = 1
 _MANIFEST: Final = "index.json"
+_SIZES: Final = "sizes.json"
+_SEGMENTS: Final = "segments"
 _SHARD_PREFIX: Final = "shard-"
 
 
@@ -76,6 +80,37 @@ def check(root: Path, manifest: Manifest, made_for: Mapping[str, str | int]) -> 
     for setting, wanted in made_for.items():
         if (stored := getattr(manifest, setting)) != wanted:
             raise IndexMismatch(path=root, setting=setting, stored=stored, wanted=wanted)
+
+
+def record_sizes(root: Path, shard: str) -> None:
+    """Remember how large the files are. The engine reads them as memory: one that was cut off would end the process."""
+    beside = root / f"{_SIZES}.new"
+    # It helps to notice damage and is no part of the index: where it cannot be written, the index is as good without.
+    with suppress(OSError):
+        beside.write_text(json.dumps({"shard": shard, "sizes": _sizes(root / shard)}), encoding="utf-8")
+        beside.replace(root / _SIZES)
+
+
+def require_whole(root: Path, manifest: Manifest) -> None:
+    """Raises IndexUnreadable when a file is shorter than it was; call it before the engine opens them.
+
+    One that is gone the engine misses by itself.
+    """
+    try:
+        kept = json.loads((root / _SIZES).read_bytes())
+        sizes = dict(kept["sizes"]) if kept["shard"] == manifest.shard else {}
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    found = _sizes(root / manifest.shard)
+    for name, size in sizes.items():
+        if found.get(name, size) < size:
+            raise IndexUnreadable(path=root, reason=f"{name} has {found[name]} bytes of {size}")
+
+
+def _sizes(shard: Path) -> dict[str, int]:
+    """Of the files that are read as memory, by their path in the shard."""
+    files = (path for path in (shard / _SEGMENTS).rglob("*") if path.is_file())
+    return {str(path.relative_to(shard)): path.stat().st_size for path in files}
 
 
 def remove_leftovers(root: Path, manifest: Manifest) -> None:

@@ -1,8 +1,11 @@
 import asyncio
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ragkeeper.storage.vectors.bulk import BulkLoader
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
 from ragkeeper.storage.vectors.errors import IndexInUse, IndexMismatch, IndexUnreadable
 from ragkeeper.storage.vectors.port import Candidate, IndexCounts, IndexFilter, IndexQuery, VectorEntry, WordsEntry
@@ -63,6 +66,43 @@ async def test_a_damaged_shard_is_told_apart(folder):
         file.write_text("{")
     with pytest.raises(IndexUnreadable, match="cannot be read"):
         await EmbeddedIndex.open(folder, 4)
+
+
+def cut_off(folder: Path) -> list[Path]:
+    """Half of each file that is read as memory, as a full or failing disk may leave it."""
+    files = [path for path in folder.glob("shard-*/segments/**/*") if path.is_file() and path.stat().st_size > 8192]
+    for path in files:
+        os.truncate(path, path.stat().st_size // 2)
+    return files
+
+
+async def test_a_file_that_was_cut_off_is_found_before_it_is_read(folder):
+    """The engine would be ended by the system (SIGBUS), and the server with it."""
+    index = await EmbeddedIndex.open(folder, 4)
+    await index.put_words(words(1, 2))
+    await index.put_vectors(vectors(1))
+    await index.close()
+    await (await EmbeddedIndex.open(folder, 4)).close()
+    assert cut_off(folder)
+    with pytest.raises(IndexUnreadable, match=r"has \d+ bytes of \d+"):
+        await EmbeddedIndex.open(folder, 4)
+    with pytest.raises(IndexUnreadable, match=r"has \d+ bytes of \d+"):
+        BulkLoader.open(folder, 4)
+
+
+async def test_what_grew_since_and_sizes_that_nobody_knows_are_no_damage(folder):
+    index = await EmbeddedIndex.open(folder, 4)
+    await index.put_words(words(1, 2))
+    await index.close()
+    sizes = folder / "sizes.json"
+    kept = sizes.read_text()
+    for content in ("", "{", "[]", kept.replace("shard-", "shard-of-old-"), kept.replace("vector", "other")):
+        sizes.write_text(content)
+        index = await EmbeddedIndex.open(folder, 4)
+        assert set(await find(index)) == {1, 2}
+        await index.close()
+    sizes.unlink()
+    await (await EmbeddedIndex.open(folder, 4)).close()
 
 
 async def test_it_says_when_optimizing_is_worth_it(folder):
