@@ -29,10 +29,10 @@ def on_own_disk(
         yield server
 
 
-def inside(server: Server, *command: str) -> None:
+def inside(server: Server, *command: str | Path, check: bool = True) -> subprocess.CompletedProcess[bytes]:
     """Run a command that sees the server's disks."""
     entered = ["nsenter", "-t", str(server.process.pid), "-U", "-m", "--preserve-credentials", *command]
-    subprocess.run(entered, check=True, capture_output=True)
+    return subprocess.run(entered, check=check, capture_output=True)
 
 
 def remount(server: Server, below: str, how: str) -> None:
