@@ -18,6 +18,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
+from ragkeeper.entrypoints.alerting import assemble_alerts
 from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.figures import add_looks
@@ -43,6 +44,7 @@ from ragkeeper.ingestion.progress.service import ProgressService
 from ragkeeper.ingestion.service import IngestionService
 from ragkeeper.ingestion.worker import Worker
 from ragkeeper.jobs.port import JobEngine
+from ragkeeper.operations.alerts.service import AlertService
 from ragkeeper.operations.breakers.schemas import BreakerView
 from ragkeeper.operations.breakers.service import BreakerService
 from ragkeeper.operations.degradation.service import DegradationService
@@ -116,6 +118,7 @@ class Application:
     looks: Looks
     tracing: TraceExporter | None
     history: History
+    alerts: AlertService
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
@@ -152,6 +155,7 @@ class Application:
             self.tracing.start()
         if not for_one_command:
             self.history.recorder.start()
+            await self.alerts.start()
         await self.health.start()
 
     async def stop(self) -> None:
@@ -159,6 +163,7 @@ class Application:
         self.health.draining = True
         await self.degradation.stop()
         await self.observers.stop()
+        await self.alerts.stop()
         await self.history.recorder.stop()
         await self.looks.stop()
         if self.tracing is not None:
@@ -289,6 +294,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         looks=figures,
         tracing=trace_exporter(settings, metrics),
         history=assemble_history(database, metrics, figures.refresh, foreground, restraint.held),
+        alerts=assemble_alerts(settings, database, metrics, figures.refresh),
     )
 
 

@@ -20,6 +20,7 @@ from ragkeeper.identity.audit.commands import audit_commands
 from ragkeeper.ingestion.commands import add_ingest_commands
 from ragkeeper.ingestion.progress.commands import job_commands
 from ragkeeper.ingestion.sources.commands import source_commands
+from ragkeeper.operations.alerts.commands import add_alert_commands
 from ragkeeper.operations.breakers.commands import breaker_commands
 from ragkeeper.operations.caches.commands import cache_commands
 from ragkeeper.operations.capacity.commands import capacity_commands
@@ -62,7 +63,9 @@ def command_tree(place: Place) -> typer.Typer:
     add_health_commands(app, place.connect, place.connect_to_server)
     app.add_typer(breaker_commands(place.connect_to_server))
     app.add_typer(audit_commands(place.connect))
-    app.add_typer(monitoring_commands(LocalPlanner(place)))
+    monitoring = monitoring_commands(LocalPlanner(place))
+    add_alert_commands(monitoring, place.connect_to_server)
+    app.add_typer(monitoring)
     app.add_typer(history_commands(place.connect))
     app.add_typer(capacity_commands(place.connect))
     app.add_typer(diagnose_commands(LocalInstallation(place)))

@@ -27,6 +27,7 @@ from ragkeeper.identity.audit.routes import audit_routes
 from ragkeeper.ingestion.progress.routes import job_routes
 from ragkeeper.ingestion.routes import UPLOAD_PATHS, upload_routes
 from ragkeeper.ingestion.sources.routes import source_routes
+from ragkeeper.operations.alerts.routes import alert_routes
 from ragkeeper.operations.breakers.routes import breaker_routes
 from ragkeeper.operations.caches.routes import cache_routes
 from ragkeeper.operations.capacity.routes import capacity_routes
@@ -80,6 +81,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(health_routes(application.health, status, application.providers, __version__, *told))
     app.include_router(degradation_routes(degradation))
     app.include_router(_metrics(application))
+    app.include_router(alert_routes(application.alerts))
     app.include_router(breaker_routes(application.breakers))
     app.include_router(history_routes(application.history.service, lambda: application.history.recorder.keeping))
     app.include_router(capacity_routes(application.history.capacity))

@@ -1,4 +1,4 @@
-"""What the monitoring commands are made for: the server that the settings of this place describe."""
+"""How the server is watched: by others, from files that are written for them, and by itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -9,13 +9,19 @@ from ragkeeper.operations.alerts.models import Alert
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """An alert whose condition holds for the series with these labels. since: when that began, in seconds."""
+    """An alert whose condition holds for the series with these labels. since: when that began; seen: last look."""
 
     alert: Alert
     labels: Labels
     value: float
     since: float
+    seen: float
     firing: bool
+
+    @property
+    def age(self) -> float:
+        """Seconds for which it was so."""
+        return self.seen - self.since
 
     @property
     def key(self) -> "Key":
@@ -34,4 +40,9 @@ def _active(alert: Alert, moment: Moment, now: float, before: Mapping[Key, Activ
     for labels, value in alert.condition.expression.values(moment).items():
         held = before.get((alert.title, labels))
         since = held.since if held else now
-        yield Active(alert, labels, value, since, firing=now - since >= alert.hold)
+        yield Active(alert, labels, value, since, now, firing=now - since >= alert.hold)
+
+
+def by_name(active: Iterable[Active]) -> list[Active]:
+    """The worst first, then by name."""
+    return sorted(active, key=lambda one: (one.alert.severity.value, one.alert.title, sorted(one.labels)))

@@ -8,13 +8,14 @@ Backups, drills, certificates and canary documents have no alert yet: what they 
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ragkeeper.core.instruments import Histogram
 from ragkeeper.operations.alerts import answering, keeping, machine
 from ragkeeper.operations.alerts.conditions import QuantileAbove
-from ragkeeper.operations.alerts.errors import ThresholdUnusable
+from ragkeeper.operations.alerts.errors import PeriodUnusable, ThresholdUnusable
 from ragkeeper.operations.alerts.models import Alert, Scene
 
 
@@ -33,6 +34,14 @@ def parsed_thresholds(text: str) -> Mapping[str, float]:
     """`HighErrorRate.warning=0.02, DiskSpaceLow.critical=0.05`. Raises ThresholdUnusable."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
     return {name.strip(): _number(name.strip(), value) for name, _, value in pairs}
+
+
+def seconds(period: str) -> float:
+    """`90s`, `10m`, `2h`, `1d`. Raises PeriodUnusable."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", period.strip())
+    if not found:
+        raise PeriodUnusable(period=period)
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 
 def _number(name: str, text: str) -> float:

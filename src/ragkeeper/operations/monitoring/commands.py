@@ -50,7 +50,7 @@ def monitoring_commands(planner: Planner) -> typer.Typer:
         ] = None,
         time_scale: Annotated[
             float,
-            typer.Option("--time-scale", min=0.001, max=1, help="For rehearsals: shorten all waits and windows."),
+            typer.Option("--time-scale", min=0.0001, max=1, help="For rehearsals: shorten all waits and windows."),
         ] = 1.0,
         replace: Annotated[
             bool, typer.Option("--replace", help="Keep files of others beside, as NAME.before.")

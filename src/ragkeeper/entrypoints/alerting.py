@@ -1,0 +1,43 @@
+"""How the server's own watch is put together: its alerts, and the ways by which it tells people."""
+
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.settings import Settings
+from ragkeeper.operations.alerts.channels.mail import MailChannel, MailServer
+from ragkeeper.operations.alerts.channels.port import Channel
+from ragkeeper.operations.alerts.channels.webhook import WebhookChannel
+from ragkeeper.operations.alerts.rules import alerts
+from ragkeeper.operations.alerts.service import AlertService, Refresh
+from ragkeeper.operations.monitoring.models import Receivers
+from ragkeeper.operations.monitoring.rules import receivers, scene
+from ragkeeper.storage.sql.database import Database
+
+
+def assemble_alerts(settings: Settings, database: Database, metrics: Metrics, refresh: Refresh) -> AlertService:
+    """Raises ThresholdUnusable, MailUnusable."""
+    told = receivers(settings)
+    return AlertService(
+        alerts(scene(settings)),
+        _channels(told),
+        database,
+        metrics,
+        refresh,
+        utc_now,
+        runbooks=settings.runbook_url,
+        heartbeat=told.heartbeat_url,
+    )
+
+
+def alert_addresses(settings: Settings) -> tuple[str, ...]:
+    """The ways by which the server itself tells somebody."""
+    return tuple(channel.name for channel in _channels(receivers(settings)))
+
+
+def _channels(told: Receivers) -> list[Channel]:
+    found: list[Channel] = []
+    if (mail := told.mail) is not None:
+        server = MailServer(mail.host, mail.port, mail.user, mail.password, mail.secure)
+        found.append(MailChannel(server, mail.sender, mail.to))
+    if told.webhook_url:
+        found.append(WebhookChannel(told.webhook_url))
+    return found

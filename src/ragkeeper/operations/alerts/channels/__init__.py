@@ -1,0 +1,1 @@
+"""Ways by which people are told of alerts."""

@@ -1,0 +1,62 @@
+"""Who is told of what: what is new to each channel, what another alert says already, what somebody silenced. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ragkeeper.operations.alerts.evaluation import Active, Key
+from ragkeeper.operations.alerts.messages import News
+from ragkeeper.operations.alerts.models import Severity
+
+REPEAT_SECONDS = 4 * 3600.0
+"""What goes on is told again so often."""
+
+# The first says what the second would.
+_SAME = (("DatabaseDown", "PostgresDown"), ("HighResponseTime", "HighLatency"))
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """alert: a name, or a name with its severity."""
+
+    alert: str
+    until: datetime
+    by: str
+    reason: str = ""
+
+
+def loud(firing: Iterable[Active], silences: Sequence[Silence], now: datetime) -> list[Active]:
+    """What people should hear of."""
+    found = list(firing)
+    silent = {one.alert for one in silences if now < one.until}
+    said = {one.alert.name for one in found}
+    worst = {(one.alert.name, one.labels) for one in found if one.alert.severity is Severity.CRITICAL}
+    return [
+        one
+        for one in found
+        if not silent & {one.alert.name, one.alert.id}
+        and (one.alert.severity is Severity.CRITICAL or (one.alert.name, one.labels) not in worst)
+        and not any(one.alert.name == second and first in said for first, second in _SAME)
+    ]
+
+
+class Told:
+    """What one channel was told, and when."""
+
+    def __init__(self) -> None:
+        self._told: dict[Key, tuple[float, Active]] = {}
+
+    def news(self, hearable: Sequence[Active], active: Mapping[Key, Active], now: float) -> News:
+        """hearable: what people should hear of; active: all that is, whether they should or not."""
+        new = [one for one in hearable if self._due(one.key, now)]
+        over = [one for key, (_, one) in self._told.items() if key not in active]
+        return News(tuple(new), tuple(over))
+
+    def heard(self, news: News, now: float) -> None:
+        """The news arrived."""
+        self._told |= {one.key: (now, one) for one in news.firing}
+        for one in news.over:
+            self._told.pop(one.key, None)
+
+    def _due(self, key: Key, now: float) -> bool:
+        return key not in self._told or now - self._told[key][0] >= REPEAT_SECONDS
