@@ -32,6 +32,9 @@ def test_names_that_only_look_like_it_keep_theirs(name: str):
         '{"password": "abcdefgh12345678"}',
         "key rk_abcdefgh12345678abcdefgh refused",
         "sk-abcdefgh12345678abcdefgh",
+        "gsk_abcdefgh12345678abcdefgh",
+        "BASIC abcdefgh12345678",
+        "Password=abcdefgh12345678",
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(text: str):
