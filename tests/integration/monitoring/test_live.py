@@ -107,8 +107,8 @@ def test_every_panel_is_answered(live: Live, query: Query):
 
 
 def test_users_wait_on_routes_that_exist(live: Live):
-    routes = live.server.http.get("/openapi.json").json()["paths"]
-    assert [path for path in USER_PATHS if path not in routes] == []
+    answers = {path: live.server.http.post(path, json={}).status_code for path in USER_PATHS}
+    assert [path for path, status in answers.items() if status in {404, 405}] == []
 
 
 def test_every_rule_is_loaded_and_can_be_evaluated(live: Live):
