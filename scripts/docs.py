@@ -16,13 +16,12 @@ from pydantic.fields import FieldInfo
 
 import ragkeeper
 from ragkeeper.core.errors import RagkeeperError
-from ragkeeper.core.instruments import Histogram, Metric
-from ragkeeper.core.metrics import TABLE
 from ragkeeper.core.settings import Settings
 from scripts.cli_page import cli_page
 from scripts.findings_page import findings_page
 from scripts.guides import guides_page
 from scripts.http_page import http_page
+from scripts.metrics_page import metrics_page
 from scripts.tables import table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,34 +113,6 @@ def _subclasses(parent: type[RagkeeperError]) -> Iterable[type[RagkeeperError]]:
     for child in parent.__subclasses__():
         if child.__module__.startswith("ragkeeper."):
             yield from _subclasses(child)
-
-
-def metrics_page() -> str:
-    rows = [
-        (f"`{one.name}`", type(one).__name__.lower(), _labels(one), one.unit, f"{one.help}{_buckets(one)}")
-        for one in TABLE
-    ]
-    return (
-        "# Metrics\n\n"
-        "`GET /metrics` gives every figure in Prometheus' text format: to anybody on the server's own machine, and "
-        "elsewhere to who sends `RAG_METRICS_TOKEN` or an administrator's key as `Authorization: Bearer`. A label's "
-        "value that is not listed here counts as `other`. Metrics whose labels are all listed exist from the start; "
-        "the others begin with the first provider, path or status.\n\n"
-        + table(("name", "type", "labels", "unit", "meaning"), rows)
-    )
-
-
-def _labels(metric: Metric) -> str:
-    return "; ".join(
-        f"`{label.name}`" + (f": {', '.join(f'`{value}`' for value in label.values)}" if label.values else "")
-        for label in metric.labels
-    )
-
-
-def _buckets(metric: Metric) -> str:
-    if not isinstance(metric, Histogram):
-        return ""
-    return f" Buckets: {', '.join(f'{bound:g}' for bound in metric.buckets)}."
 
 
 PAGES: dict[str, Callable[[], str]] = {
