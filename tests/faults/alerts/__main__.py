@@ -1,0 +1,70 @@
+"""Run the faults and print what was seen: `python -m tests.faults.alerts [--write] [NAME …]`.
+
+`--write` keeps what was seen in docs/reference/alerts.tsv, from which `make docs` makes the page.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from scripts.alerts import SEEN, Sighting, read_sightings, write_sightings
+from tests.faults.alerts.course import Seen, run
+from tests.faults.alerts.faults import FAULTS, Fault
+from tests.integration.monitoring.stack import Programs
+from tests.machine import require_binary
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help=f"keep what was seen in {SEEN.name}")
+    parser.add_argument("names", nargs="*", help="only faults whose name holds one of these")
+    given = parser.parse_args()
+    chosen = [one for one in FAULTS if not given.names or any(name in one.name for name in given.names)]
+    seen = run_all(chosen)
+    if given.write:
+        kept = [one for one in read_sightings() if one.fault not in {fault.name for fault in chosen}]
+        write_sightings([*kept, *(one for each in seen for one in sightings(each))])
+    return int(any(one.misses() for one in seen))
+
+
+def run_all(faults: list[Fault]) -> list[Seen]:
+    """Two at a time: each is mostly waiting."""
+    programs = Programs(require_binary("prometheus"), require_binary("prometheus-alertmanager"))
+    redis = require_binary("redis-server")
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+
+        def one(number: int, fault: Fault) -> Seen:
+            place = Path(folder) / str(number)
+            place.mkdir()
+            try:
+                seen = run(fault, programs, redis, place)
+            except (AssertionError, OSError, subprocess.SubprocessError) as error:
+                print(f"{fault.name}: {error}", flush=True)  # noqa: T201
+                seen = Seen(fault, (), {}, {}, (), ())
+            print(f"{fault.name}: {seen.misses() or 'as it should be'}", sightings(seen), flush=True)  # noqa: T201
+            return seen
+
+        return list(pool.map(one, range(len(faults)), faults))
+
+
+def sightings(seen: Seen) -> list[Sighting]:
+    return [
+        Sighting(
+            alert,
+            seen.fault.name,
+            seen.fault.needs.scale,
+            seen.fault.needs.thresholds,
+            round(seen.fired[alert], 1),
+            round(seen.ended.get(alert, -1), 1),
+            alert not in seen.fault.untold,
+        )
+        for alert in seen.fault.alerts
+        if alert in seen.fired
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

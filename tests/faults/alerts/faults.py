@@ -1,0 +1,485 @@
+"""The faults: how each begins and ends, what goes on meanwhile, and which alerts must fire and end."""
+
+import mmap
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.mounts import inside
+from tests.contract.chat.standin import Behaviour
+from tests.contract.embedding.standin import Reply
+from tests.faults.alerts.scene import PIECES, Needs, Scene, sql
+
+Act = Callable[[Scene], Any]
+# So many times faster that windows of days pass in minutes; what lasts five minutes lasts a second.
+_DAYS = 0.0005
+_MINUTES = 0.01
+_SLOW = 0.05
+_HELD: list[Any] = []
+
+
+def _nothing(_: Scene) -> None:
+    """It ends by itself."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """alerts: titles that must fire and end; untold: those of them that another one keeps silent.
+
+    load: what goes on before, meanwhile and after, by so many threads, with a pause.
+    """
+
+    name: str
+    alerts: tuple[str, ...]
+    begin: Act
+    end: Act = _nothing
+    needs: Needs = field(default_factory=Needs)
+    load: Act | None = None
+    threads: int = 1
+    pause: float = 0.05
+    untold: tuple[str, ...] = ()
+    seconds: float = 60.0
+
+
+def _burn(name: str) -> tuple[str, ...]:
+    return tuple(f"{name}.{one}" for one in ("critical.1h", "critical.6h", "warning.1d", "warning.3d"))
+
+
+def _untold(name: str) -> tuple[str, ...]:
+    return tuple(one for one in _burn(name) if ".warning." in one)
+
+
+# ---- the server and its requests
+
+
+def _break_sources(made: Scene) -> None:
+    sql(made, "ALTER TABLE sources RENAME TO misplaced")
+
+
+def _mend_sources(made: Scene) -> None:
+    sql(made, "ALTER TABLE misplaced RENAME TO sources")
+
+
+def _half_fail(made: Scene) -> None:
+    for path in ("/api/v1/sources", "/api/v1/documents"):
+        made.server.http.get(path)
+
+
+def _slow_model(seconds: float) -> Act:
+    def act(made: Scene) -> None:
+        made.model.delay = seconds
+
+    return act
+
+
+def _model_fails(made: Scene) -> None:
+    made.model.behave(Behaviour.STATUS, status=500)
+
+
+def _model_works(made: Scene) -> None:
+    made.model.behave(Behaviour.REPLY)
+
+
+def _one_in_four(made: Scene) -> None:
+    """Asks four times; while `pieces` are the broken ones, one of the calls fails."""
+    for number in range(4):
+        broken = number == 3 and made.model.pieces == ("broken",)
+        made.model.behave(Behaviour.MALFORMED if broken else Behaviour.REPLY)
+        made.ask()
+
+
+def _pieces(*pieces: str) -> Act:
+    def act(made: Scene) -> None:
+        made.model.pieces = pieces
+
+    return act
+
+
+def _embedder(status: int) -> Act:
+    def act(made: Scene) -> None:
+        made.embedder.replies = [Reply(status)] * 10_000 if status != 200 else []
+
+    return act
+
+
+REQUESTS = (
+    Fault(
+        "the server is killed",
+        ("ServiceDown.critical", "InstanceDown.warning", "ApplicationDown.critical", "FiguresMissing.warning"),
+        Scene.kill,
+        Scene.start_again,
+        untold=("InstanceDown.warning", "FiguresMissing.warning"),
+    ),
+    Fault(
+        "half of the requests get status 500",
+        ("HighErrorRate.warning", "HighErrorRate.critical"),
+        _break_sources,
+        _mend_sources,
+        Needs(_MINUTES),
+        _half_fail,
+        pause=0.02,
+        untold=("HighErrorRate.warning",),
+    ),
+    Fault(
+        "half of the requests get status 500, for long",
+        _burn("AvailabilityBurn"),
+        _break_sources,
+        _mend_sources,
+        Needs(_DAYS),
+        _half_fail,
+        pause=0.02,
+        untold=_untold("AvailabilityBurn"),
+    ),
+    Fault(
+        "the model takes 4 seconds",
+        ("HighResponseTime.warning", "HighResponseTime.critical", "HighLatency.warning"),
+        _slow_model(4),
+        _slow_model(0),
+        Needs(_SLOW),
+        Scene.ask,
+        threads=24,
+        pause=2.0,
+        untold=("HighResponseTime.warning", "HighLatency.warning"),
+        seconds=120,
+    ),
+    Fault(
+        "the model takes 3 seconds, for long",
+        _burn("LatencyBurn"),
+        _slow_model(3),
+        _slow_model(0),
+        Needs(_DAYS * 4),
+        Scene.ask,
+        threads=24,
+        pause=2.0,
+        untold=_untold("LatencyBurn"),
+        seconds=120,
+    ),
+    Fault(
+        "one model call in four fails",
+        ("LLMErrorsHigh.warning",),
+        _pieces("broken"),
+        _pieces(*PIECES),
+        Needs(_SLOW),
+        _one_in_four,
+    ),
+    Fault(
+        "the model fails",
+        ("OllamaDown.warning", "BreakerOpen.critical", "Degraded.warning"),
+        _model_fails,
+        _model_works,
+        Needs(_MINUTES),
+        Scene.ask,
+        pause=0.2,
+    ),
+    Fault(
+        "the model writes what no passage says",
+        _burn("GroundedBurn"),
+        _pieces("Bananas are blue. ", "They grow under water."),
+        _pieces(*PIECES),
+        Needs(_DAYS),
+        Scene.ask,
+        threads=2,
+        untold=_untold("GroundedBurn"),
+    ),
+    Fault(
+        "more is asked than can be answered",
+        ("RequestsShed.warning",),
+        _slow_model(3),
+        _slow_model(0),
+        Needs(_SLOW, settings={"RAG_SHED_LOAD": "true"}),
+        Scene.ask,
+        threads=40,
+        pause=3.0,
+    ),
+    Fault(
+        "the embedding endpoint fails",
+        ("PartDown.critical",),
+        _embedder(500),
+        _embedder(200),
+        Needs(_MINUTES, embedder=True),
+        Scene.search,
+        pause=0.2,
+    ),
+    Fault(
+        "an administrator makes it read-only",
+        ("ReadOnly.critical", "DegradationForced.warning"),
+        lambda made: made.server.run("degrade", "--to", "read_only", "--for", "1h"),
+        lambda made: made.server.run("degrade", "--auto"),
+        Needs(_DAYS),
+    ),
+)
+
+# ---- what it keeps
+
+_COPY = (
+    "INSERT INTO chunks (version_id, document_id, ordinal, start, end, tokens, headings, text, gap) SELECT version_id, "
+    "document_id, ordinal + 1000 * n, start, end, tokens, headings, text, gap FROM chunks, "
+    "(SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) WHERE ordinal < 1000"
+)
+
+
+def _copy_passages(made: Scene) -> None:
+    sql(made, _COPY)
+    made.server.run("doctor", "index", check=False)
+
+
+def _remove_copies(made: Scene) -> None:
+    sql(made, "DELETE FROM chunks WHERE ordinal >= 1000")
+    made.server.run("doctor", "index", check=False)
+
+
+def _take_passages(made: Scene) -> None:
+    sql(made, "CREATE TABLE kept AS SELECT * FROM chunks", "DELETE FROM chunks WHERE id % 2 = 0")
+    made.server.run("doctor", "index", check=False)
+
+
+def _put_passages_back(made: Scene) -> None:
+    sql(made, "INSERT INTO chunks SELECT * FROM kept WHERE id % 2 = 0", "DROP TABLE kept")
+    made.server.run("doctor", "index", check=False)
+
+
+def _remove_index(made: Scene) -> None:
+    subprocess.run(["rm", "-r", str(made.data / "index")], check=True)
+    made.add()
+
+
+def _damage_database(made: Scene) -> None:
+    file = made.data / "ragkeeper.db"
+    with file.open("r+b") as opened:
+        _HELD.append(opened.read(4096))
+        opened.seek(0)
+        opened.write(b"\0" * 4096)
+
+
+def _mend_database(made: Scene) -> None:
+    with (made.data / "ragkeeper.db").open("r+b") as opened:
+        opened.write(_HELD.pop())
+
+
+def _delete_half(made: Scene) -> None:
+    found = made.server.http.get("/api/v1/documents", params={"limit": 100}).json()
+    rows = found.get("documents") or found.get("items")
+    for one in rows[: len(rows) // 2]:
+        made.server.http.delete(f"/api/v1/documents/{one['id']}")
+
+
+def _upload_garbage(made: Scene) -> None:
+    made.server.http.post("/api/v1/documents", files={"file": ("broken.pdf", b"%PDF-1.7 nothing of the kind")})
+
+
+def _discard(made: Scene) -> None:
+    failed = made.server.http.get("/api/v1/jobs", params={"state": "failed"}).json()
+    for one in failed.get("jobs") or failed.get("items") or []:
+        made.server.run("jobs", "discard", one["id"], "--yes")
+
+
+def _pause_reading(made: Scene) -> None:
+    made.server.run("jobs", "pause")
+    made.add()
+
+
+def _hold_documents(made: Scene) -> None:
+    made.server.run("jobs", "pause")
+    for _ in range(8):
+        made.add()
+    time.sleep(305)
+    made.server.run("jobs", "resume")
+
+
+def _look_at_index(made: Scene) -> None:
+    made.server.run("doctor", "index", check=False)
+
+
+KEEPING = (
+    Fault(
+        "the database's file is overwritten",
+        ("DatabaseDown.critical", "PostgresDown.warning"),
+        _damage_database,
+        _mend_database,
+        untold=("PostgresDown.warning",),
+    ),
+    Fault(
+        "Redis is killed",
+        ("RedisDown.warning",),
+        lambda made: made.redis and made.redis.kill(),
+        lambda made: made.redis and made.redis.start(),
+        Needs(redis=True),
+    ),
+    Fault(
+        "the folder of the index is removed",
+        ("QdrantDown.critical", "IndexLag.warning", "IndexLag.critical"),
+        _remove_index,
+        needs=Needs(thresholds="IndexLag.warning=1,IndexLag.critical=4"),
+        untold=("IndexLag.warning",),
+        seconds=120,
+    ),
+    Fault(
+        "the index lacks three passages of four",
+        ("IndexMissing.warning", "IndexIncomplete.critical"),
+        _copy_passages,
+        _remove_copies,
+        Needs(documents=24),
+    ),
+    Fault(
+        "the database lost half of the passages",
+        ("IndexOrphans.warning",),
+        _take_passages,
+        _put_passages_back,
+    ),
+    Fault(
+        "nobody compares the index",
+        ("IndexUnchecked.warning",),
+        _look_at_index,
+        _look_at_index,
+        Needs(thresholds="IndexUnchecked.warning=8"),
+    ),
+    Fault(
+        "half of the documents are deleted",
+        ("DocumentsFell.warning",),
+        _delete_half,
+        needs=Needs(0.005, documents=24),
+    ),
+    Fault(
+        "a file cannot be read",
+        ("DeadLetters.warning",),
+        _upload_garbage,
+        _discard,
+    ),
+    Fault(
+        "reading is paused",
+        ("QueuePaused.warning", "QueueStalled.warning"),
+        _pause_reading,
+        lambda made: made.server.run("jobs", "resume"),
+        Needs(0.002, thresholds="QueueStalled.warning=3"),
+    ),
+    Fault(
+        "documents wait for more than five minutes",
+        _burn("FreshnessBurn"),
+        _hold_documents,
+        needs=Needs(_DAYS * 10),
+        untold=_untold("FreshnessBurn"),
+        seconds=400,
+    ),
+    Fault(
+        "a table that reading needs is gone",
+        ("LoopFailing.warning",),
+        lambda made: sql(made, "ALTER TABLE index_outbox RENAME TO misplaced"),
+        lambda made: sql(made, "ALTER TABLE misplaced RENAME TO index_outbox"),
+        load=Scene.add,
+        pause=1.0,
+    ),
+)
+
+# ---- the machine
+
+
+def _fill_disk(share: float) -> Act:
+    def act(made: Scene) -> None:
+        of = f"$(df -B1 --output={{}} {made.data} | tail -1)"
+        count = f"$(({of.format('size')} * {int(share * 100)} / 100 - {of.format('used')}))"
+        inside(made.server, "sh", "-c", f"head -c {count} /dev/zero > {made.data}/filler")
+
+    return act
+
+
+def _fill_slowly(made: Scene) -> None:
+    for number in range(60):
+        inside(made.server, "sh", "-c", f"head -c 600000 /dev/zero > {made.data}/filler{number}")
+        time.sleep(0.25)
+
+
+def _empty_disk(made: Scene) -> None:
+    inside(made.server, "sh", "-c", f"rm -f {made.data}/filler*")
+
+
+def _many_files(made: Scene) -> None:
+    inside(made.server, "sh", "-c", f"mkdir {made.data}/filler; cd {made.data}/filler; seq 3700 | xargs touch")
+
+
+def _few_files(made: Scene) -> None:
+    inside(made.server, "rm", "-r", f"{made.data}/filler")
+
+
+def _busy(_: Scene) -> None:
+    """Work that gives way to all other work."""
+    _HELD.extend(subprocess.Popen(["nice", "-n", "19", "sh", "-c", "while :; do :; done"]) for _ in range(2))
+
+
+def _idle(_: Scene) -> None:
+    while _HELD:
+        process = _HELD.pop()
+        process.kill()
+        process.wait()
+
+
+def _take_memory(_: Scene) -> None:
+    held = mmap.mmap(-1, int(_memory() * 0.06))
+    for at in range(0, len(held), mmap.PAGESIZE):
+        held[at] = 1
+    _HELD.append(held)
+
+
+def _give_memory_back(_: Scene) -> None:
+    _HELD.pop().close()
+
+
+def _meminfo() -> dict[str, float]:
+    lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    return {line[0].rstrip(":"): float(line[1]) * 1024 for line in lines}
+
+
+def _memory() -> float:
+    return _meminfo()["MemTotal"]
+
+
+def _memory_limits() -> str:
+    found = _meminfo()
+    used = 1 - found["MemAvailable"] / found["MemTotal"]
+    return f"HighMemoryUsage.warning={used + 0.02:.3f},HighMemoryUsage.critical={used + 0.04:.3f}"
+
+
+MACHINE = (
+    Fault(
+        "the disk is 93 % full",
+        ("DiskSpaceLow.warning", "DiskSpaceLow.critical"),
+        _fill_disk(0.93),
+        _empty_disk,
+        Needs(disk="size=100m", documents=2),
+        untold=("DiskSpaceLow.warning",),
+    ),
+    Fault(
+        "the disk fills steadily",
+        ("DiskFullSoon.warning",),
+        _fill_slowly,
+        _empty_disk,
+        Needs(_DAYS, disk="size=60m", documents=2),
+    ),
+    Fault(
+        "a disk holds very many files",
+        ("InodesLow.warning",),
+        _many_files,
+        _few_files,
+        Needs(disk="size=60m,nr_inodes=4000", documents=2),
+    ),
+    Fault(
+        "the processors are busy",
+        ("HighCPUUsage.warning", "HighCPUUsage.critical"),
+        _busy,
+        _idle,
+        untold=("HighCPUUsage.warning",),
+        seconds=180,
+    ),
+    Fault(
+        "6 % of the memory is taken",
+        ("HighMemoryUsage.warning", "HighMemoryUsage.critical"),
+        _take_memory,
+        _give_memory_back,
+        Needs(thresholds=_memory_limits()),
+        untold=("HighMemoryUsage.warning",),
+    ),
+)
+
+FAULTS = (*REQUESTS, *KEEPING, *MACHINE)

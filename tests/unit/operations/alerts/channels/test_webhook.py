@@ -1,0 +1,32 @@
+import json
+
+import httpx
+import pytest
+
+from ragkeeper.operations.alerts.channels.webhook import WebhookChannel
+from ragkeeper.operations.alerts.errors import NotDelivered
+from ragkeeper.operations.alerts.messages import Message
+
+MESSAGE = Message("subject", "text", {"status": "firing"})
+
+
+async def test_the_payload_is_posted():
+    seen: list[object] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((str(request.url), json.loads(request.content)))
+        return httpx.Response(202)
+
+    await WebhookChannel("https://hook.example/x", httpx.MockTransport(answer)).send(MESSAGE)
+    assert seen == [("https://hook.example/x", {"status": "firing"})]
+
+
+async def test_a_refusal_and_a_silence_are_told():
+    def silent(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("nobody there")
+
+    refusing = httpx.MockTransport(lambda _: httpx.Response(403))
+    with pytest.raises(NotDelivered, match="status 403"):
+        await WebhookChannel("https://hook.example", refusing).send(MESSAGE)
+    with pytest.raises(NotDelivered, match="nobody there"):
+        await WebhookChannel("https://hook.example", httpx.MockTransport(silent)).send(MESSAGE)

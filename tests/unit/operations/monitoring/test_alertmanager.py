@@ -1,0 +1,39 @@
+import yaml
+
+from ragkeeper.operations.monitoring.alertmanager import CONFIGURATION, alertmanager_files
+from ragkeeper.operations.monitoring.models import Receivers
+from tests.unit.operations.monitoring.plans import ALL, plan
+
+SECRETS = ("geheim", "pagerdutykey", "hooks.slack.example")
+
+
+def receivers(given: Receivers) -> dict[str, dict[str, object]]:
+    found = yaml.safe_load(alertmanager_files(plan(given))[CONFIGURATION].text)
+    return {one["name"]: one for one in found["receivers"]}
+
+
+def test_critical_alerts_wake_somebody_and_warnings_are_read():
+    found = receivers(ALL)
+    assert set(found) == {"default", "pagerduty", "slack"}
+    assert set(found["pagerduty"]) == {"name", "pagerduty_configs", "email_configs", "webhook_configs"}
+    assert set(found["slack"]) == {"name", "slack_configs", "email_configs", "webhook_configs"}
+    assert len(found["default"]["email_configs"]) == 2
+
+
+def test_only_what_is_set_up_is_written():
+    assert receivers(Receivers()) == {name: {"name": name} for name in ("default", "critical", "warning")}
+    found = receivers(Receivers(slack_url="https://hooks.slack.example/x"))
+    assert set(found["critical"]) == {"name", "slack_configs"}
+
+
+def test_secrets_lie_in_files_of_their_own():
+    files = alertmanager_files(plan(ALL))
+    assert [secret for secret in SECRETS if secret in files[CONFIGURATION].text] == []
+    assert {path: file.secret for path, file in files.items()} == {
+        CONFIGURATION: True,
+        "secrets/pagerduty_key": True,
+        "secrets/slack_url": True,
+        "secrets/smtp_password": True,
+    }
+    assert "/etc/monitoring/secrets/pagerduty_key" in files[CONFIGURATION].text
+    assert not alertmanager_files(plan())[CONFIGURATION].secret

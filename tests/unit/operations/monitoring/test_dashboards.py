@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from ragkeeper.operations.monitoring.dashboards import dashboard_files, dashboards
+from ragkeeper.operations.monitoring.panels import Panel, promql
+from tests.unit.operations.monitoring.plans import plan
+
+BOARDS = {board.title: board for board in dashboards(plan())}
+PANELS = [(board.title, panel) for board in BOARDS.values() for panel in board.panels]
+
+
+def panel(board: str, title: str) -> Panel:
+    return next(one for one in BOARDS[board].panels if one.title == title)
+
+
+def queries(board: str, title: str) -> dict[str, str]:
+    return {query.legend: promql(query) for query in panel(board, title).queries}
+
+
+def test_the_guides_dashboards_are_there():
+    assert list(BOARDS) == ["RAG Interface System", "RAG System Overview", "ragkeeper"]
+    assert len({board.uid for board in BOARDS.values()}) == 3
+
+
+def test_the_guides_panels_ask_what_the_guides_meant():
+    assert queries("RAG Interface System", "Service Health") == {"{{instance}}": 'up{job="rag-interface"}'}
+    assert list(queries("RAG Interface System", "Response Time")) == ["95th percentile"]
+    assert list(queries("RAG System Overview", "API Response Times")) == ["p50", "p95", "p99"]
+    assert list(queries("RAG System Overview", "Request Rate")) == ["Requests/sec"]
+    assert list(queries("RAG System Overview", "Error Rate")) == ["Error Rate %"]
+    rows = [row.title for row in BOARDS["RAG System Overview"].rows]
+    assert rows == ["Requests", "System Resources"]
+    resources = [one.title for one in BOARDS["RAG System Overview"].rows[1].panels]
+    assert resources[:2] == ["CPU Usage", "Memory Usage"]
+
+
+@pytest.mark.parametrize(("board", "one"), PANELS, ids=lambda one: one if isinstance(one, str) else one.title)
+def test_each_panel_can_be_read(board: str, one: Panel):
+    assert one.title, board
+    assert one.about.endswith(".")
+    assert one.unit
+    assert one.queries
+    assert all(query.legend for query in one.queries)
+
+
+def test_limits_are_those_of_the_alerts():
+    assert panel("RAG Interface System", "Response Time").limits == (2, 3)
+    assert panel("RAG Interface System", "Error Rate").limits == (1, 5)
+    assert panel("RAG Interface System", "Disk Usage").limits == (80, 90)
+
+
+def test_panels_do_not_overlap_and_have_numbers_of_their_own():
+    for path, file in dashboard_files(plan()).items():
+        if path.endswith(".json"):
+            panels = json.loads(file.text)["panels"]
+            taken = [cell for one in panels for cell in _cells(one["gridPos"])]
+            assert len(taken) == len(set(taken))
+            assert len({one["id"] for one in panels}) == len(panels)
+
+
+def _cells(grid: dict[str, int]) -> list[tuple[int, int]]:
+    assert grid["x"] + grid["w"] <= 24
+    return [(x, y) for x in range(grid["x"], grid["x"] + grid["w"]) for y in range(grid["y"], grid["y"] + grid["h"])]
