@@ -6,6 +6,7 @@ from ragkeeper.operations.diagnose.models import Allocation, Evidence, Performan
 
 _MEGABYTE = 1024 * 1024
 _MOST = 5
+_LONGEST_STATEMENT = 600
 
 
 def performance_text(found: Performance) -> str:
@@ -37,7 +38,7 @@ def _remembered(found: Performance) -> Iterator[str]:
     for stage in sorted(found.remembered.stages, key=lambda one: -one.p95)[:_MOST]:
         yield f"- {stage.name}: 95 % of {stage.count} within {stage.p95:.3f} s in the last hour"
     for one in found.remembered.statements[:_MOST]:
-        yield f"- {one.count} times, up to {one.longest:.3f} s: {one.text[:160]}"
+        yield f"- {one.count} times, up to {one.longest:.3f} s: {one.text[:_LONGEST_STATEMENT]}"
     if not found.remembered.stages and not found.remembered.statements:
         yield f"- None: no statement took longer than {found.remembered.limit:g} s, nobody has searched for an hour"
 
