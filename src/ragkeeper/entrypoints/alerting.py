@@ -28,11 +28,6 @@ def assemble_alerts(settings: Settings, database: Database, metrics: Metrics, re
     )
 
 
-def alert_addresses(settings: Settings) -> tuple[str, ...]:
-    """The ways by which the server itself tells somebody."""
-    return tuple(channel.name for channel in _channels(receivers(settings)))
-
-
 def _channels(told: Receivers) -> list[Channel]:
     found: list[Channel] = []
     if (mail := told.mail) is not None:

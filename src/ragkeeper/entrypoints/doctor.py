@@ -53,6 +53,7 @@ from ragkeeper.operations.health.checks import (
     process_checks,
     server_checks,
 )
+from ragkeeper.operations.monitoring.rules import told_by_server
 from ragkeeper.operations.upgrade.checks import upgrade_checks
 from ragkeeper.providers.checks import cache_checks, embedder_checks, provider_checks
 from ragkeeper.providers.embedding.port import Embedder
@@ -90,7 +91,7 @@ _CALLED = (
 )
 _JOB: Sequence[str] = ("id", "kind", "state", "created_at_ms", "updated_at_ms", "attempts")
 _COUNTED: Sequence[str] = ("state", "code", "versions", "most_attempts")
-_NO_ALERTS = "Read `ragkeeper status` every day: this version sends nothing by itself."
+_NO_ALERTS = "Set RAG_ALERT_MAIL_TO with RAG_SMTP_URL, or RAG_ALERT_WEBHOOK_URL; then `ragkeeper monitoring test`."
 
 
 @dataclass(slots=True)
@@ -190,7 +191,7 @@ def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:
         *source_checks(truth),
         *(_of_jobs(folder) if settings.jobs_database_url is None else []),
         *degradation_checks(truth, utc_now),
-        *absence_checks(None, _NO_ALERTS),
+        *absence_checks(told_by_server(settings), _NO_ALERTS),
     ]
 
 

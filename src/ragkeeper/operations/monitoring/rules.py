@@ -59,6 +59,15 @@ def receivers(settings: Settings) -> Receivers:
     )
 
 
+def told_by_server(settings: Settings) -> tuple[str, ...]:
+    """The ways by which the server itself tells people; none where they are not set up as they should be."""
+    try:
+        found = receivers(settings)
+    except MailUnusable:
+        return ()
+    return tuple(name for name in found.names if name in {"mail", "webhook"})
+
+
 def _mail(settings: Settings) -> Mail:
     address = settings.smtp_url.get_secret_value()
     if not address:
