@@ -18,20 +18,19 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
 from ragkeeper.documents.service import DocumentService
 from ragkeeper.entrypoints import engines, probes
-from ragkeeper.entrypoints.alerting import assemble_alerts
 from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.figures import add_looks
 from ragkeeper.entrypoints.guards import Guards
-from ragkeeper.entrypoints.history import History, assemble_history
+from ragkeeper.entrypoints.history import History
 from ragkeeper.entrypoints.index import Opened, open_search
 from ragkeeper.entrypoints.index_probe import index_probe
 from ragkeeper.entrypoints.patience import with_streams
 from ragkeeper.entrypoints.preflight import refuse_damaged, tell_findings
 from ragkeeper.entrypoints.sources import Sources, assemble
 from ragkeeper.entrypoints.status import Observers
-from ragkeeper.entrypoints.tracing import trace_exporter
 from ragkeeper.entrypoints.upkeep import Changes, Stores, Upkeep, assemble_upkeep
+from ragkeeper.entrypoints.watch import Watch, assemble_watch
 from ragkeeper.entrypoints.writers import writers
 from ragkeeper.http.ports import Authenticator
 from ragkeeper.identity.api_keys.service import ApiKeyAuthenticator
@@ -114,16 +113,32 @@ class Application:
     guards: Guards
     caches: Caches
     degradation: DegradationService
-    observers: Observers
-    looks: Looks
-    tracing: TraceExporter | None
-    history: History
-    alerts: AlertService
+    watch: Watch
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
     @property
     def board(self) -> Board:
         return self.guards.board
+
+    @property
+    def observers(self) -> Observers:
+        return self.watch.observers
+
+    @property
+    def looks(self) -> Looks:
+        return self.watch.looks
+
+    @property
+    def tracing(self) -> TraceExporter | None:
+        return self.watch.tracing
+
+    @property
+    def history(self) -> History:
+        return self.watch.history
+
+    @property
+    def alerts(self) -> AlertService:
+        return self.watch.alerts
 
     async def start(self, *, for_one_command: bool = False) -> None:
         """Warm what a first question needs, start background work, and close gaps between the truth and the index.
@@ -146,28 +161,16 @@ class Application:
         await self.sources.jobs.start()
         if not for_one_command:
             self._in_background("jobs", self.upkeep.start())
-        self.observers.start()
-        if not for_one_command:
             self._in_background("checks", asyncio.to_thread(tell_findings, self.settings, self.folder))
         add_looks(self.looks, self)
-        self.looks.start()
-        if self.tracing is not None:
-            self.tracing.start()
-        if not for_one_command:
-            self.history.recorder.start()
-            await self.alerts.start()
+        await self.watch.start(for_one_command=for_one_command)
         await self.health.start()
 
     async def stop(self) -> None:
         """Let go in the reverse order; what is under way stays where it is, in SQL, for the next start."""
         self.health.draining = True
         await self.degradation.stop()
-        await self.observers.stop()
-        await self.alerts.stop()
-        await self.history.recorder.stop()
-        await self.looks.stop()
-        if self.tracing is not None:
-            await self.tracing.stop()
+        await self.watch.stop()
         await self.health.stop()
         for task in self._background:
             task.cancel()
@@ -246,10 +249,9 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)
     deletions = DeletionService(database, files, writer, documents, utc_now, shared.caches.service)
-    drain = OutboxDrain(database, index, documents, foreground, metrics)
     parser = engines.parser(settings)
-    pipeline = Pipeline(database, files, parser, engines.chunker(embedder), embedder, writer, metrics)
-    stores, changes = Stores(folder, database, files), Changes(writer, drain, pipeline)
+    stores = Stores(folder, database, files)
+    changes = _changes(stores, opened, documents, parser, writer, shared)
     jobs = _reading(settings, stores, changes, shared)
     retrieval = _retrieval(settings, database, opened, documents, chat_models, shared)
     answers = _answers(settings, retrieval, embedder, chat_models, shared)
@@ -257,8 +259,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
     engine = engines.job_engine(settings, folder, metrics)
     sources = assemble(settings, database, documents, deletions, ingestion, engine, restraint.held)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards, jobs)
-    observers = Observers.of(settings, folder, database, metrics)
-    figures = Looks(metrics)
+    watch = assemble_watch(settings, folder, database, metrics, foreground, restraint.held)
     return Application(
         settings=settings,
         folder=folder,
@@ -274,7 +275,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         ingestion=ingestion,
         jobs=jobs,
         progress=ProgressService(database, documents, deletions, jobs, embedder, sources.listing),
-        pipeline=pipeline,
+        pipeline=changes.pipeline,
         retrieval=retrieval,
         reconciler=upkeep.reconciler,
         answers=answers,
@@ -282,7 +283,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         engine=engine,
         sources=sources,
         upkeep=upkeep,
-        health=_health(stores, opened, retrieval, chat_models, upkeep, shared, observers),
+        health=_health(stores, opened, retrieval, chat_models, upkeep, shared, watch.observers),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,
@@ -290,12 +291,22 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         guards=guards,
         caches=shared.caches,
         degradation=restraint.degradation,
-        observers=observers,
-        looks=figures,
-        tracing=trace_exporter(settings, metrics),
-        history=assemble_history(database, metrics, figures.refresh, foreground, restraint.held),
-        alerts=assemble_alerts(settings, database, metrics, figures.refresh),
+        watch=watch,
     )
+
+
+def _changes(
+    stores: Stores,
+    opened: Opened,
+    documents: DocumentService,
+    parser: Parser,
+    writer: OutboxWriter,
+    shared: _Shared,
+) -> Changes:
+    database, embedder, metrics = stores.database, opened.embedder, shared.metrics
+    drain = OutboxDrain(database, opened.index, documents, shared.foreground, metrics)
+    chunker = engines.chunker(embedder)
+    return Changes(writer, drain, Pipeline(database, stores.files, parser, chunker, embedder, writer, metrics))
 
 
 def _health(

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.figures import work
 from ragkeeper.core.figures.work import BYTES_PROCESSED, DOCUMENTS_PROCESSED, INGEST_SECONDS
+from ragkeeper.core.job_log import job_failed
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.documents.models import Priority, Problem
 from ragkeeper.documents.rules import title_from_name
@@ -22,7 +23,6 @@ from ragkeeper.ingestion.chunkers.port import Chunker, ChunkSpan, indexed_text
 from ragkeeper.ingestion.errors import IngestionError, ParserCrashed, ReadingAbandoned
 from ragkeeper.ingestion.models import Attempt, NewChunk, ParsedVersion, PendingChunk, PendingVersion
 from ragkeeper.ingestion.parsers.port import ParsedDocument, Parser
-from ragkeeper.jobs.ended import job_failed
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
 from ragkeeper.retrieval.embedding import chunk_vectors

@@ -20,9 +20,9 @@ from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.figures import work
 from ragkeeper.core.ids import new_id
+from ragkeeper.core.job_log import job_completed, job_failed
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.jobs.dbos_run import JsonSerializer, Run, end_all, on_loop
-from ragkeeper.jobs.ended import job_completed, job_failed
 from ragkeeper.jobs.errors import JobsDatabaseAway, JobsUnavailable
 from ragkeeper.jobs.loop import Loop
 from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ragkeeper.core.figures.work import FRESHNESS, INGEST_SECONDS
+from ragkeeper.core.job_log import job_completed
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.documents.service import Indexed
-from ragkeeper.jobs.ended import job_completed
 
 _MOST = 100_000
 
