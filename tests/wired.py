@@ -1,8 +1,13 @@
 """The product's services over a real SQLite file and fake engines, in one process, without HTTP."""
 
+import asyncio
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ragkeeper.core.access import Caller, Role, local_administrator
@@ -108,6 +113,25 @@ class Wired:
         return [hit.name for hit in (await self.search(query, caller, mode)).hits]
 
 
+async def _empty_database() -> Path:
+    """A file with the schema, made once in a process: to migrate takes longer than most of the tests."""
+    folder = _kept_folder()
+    path = folder / "empty.db"
+    if not path.exists():
+        database = Database(f"sqlite+aiosqlite:///{folder / 'made.db'}")
+        await upgrade_schema(database)
+        await database.close()
+        (folder / "made.db").rename(path)
+    return path
+
+
+@cache
+def _kept_folder() -> Path:
+    kept = tempfile.TemporaryDirectory(prefix="ragkeeper-schema-")
+    atexit.register(kept.cleanup)
+    return Path(kept.name)
+
+
 @asynccontextmanager
 async def wired(
     folder: Path,
@@ -118,8 +142,9 @@ async def wired(
 ) -> AsyncIterator[Wired]:
     embedder = embedder or FakeEmbedder()
     used_index = index or FakeIndex(embedder.dimension)
+    if not (folder / "ragkeeper.db").exists():
+        await asyncio.to_thread(shutil.copyfile, await _empty_database(), folder / "ragkeeper.db")
     database = Database(f"sqlite+aiosqlite:///{folder / 'ragkeeper.db'}")
-    await upgrade_schema(database)
     files = FileStore(folder / "files", limit_mb=1, reserve_mb=0)
     (folder / "files").mkdir(exist_ok=True)
     files.prepare()

@@ -87,7 +87,7 @@ def environment_is_read_by_settings_only(root: Path) -> list[str]:
 
 def _environment_reads(source: Source) -> Iterator[int]:
     names = {"environ", "environb", "getenv"}
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Attribute) and node.attr in names:
             yield node.lineno
     for found in source.imports:
@@ -108,7 +108,7 @@ def imports_stand_at_the_top(root: Path) -> list[str]:
 
 
 def _dynamic_imports(source: Source) -> Iterator[int]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"__import__", "importlib.import_module"}:
             yield node.lineno
     yield from (found.line for found in source.imports if found.module == "importlib.import_module")
@@ -120,7 +120,7 @@ def nothing_is_left_to_do(root: Path) -> list[str]:
     return [
         f"{source.at(line)} {comment}"
         for source in sources(root, "src", "tests", "bench", "scripts")
-        for line, comment in source.comments()
+        for line, comment in source.comments
         if pattern.search(comment)
     ]
 
@@ -130,7 +130,7 @@ def broad_excepts_say_why(root: Path) -> list[str]:
     return [
         f"{source.at(handler.lineno)} catches everything without a reason on the line"
         for source in sources(root, "src", "bench", "scripts")
-        for handler in ast.walk(source.tree)
+        for handler in source.nodes
         if isinstance(handler, ast.ExceptHandler) and _is_broad(handler)
         if not _raises_again(handler) and not _has_reason(source.lines[handler.lineno - 1])
     ]
@@ -175,7 +175,7 @@ def tests_assert_something(root: Path) -> list[str]:
         f"{source.at(test.lineno)} {test.name} asserts nothing"
         for source in sources(root, "tests")
         if source.path.name.startswith("test_")
-        for test in source.functions()
+        for test in source.functions
         if test.name.startswith("test") and not _asserts(test, source, set())
         if "passes by raising nothing" not in source.lines[test.lineno - 1]
     ]
@@ -194,7 +194,7 @@ def _call_asserts(name: str, source: Source, seen: set[str]) -> bool:
         return True
     if any(item.module.startswith("tests.") and item.module.endswith(f".{head}") for item in source.imports):
         return True
-    own = [function for function in source.functions() if function.name == tail]
+    own = [function for function in source.functions if function.name == tail]
     return any(_asserts(function, source, {*seen, name}) for function in own)
 
 

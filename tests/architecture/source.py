@@ -5,7 +5,7 @@ import io
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -53,14 +53,20 @@ class Source:
     def at(self, line: int) -> str:
         return f"{self.path}:{line}"
 
-    def functions(self) -> Iterator[Function]:
-        return (node for node in ast.walk(self.tree) if isinstance(node, Function))
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def functions(self) -> list[Function]:
+        return [node for node in self.nodes if isinstance(node, Function)]
 
     @cached_property
     def imports(self) -> list[Import]:
         """Every name imported; `from a import b` counts as `a` and as `a.b`, since b may be a module."""
-        local = {id(node) for function in self.functions() for node in ast.walk(function)}
-        nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        nodes = [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        inside = [(one.lineno, one.end_lineno or one.lineno) for one in self.functions]
+        local = {id(node) for node in nodes if any(first <= node.lineno <= last for first, last in inside)}
         return [Import(name, node.lineno, id(node) in local) for node in nodes for name in self._names(node)]
 
     def _names(self, node: ast.Import | ast.ImportFrom) -> Iterator[str]:
@@ -78,21 +84,27 @@ class Source:
         kept = parents[: len(parents) - node.level + 1]
         return ".".join([*kept, node.module] if node.module else kept)
 
-    def comments(self) -> Iterator[tuple[int, str]]:
+    @cached_property
+    def comments(self) -> list[tuple[int, str]]:
         """Line number and text of each comment."""
-        for token in tokenize.generate_tokens(io.StringIO(self.text).readline):
-            if token.type == tokenize.COMMENT:
-                yield token.start[0], token.string
+        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
+        return [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
 
 
 def sources(root: Path, *folders: str) -> list[Source]:
     """Every Python file below the folders, in path order; a folder that is missing holds none."""
     return [
-        Source(root, path.relative_to(root))
+        _source(root, path.relative_to(root), (found := path.stat()).st_mtime_ns, found.st_size)
         for folder in folders
         for path in sorted((root / folder).rglob("*.py"))
         if "__pycache__" not in path.parts
     ]
+
+
+@cache
+def _source(root: Path, path: Path, _changed: int, _size: int) -> Source:
+    """The same one for all rules: to parse and walk a file takes longer than to judge it."""
+    return Source(root, path)
 
 
 def body_lines(function: Function) -> int:

@@ -21,7 +21,7 @@ def test_no_function_is_over_the_limit():
 
 
 def test_most_functions_are_short():
-    lengths = sorted(body_lines(function) for source in sources(ROOT, "src") for function in source.functions())
+    lengths = sorted(body_lines(function) for source in sources(ROOT, "src") for function in source.functions)
     assert statistics.median(lengths) <= FUNCTION_MEDIAN
     assert lengths[int(len(lengths) * 0.95)] <= FUNCTION_95TH
 
@@ -70,4 +70,4 @@ def _deep_functions(root: Path) -> list[str]:
 def _functions(root: Path) -> list[tuple[str, Function]]:
     """Name and function; migrations are written once and read from top to bottom, so they do not count."""
     found = [one for one in sources(root, *FOLDERS) if "versions" not in one.path.parts]
-    return [(f"{one.path}:{function.name}", function) for one in found for function in one.functions()]
+    return [(f"{one.path}:{function.name}", function) for one in found for function in one.functions]
