@@ -117,3 +117,56 @@ async def test_an_event_stream_is_timed_to_its_first_byte():
     families = text_string_to_metric_families(metrics.scrape().decode())
     [seconds] = [s.value for one in families for s in one.samples if s.name == "http_request_duration_seconds_sum"]
     assert seconds < 0.04
+
+
+def by(metrics: Metrics, name: str, *labels: str) -> dict[tuple[str, ...], float]:
+    samples = [sample for family in metrics.families() for sample in family.samples if sample.name == name]
+    return {tuple(sample.labels[label] for label in labels): sample.value for sample in samples if sample.value}
+
+
+async def answered(metrics: Metrics, *messages: Message, path: str = "/api/v1/documents") -> None:
+    """A request whose answer is these messages."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = {"caller_kind": "administrator"}
+        for message in messages:
+            await send(message)
+
+    async def nothing(*_: object) -> Message:
+        return {}
+
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "route": type("R", (), {"path": path})}
+    await RequestMetrics(app, metrics, {"/api/v1/documents"})(scope, nothing, nothing)
+
+
+def start(status: int, kind: bytes = b"application/problem+json") -> Message:
+    return {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
+
+
+def body(content: bytes) -> Message:
+    return {"type": "http.response.body", "body": content}
+
+
+async def test_uploads_are_counted_by_what_was_said_of_them():
+    metrics = Metrics()
+    await answered(metrics, start(202, b"application/json"), body(b'{"code": "not_a_problem"}'))
+    await answered(metrics, start(400), body(b'{"title": "x", "code": "file_empty"}'))
+    await answered(metrics, start(507), body(b'{"code":"disk_space_low"}'))
+    await answered(metrics, start(400), body(b'{"code": "query_empty"}'), path="/chat")
+    assert by(metrics, "rag_uploads_total", "result", "code") == {
+        ("accepted", "none"): 1,
+        ("refused", "file_empty"): 1,
+        ("failed", "disk_space_low"): 1,
+    }
+    assert by(metrics, "rag_errors_total", "code") == {("file_empty",): 1, ("disk_space_low",): 1, ("query_empty",): 1}
+    assert by(metrics, "rag_requests_by_caller_total", "path", "caller")["/chat", "administrator"] == 1
+    assert by(metrics, "rag_requests_in_flight") == {}
+
+
+async def test_an_error_in_the_middle_of_a_stream_is_counted():
+    metrics = Metrics()
+    stream = start(200, b"text/event-stream")
+    await answered(metrics, stream, body(b"event: token\ndata: {}\n\n"), body(b'event: error\ndata: {"code": "a"}\n\n'))
+    await answered(metrics, stream, body(b'data: {"error": {"code": "b"}}\n\n'))
+    await answered(metrics, stream, body(b'event: token\ndata: {"text": "\\"code\\": \\"c\\""}\n\n'))
+    assert by(metrics, "rag_errors_total", "code") == {("a",): 1, ("b",): 1}

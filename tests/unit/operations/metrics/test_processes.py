@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from ragkeeper.core.metrics import Metrics
+from ragkeeper.operations.metrics import proc
+from ragkeeper.operations.metrics.processes import ProcessFigures, _Account
+from ragkeeper.operations.metrics.rules import role_of
+
+BUSY = "for number in range(3_000_000): pass\nprint(1, flush=True)\ninput()"
+
+
+def one(pid: int, cpu: float, waited: float = 0.0, written: int = 0) -> proc.Process:
+    return proc.Process(pid, "x", cpu, waited, 0, 0, written, 0, 1)
+
+
+def cpu(told: object) -> dict[str, float]:
+    return {role: spent.cpu for role, spent in told.items()}  # type: ignore[attr-defined]
+
+
+def test_children_are_told_by_what_they_do():
+    assert role_of("python -m ragkeeper.entrypoints.index_builder 1") == "worker"
+    assert role_of("python -m ragkeeper.storage.vectors.optimizer x") == "worker"
+    assert role_of("python -I -m ragkeeper.ingestion.parsers.sandbox {}") == "parser"
+
+
+def test_what_a_child_spent_stays_when_it_has_ended():
+    account = _Account()
+    assert cpu(account.note(one(1, 5), [("parser", one(2, 3)), ("worker", one(3, 4))])) == {
+        "api": 5,
+        "worker": 4,
+        "parser": 3,
+    }
+    # Both have ended: this process has waited for 3.5 seconds of the first and 4 of the second.
+    assert cpu(account.note(one(1, 6, waited=7.5), [])) == {"api": 6, "worker": 4, "parser": 3.5}
+
+
+def test_a_child_that_nobody_saw_is_found_in_what_was_waited_for():
+    account = _Account()
+    assert cpu(account.note(one(1, 5, waited=2), []))["parser"] == 2
+
+
+def test_nothing_falls_while_a_child_has_ended_and_is_not_waited_for():
+    account = _Account()
+    account.note(one(1, 5), [("parser", one(2, 3, written=100))])
+    told = account.note(one(1, 5, written=0), [])
+    assert (told["parser"].cpu, told["parser"].written, told["api"].written) == (3, 100, 0)
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        yield running
+
+
+async def test_a_real_child_is_a_parser(child: subprocess.Popen[str]):
+    metrics = Metrics()
+    figures = ProcessFigures(metrics)
+    assert child.stdout is not None
+    child.stdout.readline()
+    await figures.look()
+    await figures.look_at_own_memory()
+    before = by_role(metrics, "rag_process_cpu_seconds_total")
+    assert by_role(metrics, "rag_processes") == {"api": 1, "worker": 0, "parser": 1}
+    assert before["parser"] == pytest.approx(proc.process(child.pid).cpu, abs=0.05)
+    assert 0 < by_role(metrics, "rag_process_unique_memory_bytes")["parser"] < 100_000_000
+    child.communicate("\n")
+    await figures.look()
+    assert by_role(metrics, "rag_processes")["parser"] == 0
+    assert by_role(metrics, "rag_process_cpu_seconds_total")["parser"] >= before["parser"]
+    assert os.getpid() != child.pid
+
+
+def by_role(metrics: Metrics, name: str) -> dict[str, float]:
+    samples = [sample for family in metrics.families() for sample in family.samples if sample.name == name]
+    return {sample.labels["role"]: sample.value for sample in samples}
