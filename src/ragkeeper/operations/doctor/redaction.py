@@ -15,7 +15,7 @@ _LOOKS = (
     re.compile(rf"([?&;][^=&\s\"']*{_WORD}[^=&\s\"']*=)[^&\s\"'<>]+", re.IGNORECASE),
     re.compile(r"((?:bearer|basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE),
     re.compile(rf"(\b[\w-]*{_WORD}[\w-]*[\"']?\s*[:=]\s*[\"']?)(?!\[)[^\s\"',;}}]{{6,}}", re.IGNORECASE),
-    re.compile(r"()\b(?:rk|sk|pk|gsk|ghp|gho|glpat|xox[abprs])[_-][\w-]{12,}"),
+    re.compile(r"()\b(?:rk|sk|gsk|ghp|gho|glpat|xox[abprs])[_-][\w-]{12,}"),
     re.compile(r"()\bAKIA[0-9A-Z]{16}\b"),
     re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
     re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),

@@ -26,7 +26,15 @@ def test_secrets_are_known_by_their_look(text: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["3 keys", "http://127.0.0.1:8000/health", "tokens: 3000", "the key is missing", "a/b.py:12 in work"]
+    "text",
+    [
+        "3 keys",
+        "http://127.0.0.1:8000/health",
+        "tokens: 3000",
+        "the key is missing",
+        "a/b.py:12 in work",
+        "pk_collection_access",
+    ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
     scrubber = Scrubber([])
