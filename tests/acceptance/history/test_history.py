@@ -1,0 +1,70 @@
+"""What a real server remembers of itself: rates and percentiles, over restarts and on a full disk."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.mounts import inside, on_own_disk
+from tests.acceptance.server import Server, run, serving, wait_for
+
+REQUESTS, MINUTE = 300, 60.0
+
+
+def shown(server: Server, name: str, *more: str) -> dict:
+    return json.loads(server.run("history", "show", name, "--hours", "1", "--json", *more).stdout)
+
+
+def ask(server: Server, count: int, seconds: float) -> None:
+    """So many requests, evenly over the time."""
+    began = time.monotonic()
+    for number in range(count):
+        time.sleep(max(0.0, began + number * seconds / count - time.monotonic()))
+        server.http.get("/api/v1/search", params={"query": f"bell {number}"})
+
+
+def total(series: dict) -> float:
+    return sum((point["value"] or 0) * point["seconds"] for point in series["points"])
+
+
+@pytest.mark.timeout(200)
+def test_requests_per_second_are_remembered_and_survive_restarts(tmp_path: Path):
+    """The remembered half of G4-013 and G0-071: five requests a second for a minute."""
+    with serving(tmp_path) as server:
+        ask(server, REQUESTS, MINUTE)
+    with serving(tmp_path) as server:
+        found = shown(server, "search_time")
+        assert sum(point["count"] for point in found["points"]) == REQUESTS
+        assert 0 < found["whole"]["p50"] <= found["whole"]["p95"] <= found["whole"]["p99"] < 10
+        rates = shown(server, "requests")
+        assert total(rates) == pytest.approx(REQUESTS, rel=0.05)
+        [busiest] = [max(one["value"] or 0 for one in rates["points"])]
+        assert busiest == pytest.approx(REQUESTS / MINUTE, rel=0.1)
+        ask(server, 20, 1)
+    with serving(tmp_path) as server:
+        assert total(shown(server, "requests")) == pytest.approx(REQUESTS + 20, rel=0.06)
+        assert server.stranger.get("/admin/history").status_code == 401
+        assert server.http.get("/admin/history/nonsense").json()["code"] == "history_unknown"
+        unknown = server.run("history", "show", "nonsense", check=False)
+        assert (unknown.returncode, "history_unknown" in unknown.stderr) == (2, True)
+    listed = run("history", "list", folder=tmp_path)  # also without a server
+    names = {line.split()[0] for line in listed.stdout.splitlines()}
+    assert {"cpu", "memory", "disk", "requests", "response_time", "errors", "documents", "chunks", "queue"} <= names
+    assert {"database_bytes", "answers", "own_memory", "load", "swap"} <= names
+
+
+@pytest.mark.timeout(240)
+def test_a_full_disk_is_said_and_loses_nothing_that_comes_soon_after(tmp_path: Path):
+    with on_own_disk(tmp_path, "", "size=40m") as server:
+        wait_for(lambda: server.http.get("/admin/history").json()["keeping"]["written_at"] is not None, 90)
+        filler = tmp_path / "data" / "filler"
+        inside(server, "sh", "-c", f"head -c 40000000 /dev/zero > {filler} || true")
+        wait_for(lambda: server.http.get("/admin/history").json()["keeping"]["trouble"] != "", 100)
+        keeping = server.http.get("/admin/history").json()["keeping"]
+        assert keeping["waiting"] >= 1
+        assert server.http.get("/api/v1/search", params={"query": "x"}).status_code == 200
+        assert "history_not_written" in server.log
+        inside(server, "rm", str(filler))
+        wait_for(lambda: server.http.get("/admin/history").json()["keeping"]["trouble"] == "", 60)
+        assert server.http.get("/admin/history").json()["keeping"]["lost"] == 0
