@@ -13,7 +13,7 @@ TOTAL = 400
 
 def _tests() -> dict[str, str]:
     """Row id by test name, for every test named after a row that is not marked as not passing yet."""
-    functions = [one for source in sources(ROOT, "tests/acceptance/guides") for one in source.functions()]
+    functions = [one for source in sources(ROOT, "tests/acceptance/guides") for one in source.functions]
     found = [(one.name, re.match(r"test_(g\d)_(\d{3})_", one.name)) for one in functions if not _is_pending(one)]
     return {name: f"{match[1].upper()}-{match[2]}" for name, match in found if match}
 
