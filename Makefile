@@ -22,8 +22,7 @@ check: .venv/dev.stamp ## Lint, types, import contracts, unit and architecture t
 	@$(BIN)/ruff format --quiet --check $(CODE)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo > .venv/contracts.log || { cat .venv/contracts.log; exit 1; }
-	@folder=$$(mktemp -d /dev/shm/ragkeeper-XXXXXX 2>/dev/null || mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
-		$(BIN)/python -m pytest --quiet -n 2 --dist loadfile --basetemp="$$folder/tests" tests/unit tests/architecture
+	@$(BIN)/python -m pytest --quiet -n 2 --dist loadfile tests/unit tests/architecture
 
 fix: .venv/dev.stamp ## Repair what the linter and the formatter can
 	@$(BIN)/ruff check --quiet --fix $(CODE)
