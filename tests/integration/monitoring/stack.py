@@ -33,6 +33,7 @@ class Receiver:
     """What Alertmanager told: each alert with the time at which it came, on a clock that never goes back."""
 
     url: str
+    bodies: list[str] = field(default_factory=list)
     told: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
 
     def names(self, status: str) -> set[str]:
@@ -110,7 +111,8 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            receiver.told += [(time.monotonic(), alert) for alert in json.loads(body)["alerts"]]
+            receiver.bodies.append(body.decode())
+            receiver.told += [(time.monotonic(), alert) for alert in json.loads(body).get("alerts", ())]
             self.send_response(200)
             self.end_headers()
 

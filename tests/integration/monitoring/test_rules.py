@@ -1,23 +1,21 @@
 """Every rule, judged by Prometheus' own tools: it can be read, it fires, it does not fire, it ends."""
 
-import json
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from ragkeeper.operations.alerts.models import USER_PATHS
 from ragkeeper.operations.monitoring.folder import ExportFolder
 from ragkeeper.operations.monitoring.models import Plan, Receivers
 from ragkeeper.operations.monitoring.prometheus import prometheus_files
-from tests.integration.monitoring.cases import ALERTS, TARGETS, Case
+from tests.integration.monitoring.cases import ALERTS, TARGETS
 from tests.integration.monitoring.courses import ALL
-from tests.integration.monitoring.promtool import course_file, level
+from tests.integration.monitoring.judging import RULES, judged
+from tests.integration.monitoring.promtool import level
 
-RULES = ["alerts.yml", "rules/rag-system-alerts.yml"]
 PLAN = Plan(ALERTS, TARGETS, USER_PATHS, "localhost:9093", Receivers(), "https://example.org/operate", Path("/x"))
 FEWEST = 3
 
@@ -38,7 +36,7 @@ def test_promtool_can_read_them(folder: Path, require_binary: Callable[[str], Pa
 
 @pytest.mark.parametrize("name", sorted({alert.name for alert in ALERTS}))
 def test_it_fires_when_it_should_and_only_then(name: str, folder: Path, require_binary: Callable[[str], Path]):
-    failed = judged([case for case in ALL if case.name == name], folder, require_binary("promtool"))
+    failed = judged([case for case in ALL if case.name == name], folder, require_binary("promtool"), PLAN)
     assert failed == ""
 
 
@@ -47,7 +45,7 @@ def test_a_wrong_promise_is_found(folder: Path, require_binary: Callable[[str], 
     case = next(case for case in ALL if case.name == "DeadLetters")
     stages = [type(stage)(stage.seconds, stage.values) for stage in case.stages]
     wrong = type(case)(case.name, case.series, stages, case.labels, case.step)
-    assert "FAILED" in judged([wrong], folder, require_binary("promtool"))
+    assert "FAILED" in judged([wrong], folder, require_binary("promtool"), PLAN)
 
 
 def test_each_rule_has_its_three_assertions():
@@ -65,25 +63,3 @@ def test_each_rule_has_its_three_assertions():
     assert [alert.title for alert in ALERTS if not fires[alert.title]] == []
     assert [alert.title for alert in ALERTS if silent[alert.title] < FEWEST - 1] == []
     assert [alert.title for alert in ALERTS if alert.title not in resolves] == []
-
-
-def judged(cases: Sequence[Case], folder: Path, promtool: Path) -> str:
-    """What `promtool test rules` has to say against them. Of the exported rules it gets those of that name."""
-    rules = json.dumps({"groups": list(_groups(cases[0].name, folder))})
-    (folder / "rules.json").write_text(rules, encoding="utf-8")
-    said = ""
-    for step in {case.step for case in cases}:
-        file = folder / "courses.json"
-        file.write_text(course_file(cases, "rules.json", step, PLAN), encoding="utf-8")
-        command = [promtool, "test", "rules", file.name]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
-        said += "" if done.returncode == 0 else (done.stdout + done.stderr)[:3000]
-    return said
-
-
-def _groups(name: str, folder: Path) -> Iterator[dict[str, object]]:
-    for path in RULES:
-        for group in yaml.safe_load((folder / path).read_text(encoding="utf-8"))["groups"]:
-            chosen = [rule for rule in group["rules"] if rule["alert"] == name]
-            if chosen:
-                yield {**group, "rules": chosen}

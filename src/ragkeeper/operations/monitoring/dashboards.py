@@ -2,6 +2,7 @@
 
 import json
 
+from ragkeeper.operations.alerts.expressions import Span
 from ragkeeper.operations.monitoring import own_dashboard
 from ragkeeper.operations.monitoring.models import File, Files, Plan
 from ragkeeper.operations.monitoring.panels import Dashboard, Row, grafana
@@ -13,7 +14,7 @@ _PROVISIONING = "grafana/provisioning"
 
 
 def dashboard_files(plan: Plan) -> Files:
-    boards = {f"{_FOLDER}/{board.uid}.json": File(_json(board)) for board in dashboards(plan)}
+    boards = {f"{_FOLDER}/{board.uid}.json": File(_json(board, plan.span)) for board in dashboards(plan)}
     return {
         **boards,
         f"{_PROVISIONING}/dashboards/ragkeeper.yml": File(noted(_provider(plan))),
@@ -50,8 +51,8 @@ def _overview(shown: Shown) -> Dashboard:
     )
 
 
-def _json(board: Dashboard) -> str:
-    return json.dumps(grafana(board), indent=2, ensure_ascii=False) + "\n"
+def _json(board: Dashboard, span: Span) -> str:
+    return json.dumps(grafana(board, span), indent=2, ensure_ascii=False) + "\n"
 
 
 def _provider(plan: Plan) -> dict[str, object]:

@@ -60,7 +60,8 @@ class Dashboard:
             yield from row.panels
 
 
-def grafana(board: Dashboard) -> dict[str, Any]:
+def grafana(board: Dashboard, span: Span = Span()) -> dict[str, Any]:  # noqa: B008 - frozen
+    """span: a rehearsal's windows are shorter here too."""
     return {
         "uid": board.uid,
         "title": board.title,
@@ -76,12 +77,12 @@ def grafana(board: Dashboard) -> dict[str, Any]:
         "annotations": {"list": []},
         "links": [],
         "templating": {"list": [_source()]},
-        "panels": list(_placed(board.rows)),
+        "panels": list(_placed(board.rows, span)),
     }
 
 
-def promql(query: Query) -> str:
-    return query.asks.promql(Span()).replace("\n", " ")
+def promql(query: Query, span: Span = Span()) -> str:  # noqa: B008 - frozen
+    return query.asks.promql(span).replace("\n", " ")
 
 
 def _source() -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _source() -> dict[str, Any]:
     }
 
 
-def _placed(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+def _placed(rows: Sequence[Row], span: Span) -> Iterator[dict[str, Any]]:
     """Each row under the one before, its panels from left to right."""
     ids, y = count(1), 0
     for row in rows:
@@ -119,29 +120,29 @@ def _placed(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
             if x + panel.width > _COLUMNS:
                 y, x, height = y + height, 0, 0
             tall = 4 if panel.kind == "stat" else 8
-            yield {"id": next(ids), "gridPos": {"x": x, "y": y, "w": panel.width, "h": tall}, **_panel(panel)}
+            yield {"id": next(ids), "gridPos": {"x": x, "y": y, "w": panel.width, "h": tall}, **_panel(panel, span)}
             x, height = x + panel.width, max(height, tall)
         y += height
 
 
-def _panel(panel: Panel) -> dict[str, Any]:
+def _panel(panel: Panel, span: Span) -> dict[str, Any]:
     return {
         "type": panel.kind,
         "title": panel.title,
         "description": panel.about,
         "datasource": _SOURCE,
-        "targets": [_target(query, chr(ord("A") + number)) for number, query in enumerate(panel.queries)],
+        "targets": [_target(query, chr(ord("A") + number), span) for number, query in enumerate(panel.queries)],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _OPTIONS[panel.kind],
     }
 
 
-def _target(query: Query, letter: str) -> dict[str, Any]:
+def _target(query: Query, letter: str, span: Span) -> dict[str, Any]:
     return {
         "refId": letter,
         "datasource": _SOURCE,
         "editorMode": "code",
-        "expr": promql(query),
+        "expr": promql(query, span),
         "legendFormat": query.legend,
         "range": True,
         "instant": False,
