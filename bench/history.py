@@ -3,7 +3,7 @@
     python -m bench.history [--json]
 
 A busy server is imitated: every metric of the table has its series, forty routes with three statuses each, and all
-change between looks. Looks happen four times a minute, writes once. Targets: 150 ms of processor time a minute, which is
+change between looks. Looks happen four times a minute, writes once. Targets: 150 ms of processor time a minute, that is
 a quarter of a percent of one core, and 40 MB in all.
 """
 
