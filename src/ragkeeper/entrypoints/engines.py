@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import structlog
+
 from ragkeeper.answers.ports import Compressor, Extractor
 from ragkeeper.core.foreground import Foreground
 from ragkeeper.core.metrics import Metrics
@@ -27,6 +29,7 @@ from ragkeeper.jobs.dbos_engine import DbosEngine
 from ragkeeper.jobs.port import JobEngine
 from ragkeeper.providers.chat.metered import MeteredChat, Prices
 from ragkeeper.providers.chat.port import ChatModel
+from ragkeeper.providers.embedding.errors import DimensionUnknown, EmbedderUnavailable
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.reranking.port import Reranker
@@ -39,12 +42,20 @@ from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
 from ragkeeper.storage.vectors.port import VectorIndex
 
+_log = structlog.get_logger()
+
 _MEGABYTE = 1_000_000
 
 
-async def open_embedder(settings: Settings, name: str | None = None, foreground: Foreground | None = None) -> Embedder:
+async def open_embedder(
+    settings: Settings,
+    name: str | None = None,
+    foreground: Foreground | None = None,
+    dimension: int | None = None,
+) -> Embedder:
     """name: in the words of RAG_EMBEDDING_MODEL, which is the default. foreground: what goes before documents.
 
+    dimension: of the vectors that are there already; with it, or RAG_EMBEDDING_DIMENSION, an endpoint may be away.
     Raises SettingInvalid for an unknown name, EmbedderUnavailable or WrongDimension when its model does not fit.
     """
     name = name or settings.embedding_model
@@ -53,7 +64,7 @@ async def open_embedder(settings: Settings, name: str | None = None, foreground:
         turn = foreground.thread_turn if foreground else nullcontext
         return OnnxEmbedder(threads=settings.embedding_threads or None, turn=turn)
     if kind == "openai" and model:
-        return await _open_endpoint(settings, model)
+        return await _open_endpoint(settings, model, settings.embedding_dimension or dimension)
     if kind == "fastembed" and model:
         module = _optional("ragkeeper.providers.embedding.fastembed", "RAG_EMBEDDING_MODEL")
         made: Embedder = module.FastembedEmbedder(
@@ -63,7 +74,7 @@ async def open_embedder(settings: Settings, name: str | None = None, foreground:
     raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"{name} names no embedder")
 
 
-async def _open_endpoint(settings: Settings, model: str) -> Embedder:
+async def _open_endpoint(settings: Settings, model: str, dimension: int | None) -> Embedder:
     from ragkeeper.providers.embedding.openai_compatible import (  # noqa: PLC0415 - its client takes half a second to load
         EmbeddingEndpoint,
         OpenAICompatibleEmbedder,
@@ -75,10 +86,22 @@ async def _open_endpoint(settings: Settings, model: str) -> Embedder:
     endpoint = EmbeddingEndpoint(
         base_url=settings.embedding_base_url, api_key=key, model=model, timeout=settings.embedding_timeout
     )
-    first = await OpenAICompatibleEmbedder.connect(endpoint, settings.embedding_dimension)
-    await first.close()
     # Connecting tries often enough to get a server started; after that, whoever guards the calls decides on retries.
-    return OpenAICompatibleEmbedder(replace(endpoint, retries=0), first.dimension)
+    once = replace(endpoint, retries=0)
+    try:
+        if dimension is None:
+            first = await OpenAICompatibleEmbedder.connect(endpoint)
+        else:
+            first = await OpenAICompatibleEmbedder.connect(
+                replace(once, timeout=settings.query_embedding_timeout), dimension
+            )
+        await first.close()
+        dimension = first.dimension
+    except EmbedderUnavailable as error:
+        if dimension is None:
+            raise DimensionUnknown(name=model, reason=error.message) from error
+        _log.warning("embedding_endpoint_away", model=model, reason=error.message)
+    return OpenAICompatibleEmbedder(once, dimension)
 
 
 async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorIndex:

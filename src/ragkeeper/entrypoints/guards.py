@@ -66,9 +66,9 @@ class Guards:
             guarded.append(GuardedChat(model, guard, with_model(self._settings, provider).first_token / 2))
         return guarded
 
-    async def open_embedder(self, name: str) -> Embedder:
-        """In the words of RAG_EMBEDDING_MODEL; raises what `engines.open_embedder` does. Local ones need no guard."""
-        embedder = await engines.open_embedder(self._settings, name, self._foreground)
+    async def open_embedder(self, name: str, dimension: int | None = None) -> Embedder:
+        """As `engines.open_embedder`, and raises what that does. Local ones need no guard."""
+        embedder = await engines.open_embedder(self._settings, name, self._foreground, dimension)
         kind, _, model = name.partition(":")
         if kind != "openai":
             return embedder

@@ -6,6 +6,7 @@ for the day its model returns, and another takes its place.
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -24,7 +25,7 @@ from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.vectors.away import AwayIndex
 from ragkeeper.storage.vectors.errors import IndexFailed, IndexMismatch, IndexUnreadable
-from ragkeeper.storage.vectors.layout import read_manifest
+from ragkeeper.storage.vectors.layout import Manifest, read_manifest
 
 _log = structlog.get_logger()
 
@@ -65,12 +66,32 @@ async def open_search(settings: Settings, folder: IndexFolder, database: Databas
     choice = rules.chosen(settings.embedding_model, stored)
     if stored is not None and stored != choice:
         _log.warning("embedding_choice_overruled", setting=settings.embedding_model, chosen=stored.serving)
-    embedder = SwitchableEmbedder(await guards.open_embedder(choice.serving))
+    embedder = SwitchableEmbedder(await guards.open_embedder(choice.serving, known_dimension(folder, choice.serving)))
     opener = IndexOpener(folder, settings.lexical_language)
     index, lost = await _open_generations_or_none(folder, opener, embedder.serving)
     if choice.other is not None:
         await _open_other(guards, choice.other, embedder, index, (folder, opener))
     return Opened(embedder, index, lost)
+
+
+def known_dimension(folder: IndexFolder, choice: str) -> int | None:
+    """Length of an endpoint's vectors, from the index that serves or is kept; None where neither is of its model.
+
+    choice: in the words of RAG_EMBEDDING_MODEL. An index that cannot be read tells nothing.
+    """
+    pointer, model = folder.pointer(), choice.removeprefix("openai:")
+    for name in (pointer.serving, pointer.previous) if pointer else ():
+        manifest = _manifest(folder.path(name)) if name else None
+        if manifest and manifest.model == f"{model}@{manifest.dimension}":
+            return manifest.dimension
+    return None
+
+
+def _manifest(path: Path) -> Manifest | None:
+    try:
+        return read_manifest(path)
+    except (IndexUnreadable, IndexMismatch, OSError):
+        return None
 
 
 async def _open_generations_or_none(

@@ -316,9 +316,16 @@ class RetrievalService:
         return found == set(version_ids)
 
     async def warm(self) -> None:
-        """Run the parts of a search once, so that the first question is not slow."""
+        """Run the parts of a search once, so that the first question is not slow.
+
+        An embedder or a reranker that is away does not keep the server from starting: searches go on without it.
+        """
         embedder = steady(self._embedder)
-        vector = await embedder.embed_query("warm up")
+        vector: NDArray[np.float32] | None = None
+        try:
+            vector = await embedder.embed_query("warm up")
+        except RagkeeperError as error:
+            _log.warning("embedder_not_warmed", code=error.code, reason=error.message)
         query = IndexQuery("warm up", vector, IndexFilter(frozenset({"none"})), 10, embedder.name)
         await self._fallback.search(query, query.text or "")
         async with self._database.read() as sql:
@@ -326,7 +333,6 @@ class RetrievalService:
         await self._warm_reranker()
 
     async def _warm_reranker(self) -> None:
-        """One that is away does not keep the server from starting: searches go on without it."""
         if self._reranker is None:
             return
         try:

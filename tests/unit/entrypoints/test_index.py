@@ -1,9 +1,10 @@
 from pathlib import Path
 
-from ragkeeper.entrypoints.index import IndexOpener, _open_generations
+from ragkeeper.entrypoints.index import IndexOpener, _open_generations, known_dimension
 from ragkeeper.providers.embedding.fake import FakeEmbedder
 from ragkeeper.retrieval.reindex.folder import IndexFolder, Pointer
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
+from ragkeeper.storage.vectors.layout import Manifest, write_manifest
 
 ONE, TWO = FakeEmbedder(4, name="one"), FakeEmbedder(4, name="two")
 
@@ -66,3 +67,19 @@ async def test_an_index_of_another_model_is_kept_for_its_return(tmp_path: Path) 
     name, lost, kept = await opened(folder, TWO)
     assert (name != "old", lost, kept) == (True, True, ["old"])
     assert await opened(folder, ONE) == ("old", False, [name])
+
+
+def test_the_length_of_an_endpoints_vectors_is_known_from_its_index(tmp_path: Path) -> None:
+    folder = IndexFolder(tmp_path)
+    assert known_dimension(folder, "openai:m") is None
+    for name, model in (("a", "minilm-l6-v2-int8"), ("b", "m@8")):
+        folder.path(name).mkdir()
+        write_manifest(folder.path(name), Manifest.fresh(8, "auto", model))
+    folder.point(Pointer("a"))
+    assert known_dimension(folder, "openai:m") is None
+    assert known_dimension(folder, "minilm") is None
+    folder.point(Pointer("a", "b"))
+    assert known_dimension(folder, "openai:m") == 8
+    assert known_dimension(folder, "openai:other") is None
+    (folder.path("a") / "index.json").write_text("{")
+    assert known_dimension(folder, "openai:m") == 8

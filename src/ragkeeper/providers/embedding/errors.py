@@ -8,6 +8,13 @@ class EmbedderUnavailable(Unavailable):
     fix = "Search by words goes on without it. Check the model's files or its address and key, then try again."
 
 
+class DimensionUnknown(EmbedderUnavailable):
+    """How long the vectors of {name} are is not known yet, and its endpoint does not say it: {reason}."""
+
+    code = "dimension_unknown"
+    fix = "Bring the endpoint up, or set RAG_EMBEDDING_DIMENSION: with it the server starts, and texts wait for it."
+
+
 class EmbedderTimedOut(EmbedderUnavailable):
     """The embedding model {name} did not answer within {seconds:g} seconds."""
 
