@@ -8,16 +8,25 @@ import difflib
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ragkeeper.core.alerting import AlertSettings
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.profiles import (
+    GIT_SETTING,
+    S3_SETTING,
+    GitProfile,
+    ProfileInvalid,
+    S3Profile,
+    git_profile,
+    s3_profile,
+)
 
 
 class SettingUnknown(RagkeeperError):
@@ -36,6 +45,7 @@ class SettingInvalid(RagkeeperError):
     fix = "Correct it in the environment or in the .env file; `docs/reference/settings.md` lists every setting."
 
 
+_Profile = TypeVar("_Profile", S3Profile, GitProfile)
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _POSTGRES = re.compile(
     r"postgresql(?:\+psycopg)?://(?:[^@/\s]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^@:/\s\[\]]*)(?::[0-9]{1,5})?/[^/?\s]+(?:\?\S*)?"
@@ -72,18 +82,6 @@ class ChatProvider(BaseModel):
     price_in: float = 0.0
     price_out: float = 0.0
     status_page: str | None = None
-
-
-class S3Profile(BaseModel):
-    """Where buckets are and who asks for them: `RAG_S3_<NAME>_…`. Without a key, requests are not signed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    endpoint: str
-    region: str = "us-east-1"
-    access_key: str = ""
-    secret_key: SecretStr = SecretStr("")
 
 
 class Settings(AlertSettings):
@@ -391,6 +389,12 @@ class Settings(AlertSettings):
         alias="RAG_S3_PROFILES",
         description="Names of S3-compatible services, by commas; each needs RAG_S3_<NAME>_ENDPOINT.",
     )
+    git_profiles: tuple[GitProfile, ...] = Field(
+        (),
+        alias="RAG_GIT_PROFILES",
+        description="Names of Git servers that ask who reads, by commas; each needs RAG_GIT_<NAME>_HOST and "
+        "_TOKEN_FILE (or _TOKEN), and may have _USER.",
+    )
 
     @field_validator("fetch_private_hosts", mode="before")
     @classmethod
@@ -459,7 +463,7 @@ class Settings(AlertSettings):
 
     def secrets(self) -> list[str]:
         """Every secret among them, for who must not show one."""
-        groups = [self, *self.chat_providers, *self.s3_profiles]
+        groups = [self, *self.chat_providers, *self.s3_profiles, *self.git_profiles]
         values = [value for group in groups for _, value in group]
         return [found for value in values if isinstance(value, SecretStr) and (found := value.get_secret_value())]
 
@@ -472,7 +476,6 @@ _PROVIDER_SETTING = re.compile(
     r"RAG_LLM_(?P<name>[A-Z0-9_]+?)_"
     r"(?P<field>BASE_URL|API_KEY|MODEL|REQUESTS_PER_MINUTE|PRICE_IN|PRICE_OUT|STATUS_PAGE)"
 )
-_S3_SETTING = re.compile(r"RAG_S3_(?P<name>[A-Z0-9_]+?)_(?P<field>ENDPOINT|REGION|ACCESS_KEY|SECRET_KEY)")
 
 
 def setting_names() -> list[str]:
@@ -491,7 +494,8 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
     _refuse_unknown(values)
     groups = {
         "RAG_LLM_PROVIDERS": _providers(given.pop("RAG_LLM_PROVIDERS", ""), values),
-        "RAG_S3_PROFILES": _s3_profiles(given.pop("RAG_S3_PROFILES", ""), values),
+        "RAG_S3_PROFILES": _profiles("S3", S3_SETTING, s3_profile, given.pop("RAG_S3_PROFILES", ""), values),
+        "RAG_GIT_PROFILES": _profiles("GIT", GIT_SETTING, git_profile, given.pop("RAG_GIT_PROFILES", ""), values),
     }
     try:
         return Settings.model_validate({**given, **groups})
@@ -511,7 +515,7 @@ def _refuse_unknown(values: Mapping[str, str]) -> None:
 
 
 def _is_in_group(name: str) -> bool:
-    return bool(_PROVIDER_SETTING.fullmatch(name) or _S3_SETTING.fullmatch(name))
+    return any(pattern.fullmatch(name) for pattern in (_PROVIDER_SETTING, S3_SETTING, GIT_SETTING))
 
 
 def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...]:
@@ -519,9 +523,18 @@ def _providers(names: str, values: Mapping[str, str]) -> tuple[ChatProvider, ...
     return tuple(_provider(name, values) for name in wanted)
 
 
-def _s3_profiles(names: str, values: Mapping[str, str]) -> tuple[S3Profile, ...]:
-    wanted = _named("RAG_S3_PROFILES", _S3_SETTING, names, values)
-    return tuple(_s3_profile(name, values) for name in wanted)
+def _profiles(
+    group: str,
+    pattern: re.Pattern[str],
+    made: Callable[[str, str, Mapping[str, str]], _Profile],
+    names: str,
+    values: Mapping[str, str],
+) -> tuple[_Profile, ...]:
+    wanted = _named(f"RAG_{group}_PROFILES", pattern, names, values)
+    try:
+        return tuple(made(name, f"RAG_{group}_{_capital(name)}_", values) for name in wanted)
+    except ProfileInvalid as error:
+        raise SettingInvalid(name=error.name, reason=error) from error
 
 
 def _named(group: str, pattern: re.Pattern[str], names: str, values: Mapping[str, str]) -> list[str]:
@@ -579,19 +592,3 @@ def _price(name: str, values: Mapping[str, str]) -> float:
     if not 0 <= price <= _HIGHEST_PRICE:
         raise SettingInvalid(name=name, reason="it is what a million tokens cost, a number such as 0.59")
     return price
-
-
-def _s3_profile(name: str, values: Mapping[str, str]) -> S3Profile:
-    prefix = f"RAG_S3_{_capital(name)}_"
-    given = {field: values.get(f"{prefix}{field}", "") for field in ("ENDPOINT", "REGION", "ACCESS_KEY", "SECRET_KEY")}
-    if not given["ENDPOINT"]:
-        raise SettingInvalid(name=f"{prefix}ENDPOINT", reason=f"the profile {name} needs it")
-    if bool(given["ACCESS_KEY"]) is not bool(given["SECRET_KEY"]):
-        raise SettingInvalid(name=f"{prefix}SECRET_KEY", reason="an access key and a secret key come together")
-    return S3Profile(
-        name=name,
-        endpoint=given["ENDPOINT"],
-        region=given["REGION"] or "us-east-1",
-        access_key=given["ACCESS_KEY"],
-        secret_key=SecretStr(given["SECRET_KEY"]),
-    )
