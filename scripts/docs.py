@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 import ragkeeper
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.settings import Settings
+from scripts.alerts import alerts_page
 from scripts.cli_page import cli_page
 from scripts.findings_page import findings_page
 from scripts.guides import guides_page
@@ -121,6 +122,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "http.md": http_page,
     "metrics.md": metrics_page,
+    "alerts.md": alerts_page,
     "guides.md": guides_page,
     "findings.md": findings_page,
 }

@@ -1,5 +1,6 @@
 """The faults: how each begins and ends, what goes on meanwhile, and which alerts must fire and end."""
 
+import fcntl
 import mmap
 import subprocess
 import time
@@ -18,7 +19,8 @@ Act = Callable[[Scene], Any]
 _DAYS = 0.0005
 _MINUTES = 0.01
 _SLOW = 0.05
-_HELD: list[Any] = []
+# Which bytes of SQLite's shared memory its readers lock: https://sqlite.org/walformat.html#wal_locks
+_FIRST_READ_LOCK, _READ_LOCKS = 123, 5
 
 
 def _nothing(_: Scene) -> None:
@@ -209,6 +211,7 @@ REQUESTS = (
         lambda made: made.server.run("degrade", "--to", "read_only", "--for", "1h"),
         lambda made: made.server.run("degrade", "--auto"),
         Needs(_DAYS),
+        seconds=120,
     ),
 )
 
@@ -246,17 +249,15 @@ def _remove_index(made: Scene) -> None:
     made.add()
 
 
-def _damage_database(made: Scene) -> None:
-    file = made.data / "ragkeeper.db"
-    with file.open("r+b") as opened:
-        _HELD.append(opened.read(4096))
-        opened.seek(0)
-        opened.write(b"\0" * 4096)
+def _lock_database(made: Scene) -> None:
+    """Hold every lock that a reader needs, so that each statement waits."""
+    shared = (made.data / "ragkeeper.db-shm").open("r+b")
+    fcntl.lockf(shared, fcntl.LOCK_EX, _READ_LOCKS, _FIRST_READ_LOCK)
+    made.held.append(shared)
 
 
-def _mend_database(made: Scene) -> None:
-    with (made.data / "ragkeeper.db").open("r+b") as opened:
-        opened.write(_HELD.pop())
+def _free_database(made: Scene) -> None:
+    made.held.pop().close()
 
 
 def _delete_half(made: Scene) -> None:
@@ -295,16 +296,16 @@ def _look_at_index(made: Scene) -> None:
 
 KEEPING = (
     Fault(
-        "the database's file is overwritten",
+        "the database answers nobody",
         ("DatabaseDown.critical", "PostgresDown.warning"),
-        _damage_database,
-        _mend_database,
+        _lock_database,
+        _free_database,
         untold=("PostgresDown.warning",),
     ),
     Fault(
-        "Redis is killed",
+        "Redis is gone",
         ("RedisDown.warning",),
-        lambda made: made.redis and made.redis.kill(),
+        lambda made: made.redis and made.redis.stop(),
         lambda made: made.redis and made.redis.start(),
         Needs(redis=True),
     ),
@@ -403,27 +404,27 @@ def _few_files(made: Scene) -> None:
     inside(made.server, "rm", "-r", f"{made.data}/filler")
 
 
-def _busy(_: Scene) -> None:
+def _busy(made: Scene) -> None:
     """Work that gives way to all other work."""
-    _HELD.extend(subprocess.Popen(["nice", "-n", "19", "sh", "-c", "while :; do :; done"]) for _ in range(2))
+    made.held += [subprocess.Popen(["nice", "-n", "19", "sh", "-c", "while :; do :; done"]) for _ in range(2)]
 
 
-def _idle(_: Scene) -> None:
-    while _HELD:
-        process = _HELD.pop()
+def _idle(made: Scene) -> None:
+    while made.held:
+        process = made.held.pop()
         process.kill()
         process.wait()
 
 
-def _take_memory(_: Scene) -> None:
+def _take_memory(made: Scene) -> None:
     held = mmap.mmap(-1, int(_memory() * 0.06))
     for at in range(0, len(held), mmap.PAGESIZE):
         held[at] = 1
-    _HELD.append(held)
+    made.held.append(held)
 
 
-def _give_memory_back(_: Scene) -> None:
-    _HELD.pop().close()
+def _give_memory_back(made: Scene) -> None:
+    made.held.pop().close()
 
 
 def _meminfo() -> dict[str, float]:
