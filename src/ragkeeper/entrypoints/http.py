@@ -18,6 +18,7 @@ from ragkeeper.entrypoints.status import StatusReport
 from ragkeeper.entrypoints.tracing import QUESTION_PATHS
 from ragkeeper.http.body import BodyLimit, BodyLimits, JsonUnsaid, KeyBeforeBody
 from ragkeeper.http.errors import ServerStarting, install_error_handlers
+from ragkeeper.http.lingering import Lingering
 from ragkeeper.http.measuring import RequestMetrics
 from ragkeeper.http.middleware import RequestEnvelope
 from ragkeeper.http.overload import Kind, Overload, gates, unaided_gates
@@ -64,7 +65,7 @@ def create_app(application: Application) -> FastAPI:
     settings = application.settings
     app.add_middleware(JsonUnsaid, paths=CHAT_PATHS)
     app.add_middleware(ChangesRefused, refusal=application.degradation.refusal, asking=_ASKING)
-    # The last one added is the first to see a request: its time, its id, then its key, then its size.
+    # The last one added is the first to see a request: its end, its time, its id, then its key, then its size.
     app.add_middleware(BodyLimit, limits=body_limits(settings.max_upload_mb))
     app.add_middleware(KeyBeforeBody, authenticator=application.authenticator)
     if settings.shed_load:
@@ -75,6 +76,7 @@ def create_app(application: Application) -> FastAPI:
         app.add_middleware(Tracing, paths=QUESTION_PATHS, finished=application.tracing.finished)
     app.add_middleware(RequestEnvelope)
     app.add_middleware(RequestMetrics, metrics=application.metrics, uploads=UPLOAD_PATHS)
+    app.add_middleware(Lingering)
     degradation = application.degradation
     status = StatusReport(application)
     told = (lambda: for_everybody(degradation.now), status.details)

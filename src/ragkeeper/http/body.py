@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.http.caller import authenticate
 from ragkeeper.http.errors import BodyTooLarge, NotAuthenticated, problem_response
+from ragkeeper.http.lingering import has_body
 from ragkeeper.http.ports import Authenticator
 
 _MEGABYTE = 1_000_000
@@ -39,7 +40,7 @@ class KeyBeforeBody:
         if scope["type"] != "http" or scope["method"] in _READ_ONLY:
             return True
         headers = Headers(scope=scope)
-        return not _has_body(headers) or await authenticate(self._authenticator, headers) is not None
+        return not has_body(headers.raw) or await authenticate(self._authenticator, headers) is not None
 
 
 class JsonUnsaid:
@@ -88,7 +89,7 @@ class BodyLimit:
             return
         headers = Headers(scope=scope)
         limit = self._limits.of(scope["path"], headers.get("content-type", ""))
-        body = _Counted(receive, send, limit, unread=_has_body(headers))
+        body = _Counted(receive, send, limit, unread=has_body(headers.raw))
         if _announced(headers) > limit:
             body.exceeded = True
         else:
@@ -141,10 +142,6 @@ class _CutOffError(Exception):
 async def _refuse(error: RagkeeperError, scope: Scope, receive: Receive, send: Send) -> None:
     request_id = str(scope.get("state", {}).get("request_id", ""))
     await problem_response(error, request_id, _CLOSE)(scope, receive, send)
-
-
-def _has_body(headers: Headers) -> bool:
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _announced(headers: Headers) -> int:

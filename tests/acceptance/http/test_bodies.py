@@ -52,3 +52,15 @@ def test_a_body_that_grows_beyond_the_limit_is_refused_with_its_code(server: Ser
         "/chat", content=(b"x" * 500_000 for _ in range(20)), headers={"content-type": "application/json"}
     )
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_who_sends_a_large_body_to_the_end_still_reads_why_it_was_refused(server: Server) -> None:
+    """Closing on what the client still sends would take the answer away from it."""
+    address = (server.stranger.base_url.host, server.stranger.base_url.port or 80)
+    head = (
+        b"POST /api/v1/documents HTTP/1.1\r\nHost: here\r\nContent-Type: text/plain\r\nContent-Length: 8000000\r\n\r\n"
+    )
+    for _ in range(10):
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(head + b"x" * 8_000_000)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
