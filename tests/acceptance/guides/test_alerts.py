@@ -416,3 +416,25 @@ def test_g4_045_memory_is_shown_as_the_machine_counts_it(busy: Stack):
     free = {line[0]: float(line[1]) for line in lines}
     used = 100 * (1 - free["MemAvailable:"] / free["MemTotal:"])
     assert busy.value(asked) == pytest.approx(used, abs=2)
+
+
+@pytest.mark.timeout(500)
+def test_g2_044_every_alert_of_the_file_is_fired_by_its_fault(tmp_path: Path, require_binary: Require):
+    written = {str(one["alert"]) for one in rules(export(tmp_path))}
+    assert {"HighErrorRate", "HighLatency", "InstanceDown", "RedisDown", "PostgresDown", "LLMErrorsHigh"} <= written
+    faults = (
+        "half of the requests get status 500",
+        "the model takes 4 seconds",
+        "the server is killed",
+        "one model call in four fails",
+        "Redis is gone",
+        "the database answers nobody",
+    )
+    fired: set[str] = set()
+    for number, name in enumerate(faults):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        found = seen(name, folder, require_binary)
+        assert found.misses() == []
+        fired |= {one.split(".")[0] for one in found.fired}
+    assert {"HighErrorRate", "HighLatency", "InstanceDown", "RedisDown", "PostgresDown", "LLMErrorsHigh"} <= fired

@@ -5,7 +5,7 @@ import json
 from ragkeeper.operations.alerts.expressions import Span
 from ragkeeper.operations.monitoring import own_dashboard
 from ragkeeper.operations.monitoring.models import File, Files, Plan
-from ragkeeper.operations.monitoring.panels import Dashboard, Row, grafana
+from ragkeeper.operations.monitoring.panels import DATA_SOURCE, Dashboard, Row, grafana
 from ragkeeper.operations.monitoring.prometheus import noted
 from ragkeeper.operations.monitoring.shown import Shown
 
@@ -73,6 +73,12 @@ def _data_source() -> dict[str, object]:
     return {
         "apiVersion": 1,
         "datasources": [
-            {"name": "Prometheus", "type": "prometheus", "access": "proxy", "url": "http://localhost:9090"},
+            {
+                "name": "Prometheus",
+                "uid": DATA_SOURCE,
+                "type": "prometheus",
+                "access": "proxy",
+                "url": "http://localhost:9090",
+            },
         ],
     }

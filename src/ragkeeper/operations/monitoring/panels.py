@@ -10,6 +10,9 @@ from typing import Any
 
 from ragkeeper.operations.alerts.expressions import Expression, Span
 
+DATA_SOURCE = "prometheus"
+"""The uid of the data source that is provisioned beside the dashboards, and chosen where nobody chose another."""
+
 _SCHEMA = 39
 _COLUMNS = 24
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -98,7 +101,7 @@ def _source() -> dict[str, Any]:
         "includeAll": False,
         "multi": False,
         "skipUrlSync": False,
-        "current": {},
+        "current": {"selected": True, "text": "Prometheus", "value": DATA_SOURCE},
         "options": [],
     }
 

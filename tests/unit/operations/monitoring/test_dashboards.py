@@ -4,6 +4,7 @@ import pytest
 
 from ragkeeper.operations.monitoring.dashboards import dashboard_files, dashboards
 from ragkeeper.operations.monitoring.panels import Panel, promql
+from tests.unit.operations.monitoring.grafana import faults
 from tests.unit.operations.monitoring.plans import plan
 
 BOARDS = {board.title: board for board in dashboards(plan())}
@@ -48,6 +49,21 @@ def test_limits_are_those_of_the_alerts():
     assert panel("RAG Interface System", "Response Time").limits == (2, 3)
     assert panel("RAG Interface System", "Error Rate").limits == (1, 5)
     assert panel("RAG Interface System", "Disk Usage").limits == (80, 90)
+
+
+def test_the_files_are_as_grafana_has_them():
+    files = [file for path, file in dashboard_files(plan()).items() if path.endswith(".json")]
+    assert len(files) == len(BOARDS)
+    assert [fault for file in files for fault in faults(json.loads(file.text))] == []
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [("schemaVersion", "39"), ("rows", []), ("timezone", "mars"), ("panels", [{"type": "graph"}]), ("editable", 1)],
+)
+def test_a_file_that_is_not_is_found(where: str, value: object):
+    board = json.loads(dashboard_files(plan())["grafana/dashboards/ragkeeper.json"].text)
+    assert faults({**board, where: value})
 
 
 def test_panels_do_not_overlap_and_have_numbers_of_their_own():
