@@ -53,11 +53,13 @@ def _step(samples: Sequence[Sample]) -> float:
 
 
 def _persists(used: Values, slope: float) -> bool:
-    """Whether most parts of the time show the slope, not one jump between them, and whether it goes on at the end."""
+    """Whether it goes on: in most parts of the time, not in one jump, for sure in the second half, and at the end."""
+    sign = np.sign(slope)
     parts = np.array_split(used, max(min(_PARTS, len(used) // 3), 1))
     middle = median(trend(part).slope for part in parts)
-    latest = trend(used[len(used) // 2 :]).slope
-    return bool(min(middle * np.sign(slope), latest * np.sign(slope)) >= _PERSISTENT * abs(slope))
+    half, third = trend(used[len(used) // 2 :], _CONFIDENCE), trend(used[-(len(used) // 3) :])
+    goes_on = min(half.low * sign, half.high * sign) > 0
+    return bool(goes_on and min(middle * sign, third.slope * sign) >= _PERSISTENT * abs(slope))
 
 
 def _calm(slope: float, width: float, threshold: float) -> float:

@@ -61,6 +61,16 @@ def test_a_jump_is_no_leak_whenever_it_comes():
         assert found.verdict == "stable", at
 
 
+def test_steps_that_end_and_a_cache_that_fills_up_are_no_leak():
+    for seed in range(10):
+        chance = chances(seed)
+        steps = watched(lambda minute, c=chance: 400 + 30 * sum(minute > at for at in (8, 11, 14)) + c.normal(0, 1.5))
+        fills = watched(lambda minute, c=chance: 400 + 60 * (1 - 2 ** (-minute / 2)) + c.normal(0, 1.5))
+        assert steps
+        assert fills
+        assert (steps.verdict, fills.verdict) == ("stable", "stable"), seed
+
+
 def test_memory_that_is_given_back_decreases():
     chance = chances(1)
     found = watched(lambda minute: 500 - 4 * minute + chance.normal(0, 1.5))
