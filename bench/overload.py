@@ -6,7 +6,8 @@ A real server on a prepared folder (see bench/prepared.py). First one search aft
 it answers when asked by four at a time (its capacity), then searches that arrive at random times, so many times the
 capacity, whether earlier ones were answered or not. Targets: the accepted ones' p95 at most twice the unloaded one; the
 others refused within 10 ms (p95), each with Retry-After. The clients run on the same processor as the server, and take
-a good part of it.
+a good part of it: `control` is one search after another while the same load goes to a program that only refuses, so
+that what overload does to the server is told apart from what the clients do to the machine.
 """
 
 import argparse
@@ -14,9 +15,12 @@ import asyncio
 import json
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +33,7 @@ from bench.server import Server, serving
 RATIO = 2.0
 REFUSED_MS = 10.0
 _CONNECTIONS = 200
+_AT_ONCE = 10
 _OK, _REFUSED = 200, 503
 
 
@@ -47,6 +52,7 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Measured:
     unloaded: load.Load
+    control: load.Load
     capacity: float
     outcome: Outcome
 
@@ -61,6 +67,10 @@ class Measured:
     @property
     def ratio(self) -> float:
         return self.accepted_p95 / self.unloaded.percentile(95)
+
+    @property
+    def control_ratio(self) -> float:
+        return self.accepted_p95 / self.control.percentile(95)
 
 
 def main() -> int:
@@ -85,6 +95,7 @@ def _show(measured: Measured, options: argparse.Namespace, n_chunks: int, second
     outcome = measured.outcome
     if options.json:
         figures = {"ratio": measured.ratio, "accepted_p95_ms": measured.accepted_p95}
+        figures["control_ratio"] = measured.control_ratio
         print(json.dumps(figures | {"refused_p95_ms": measured.refused_p95, "capacity": measured.capacity}))
         return
     print_conditions("qdrant-edge-py", "onnxruntime", "uvicorn", "fastapi")
@@ -94,6 +105,9 @@ def _show(measured: Measured, options: argparse.Namespace, n_chunks: int, second
     rate = len(outcome.accepted) / outcome.seconds
     print(f"accepted: {len(outcome.accepted)} ({rate:.0f}/s), p50 {np.median(outcome.accepted):.1f} ms, ", end="")
     print(f"p95 {measured.accepted_p95:.1f} ms: {measured.ratio:.2f} times the unloaded p95 (target {RATIO:.0f})")
+    control = measured.control.percentile(95)
+    print(f"control, the same load on a program that refuses: p95 {control:.1f} ms; the accepted ones' is ", end="")
+    print(f"{measured.control_ratio:.2f} times that")
     print(f"refused: {len(outcome.refused)}, p95 {measured.refused_p95:.1f} ms (target {REFUSED_MS:.0f})")
     print(f"other answers: {outcome.others}; without Retry-After: {outcome.without_retry_after}; late: {outcome.late}")
 
@@ -103,12 +117,40 @@ async def measure(server: Server, n_searches: int, seconds: float, times: float)
     await load.run(server.address, server.key, searches[:50], 1)
     unloaded = await load.run(server.address, server.key, searches, 1)
     capacity = (await load.run(server.address, server.key, searches, 4)).per_second
-    return Measured(unloaded, capacity, await flood(server, searches, times * capacity, seconds))
+    with _refuser() as address:
+        beside = asyncio.create_task(flood(address, "", searches, times * capacity, seconds))
+        control = await _until(beside, server, searches)
+    outcome = await flood(server.address, server.key, searches, times * capacity, seconds)
+    return Measured(unloaded, control, capacity, outcome)
 
 
-async def flood(server: Server, searches: list[load.Request], per_second: float, seconds: float) -> Outcome:
+async def _until(done: asyncio.Task[Outcome], server: Server, searches: list[load.Request]) -> load.Load:
+    """One search after another until that is done."""
+    milliseconds: list[float] = []
+    began = time.perf_counter()
+    while not done.done():
+        some = searches[len(milliseconds) % len(searches) :][:_AT_ONCE]
+        milliseconds += (await load.run(server.address, server.key, some, 1)).milliseconds
+    await done
+    return load.Load(milliseconds, time.perf_counter() - began, [])
+
+
+@contextmanager
+def _refuser() -> Iterator[str]:
+    """The address of a program that refuses every request."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "from bench.refuser import main; main()"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            port = (process.stdout.readline() if process.stdout else "").strip()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+async def flood(address: str, key: str, searches: list[load.Request], per_second: float, seconds: float) -> Outcome:
     """Searches that arrive at random times, on average so many a second."""
-    free = [await load.Connection.open(server.address, server.key) for _ in range(_CONNECTIONS)]
+    free = [await load.Connection.open(address, key) for _ in range(_CONNECTIONS)]
     everyone, outcome, dice = list(free), Outcome(), random.Random(1)  # noqa: S311 - no secret
     tasks: set[asyncio.Task[None]] = set()
 
