@@ -39,6 +39,7 @@ from ragkeeper.operations.health.routes import health_routes
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.history.routes import history_routes
 from ragkeeper.operations.metrics.routes import metrics_routes
+from ragkeeper.operations.usage.routes import usage_routes
 from ragkeeper.retrieval.inspection.routes import inspection_routes
 from ragkeeper.retrieval.reindex.routes import index_routes
 from ragkeeper.retrieval.routes import search_routes
@@ -89,6 +90,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(capacity_routes(application.history.capacity))
     app.include_router(diagnose_routes(application.history.diagnosis))
     app.include_router(audit_routes(application.audit))
+    app.include_router(usage_routes(application.metrics.families, utc_now))
     app.include_router(upload_routes(application.ingestion, application.files, application.sources.pages))
     app.include_router(document_routes(application.documents, application.files))
     app.include_router(job_routes(application.progress))

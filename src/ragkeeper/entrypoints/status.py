@@ -23,6 +23,7 @@ from ragkeeper.operations.health import repository
 from ragkeeper.operations.health.models import Disk, ProbeResult
 from ragkeeper.operations.health.rules import disk_state, judged, targets
 from ragkeeper.operations.health.traffic import TrafficWatch
+from ragkeeper.operations.usage import rules as usage
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.vectors.errors import INDEX_AWAY
@@ -164,11 +165,16 @@ class StatusReport:
         aims = targets(traffic, machine, await observers.disks())
         return {
             "traffic": asdict(traffic),
+            "intake": self._intake(),
             "machine": asdict(machine) if machine else None,
             "targets": {
                 one.name: {"value": one.value, "target": one.target, "unit": one.unit, "ok": one.ok} for one in aims
             },
         }
+
+    def _intake(self) -> dict[str, Any]:
+        found = usage.intake(self._app.metrics.families())
+        return {**asdict(found), "success_share": found.success_share}
 
 
 def shown(disk: Disk) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _summary(found: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("documents", "queue"):
         if found.get(name):
             kept[name] = ", ".join(f"{count:,} {what}" for what, count in found[name].items() if count) or "none"
-    kept |= _index(found.get("index")) | _traffic(found.get("traffic")) | _kept(found)
+    kept |= _index(found.get("index")) | _traffic(found.get("traffic")) | _intake(found.get("intake")) | _kept(found)
     if found.get("degradation"):
         kept["degradation"] = found["degradation"]["step"]
     return kept
@@ -110,6 +110,14 @@ def _traffic(traffic: Mapping[str, Any] | None) -> dict[str, str]:
         "requests": ", ".join([f"{traffic['per_second']:.2f}/s over the last {period(traffic['seconds'])}", *shares]),
         "p50 / p95 / p99": said,
     }
+
+
+def _intake(intake: Mapping[str, Any] | None) -> dict[str, str]:
+    """Contents that were sent since the server began."""
+    if not intake or intake["success_share"] is None:
+        return {}
+    failed = [f"{count:,} {code}" for code, count in intake["unsuccessful"].items()]
+    return {"taken in": ", ".join([f"{intake['ok']:,} contents ({intake['success_share'] * 100:.1f} %)", *failed])}
 
 
 def _kept(found: Mapping[str, Any]) -> dict[str, str]:

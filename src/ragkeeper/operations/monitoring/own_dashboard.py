@@ -17,7 +17,7 @@ from ragkeeper.core.figures.holdings import (
     SQL_SECONDS,
 )
 from ragkeeper.core.figures.machine import PROCESS_CPU, PROCESS_OWN_MEMORY
-from ragkeeper.core.figures.work import DOCUMENTS_PROCESSED, FRESHNESS, LOG_RECORDS, UPLOADS
+from ragkeeper.core.figures.work import DOCUMENTS_PROCESSED, FRESHNESS, INGEST_SECONDS, LOG_RECORDS, UPLOADS
 from ragkeeper.core.instruments import Gauge
 from ragkeeper.core.metrics import (
     ANSWERS,
@@ -179,11 +179,6 @@ def _models(shown: Shown) -> Row:
 
 
 def _documents(shown: Shown) -> Row:
-    uploads = Arithmetic(
-        sum_of_rates(Select(UPLOADS, (Match("result", ("accepted",)),)), window=_HOUR),
-        "/",
-        sum_of_rates(Select(UPLOADS), window=_HOUR),
-    )
     sums = ((DOCUMENTS, "stored"), (DOCUMENTS_SEARCHABLE, "searchable"), (CHUNKS, "passages"))
     return Row(
         "Documents",
@@ -212,10 +207,13 @@ def _documents(shown: Shown) -> Row:
                 "Read contents", "By what became of them.", "ops", Select(DOCUMENTS_PROCESSED), "result", quiet=True
             ),
             Panel(
-                "Accepted uploads",
-                "Of all, in an hour.",
+                "Uploads that work",
+                "Accepted, of all that were sent; and read to an end, of what was accepted; in an hour.",
                 "percent",
-                (Query(percent(uploads), "accepted %", quiet=True),),
+                (
+                    Query(_accepted(), "accepted %", quiet=True),
+                    Query(_read(), "read %", quiet=True),
+                ),
             ),
             Panel(
                 "Time until found, 95th percentile",
@@ -225,6 +223,20 @@ def _documents(shown: Shown) -> Row:
             ),
         ),
     )
+
+
+def _accepted() -> Expression:
+    accepted = sum_of_rates(Select(UPLOADS, (Match("result", ("accepted",)),)), window=_HOUR)
+    return percent(Arithmetic(accepted, "/", sum_of_rates(Select(UPLOADS), window=_HOUR)))
+
+
+def _read() -> Expression:
+    """By steps: their series are there from the start, so that the first failure with a code is seen as a rise."""
+    saved, parsed = (
+        sum_of_rates(Select(INGEST_SECONDS, (Match("step", (step,)),), "_count"), window=_HOUR)
+        for step in ("save", "parse")
+    )
+    return percent(Arithmetic(saved, "/", Compare(parsed, ">", Number(0))))
 
 
 def _stores() -> Row:
