@@ -438,3 +438,38 @@ def test_g2_044_every_alert_of_the_file_is_fired_by_its_fault(tmp_path: Path, re
         assert found.misses() == []
         fired |= {one.split(".")[0] for one in found.fired}
     assert {"HighErrorRate", "HighLatency", "InstanceDown", "RedisDown", "PostgresDown", "LLMErrorsHigh"} <= fired
+
+
+def test_g0_069_slow_answers_are_shown_and_warn(one: tuple[Server, Stack], model: StandIn):
+    server, stack = one
+    numbers = iter(range(1_000_000))
+    model.delay = 3
+
+    def ask() -> None:
+        server.http.post("/chat", json={"message": f"Where does lighthouse {next(numbers)} stand?"})
+
+    [asked] = panel(stack, "rag-interface-system", "Response Time").values()
+    with load(ask, 12, 0.1):
+        until_firing(stack, "HighResponseTime.warning", seconds=60)
+        assert stack.value(asked) > 2
+    assert server.http.get("/status").json()["targets"]["response_time_p95"]["target"] == 2
+
+
+def test_g0_070_the_share_of_failures_is_shown_against_its_target_and_warns(tmp_path: Path, require_binary: Require):
+    with serving(tmp_path / "server") as server:
+        with sqlite3.connect(server.folder / "data/ragkeeper.db", timeout=30) as truth:
+            truth.execute("ALTER TABLE sources RENAME TO misplaced")
+        numbers = iter(range(1_000_000))
+
+        def ask() -> None:
+            """Two of a hundred fail."""
+            server.http.get("/api/v1/sources" if next(numbers) % 50 == 25 else "/api/v1/documents")
+
+        with (
+            watching(programs(require_binary), tmp_path, [address(server)], "--time-scale=0.05") as stack,
+            load(ask, 1, 0.02),
+        ):
+            until_firing(stack, "HighErrorRate.warning", seconds=90)
+            assert "HighErrorRate.critical" not in stack.firing()
+            shown = server.http.get("/status").json()["targets"]["error_share"]
+        assert (round(shown["value"]), shown["target"], shown["ok"]) == (2, 1, False)
