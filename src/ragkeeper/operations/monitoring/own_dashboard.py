@@ -112,69 +112,33 @@ def _answering(shown: Shown) -> Row:
 
 
 def _models(shown: Shown) -> Row:
+    calls, first = (Select(one, (), "_bucket") for one in (LLM_SECONDS, LLM_FIRST_TOKEN))
+    failed = Query(percent(MODEL_CALLS.over(WINDOW)), "{{provider}}", quiet=True)
     limits = shown.limits("LLMErrorsHigh", 100)
+    state = Aggregate("max", Select(BREAKER_STATE), ("provider", "operation"))
+    breakers = Query(state, "{{provider}} {{operation}}", quiet=True)
     return Row(
         "Models",
         (
-            Panel(
-                "Model calls, 95th percentile", "Whole calls.", "s", (_by_provider(Select(LLM_SECONDS, (), "_bucket")),)
-            ),
-            Panel(
-                "First token, 95th percentile",
-                "Streamed calls.",
-                "s",
-                (_by_provider(Select(LLM_FIRST_TOKEN, (), "_bucket")),),
-            ),
-            Panel(
-                "Failed model calls",
-                "Of all.",
-                "percent",
-                (Query(percent(MODEL_CALLS.over(WINDOW)), "{{provider}}", quiet=True),),
-                limits=limits,
-            ),
-            Panel(
-                "Breakers",
-                "0 closed, 1 open, 2 half-open.",
-                "none",
-                (
-                    Query(
-                        Aggregate("max", Select(BREAKER_STATE), ("provider", "operation")),
-                        "{{provider}} {{operation}}",
-                        quiet=True,
-                    ),
-                ),
-            ),
-            Panel(
-                "Tokens",
-                "Sent and received.",
-                "short",
-                (
-                    Query(
-                        sum_of_rates(Select(LLM_TOKENS), ("provider", "direction")),
-                        "{{provider}} {{direction}}",
-                        quiet=True,
-                    ),
-                ),
-            ),
-            Panel(
-                "Cost in an hour",
-                "In the money of the prices that are set.",
-                "none",
-                (
-                    Query(
-                        Aggregate("sum", Rate(Select(LLM_COST), _HOUR, total=True), ("provider",)),
-                        "{{provider}}",
-                        quiet=True,
-                    ),
-                ),
-            ),
-            Panel(
-                "Cache hits",
-                "Of all lookups, by kind.",
-                "percent",
-                (Query(percent(_hit_rate()), "{{kind}}", quiet=True),),
-            ),
+            Panel("Model calls, 95th percentile", "Whole calls.", "s", (_by_provider(calls),)),
+            Panel("First token, 95th percentile", "Streamed calls.", "s", (_by_provider(first),)),
+            Panel("Failed model calls", "Of all.", "percent", (failed,), limits=limits),
+            Panel("Breakers", "0 closed, 1 open, 2 half-open.", "none", (breakers,)),
+            *_model_use(),
         ),
+    )
+
+
+def _model_use() -> tuple[Panel, ...]:
+    sent = sum_of_rates(Select(LLM_TOKENS), ("provider", "direction"))
+    tokens = Query(sent, "{{provider}} {{direction}}", quiet=True)
+    spent = Aggregate("sum", Rate(Select(LLM_COST), _HOUR, total=True), ("provider",))
+    cost = Query(spent, "{{provider}}", quiet=True)
+    hits = Query(percent(_hit_rate()), "{{kind}}", quiet=True)
+    return (
+        Panel("Tokens", "Sent and received.", "short", (tokens,)),
+        Panel("Cost in an hour", "In the money of the prices that are set.", "none", (cost,)),
+        Panel("Cache hits", "Of all lookups, by kind.", "percent", (hits,)),
     )
 
 
