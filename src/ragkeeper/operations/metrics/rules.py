@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 _WORKERS = ("index_builder", "vectors.optimizer")
 # A proxy on this machine says so in one of these: then the one who asks is somebody else.
-_FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-real-ip"})
+_FORWARDED = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
+_FORWARDED_FAMILY = "x-forwarded-"
 
 
 def asks_from_this_machine(client: str | None, headers: Mapping[str, str]) -> bool:
@@ -16,7 +17,9 @@ def asks_from_this_machine(client: str | None, headers: Mapping[str, str]) -> bo
     headers: names in lower case. The `Host` is looked at because a page of another site can make a browser on this
     machine ask under that site's name (DNS rebinding).
     """
-    return _is_loopback(client or "") and _is_local_name(headers.get("host", "")) and not _FORWARDED & set(headers)
+    return (
+        _is_loopback(client or "") and _is_local_name(headers.get("host", "")) and not any(map(_is_forwarded, headers))
+    )
 
 
 def holds_token(authorization: str, token: str) -> bool:
@@ -28,6 +31,10 @@ def holds_token(authorization: str, token: str) -> bool:
 def role_of(command: str) -> str:
     """Of a child: those that build or rearrange an index do the worker's work; all others read files."""
     return "worker" if any(module in command for module in _WORKERS) else "parser"
+
+
+def _is_forwarded(header: str) -> bool:
+    return header in _FORWARDED or header.startswith(_FORWARDED_FAMILY)
 
 
 def _is_local_name(host: str) -> bool:

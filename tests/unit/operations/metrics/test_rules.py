@@ -16,7 +16,9 @@ def test_another_machine_or_an_unknown_one_does_not(client: str | None):
     assert not asks_from_this_machine(client, HERE)
 
 
-@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip"])
+@pytest.mark.parametrize(
+    "header", ["x-forwarded-for", "x-forwarded-proto", "forwarded", "x-real-ip", "via", "cf-connecting-ip"]
+)
 def test_a_proxy_here_asks_for_somebody_else(header: str):
     assert not asks_from_this_machine("127.0.0.1", {**HERE, header: "10.0.0.7"})
 
