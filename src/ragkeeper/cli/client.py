@@ -12,6 +12,9 @@ import httpx
 from ragkeeper.cli.errors import CommandFailed, FileChanged, ServerUnreachable
 
 _ERROR = 400
+_UNAUTHORIZED = 401
+# The server's advice is for whoever writes requests; a command takes its key from the settings.
+_KEY_FIX = "Unset API_KEY, or set it to the key that the server was started with; then run the command again."
 # The server did nothing yet and says when to come again; whoever typed a command would only type it again.
 _OVERLOADED = "overloaded"
 _PATIENCE = 60.0
@@ -31,10 +34,13 @@ class Client:
 
     Raises CommandFailed when the server answers with a problem and ServerUnreachable when it does not answer.
     `accept` names statuses that are answers although they are 400 or above. A server that has too much to do is asked
-    again for a minute.
+    again for a minute. `private`: that server was started for this command and ends with it.
     """
 
-    def __init__(self, http: httpx.Client, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, http: httpx.Client, sleep: Callable[[float], None] = time.sleep, *, private: bool = False
+    ) -> None:
+        self.private = private
         self._http = http
         self._sleep = sleep
 
@@ -120,7 +126,7 @@ def _problem(response: httpx.Response) -> dict[str, Any]:
     except ValueError:
         body = None
     if isinstance(body, dict) and "code" in body:
-        return body
+        return {**body, "fix": _KEY_FIX} if response.status_code == _UNAUTHORIZED else body
     return {
         "code": "http_error",
         "status": response.status_code,

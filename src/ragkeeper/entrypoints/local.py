@@ -136,12 +136,13 @@ def key_of(settings: Settings) -> str:
 
 
 @contextmanager
-def _client(address: str, key: str, transport: httpx.HTTPTransport | None = None) -> Iterator[Client]:
+def _client(address: str, key: str, private: httpx.HTTPTransport | None = None) -> Iterator[Client]:
+    """private: the way to a server of this command's own."""
     # Loopback without TLS: no proxy may come between, and no certificates need to be loaded.
-    over = transport or httpx.HTTPTransport(verify=False)
+    over = private or httpx.HTTPTransport(verify=False)
     headers = {"X-API-Key": key}
     with httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT, transport=over, trust_env=False) as http:
-        yield Client(http)
+        yield Client(http, private=private is not None)
 
 
 @contextmanager

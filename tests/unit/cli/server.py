@@ -22,12 +22,13 @@ class FakeServer:
 
     answers: dict[str, Any] = field(default_factory=dict)
     requests: list[httpx.Request] = field(default_factory=list)
+    private: bool = False
 
     @contextmanager
     def connect(self) -> Iterator[Client]:
         transport = httpx.MockTransport(self._answer)
         with httpx.Client(base_url="http://fake", transport=transport) as http:
-            yield Client(http)
+            yield Client(http, private=self.private)
 
     def asked(self, number: int = -1) -> str:
         request = self.requests[number]

@@ -38,6 +38,13 @@ def test_problems_are_raised_with_all_their_fields():
     )
 
 
+def test_a_key_that_is_refused_is_looked_for_in_the_settings():
+    with pytest.raises(CommandFailed) as failed:
+        client(lambda _: problem(401, "not_authenticated", "No key.", "Send a header.")).get("/x")
+    assert failed.value.code == "not_authenticated"
+    assert failed.value.advice.startswith("Unset API_KEY")
+
+
 def test_an_error_that_is_no_problem_object_is_still_told():
     for response in (httpx.Response(502, text="<h1>Bad gateway</h1>"), httpx.Response(502, json=["x"])):
         with pytest.raises(CommandFailed) as failed:

@@ -11,6 +11,9 @@ from ragkeeper.cli.output import print_json, print_table, print_text, size
 from ragkeeper.cli.ports import Connect
 from ragkeeper.operations.health.views import disk_rows, moment, show_errors, show_status
 
+# What a server that was started for this command would say of itself, and nobody wants to know.
+_OF_A_PROCESS = frozenset({"health", "uptime_seconds", "loops", "traffic", "intake", "targets"})
+
 
 def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: Connect) -> None:
     """`connect_to_server` reaches a running server only: one started for the command would prove nothing."""
@@ -38,10 +41,18 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
 
     @app.command(epilog=example("ragkeeper status --json"))
     def status(json: Json = False) -> None:
-        """Show documents, queue, index and how answers are made."""
+        """Show documents, queue, index and how answers are made; without a server, what the data folder holds."""
         with connect() as client:
             found = client.get("/status")
-        print_json(found) if json else show_status(found)
+        if client.private:
+            found = {"running": False, **{name: value for name, value in found.items() if name not in _OF_A_PROCESS}}
+        print_json(found) if json else _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    if not found.get("running", True):
+        print_text("No server runs on this data folder: this is what it holds.\n")
+    show_status(found)
 
 
 def _rows(components: dict[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -134,3 +134,15 @@ def test_status_shows_figures_as_a_person_reads_them(server, run):
 def test_status_of_a_server_that_says_little_is_shown_too(run):
     assert run("status").out.splitlines() == ["version        1", "answer_models  -", "documents      2 ready"]
     assert run("status", "--json").json == STATUS
+
+
+def test_a_server_of_the_command_itself_says_nothing_of_its_health(server, run):
+    server.private = True
+    server.answers["GET /status"] = FIGURES
+    found = run("status", "--json").json
+    assert found["running"] is False
+    assert not {"health", "uptime_seconds", "traffic", "targets"} & set(found)
+    assert found["documents"] == FIGURES["documents"]
+    shown = run("status").out
+    assert shown.startswith("No server runs on this data folder")
+    assert "healthy" not in shown
