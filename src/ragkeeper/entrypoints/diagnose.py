@@ -35,6 +35,8 @@ _LONG = 600.0
 _ALLOCATIONS = "/admin/diagnose/allocations"
 _WORDS_OF_A_QUERY = 12
 _MILLISECONDS = 1000
+_UNAUTHORIZED = 401
+_REFUSED = "The server refuses the key of the settings."
 _UNREACHED = (ServerNotRunning, ServerUnreachable, KeyUnavailable, CommandFailed)
 
 
@@ -151,7 +153,9 @@ class LocalInstallation:
         except httpx.TransportError as error:
             raise ServerUnreachable(url=url, reason=str(error) or type(error).__name__) from error
         if answer.is_error:
-            raise CommandFailed({"status": answer.status_code, "title": f"{path} answers {answer.status_code}."})
+            refused = answer.status_code == _UNAUTHORIZED
+            title = _REFUSED if refused else f"{path} answers {answer.status_code}."
+            raise CommandFailed({"status": answer.status_code, "title": title})
         return answer
 
 

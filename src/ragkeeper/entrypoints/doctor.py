@@ -69,6 +69,7 @@ from ragkeeper.storage.vectors.layout import read_manifest
 
 _ENV_FILE = Path(".env")
 _ANSWER_SECONDS = 5.0
+_UNAUTHORIZED = 401
 _UNAVAILABLE = 503
 _ERROR = 400
 _NEWEST = "SELECT max(at) FROM (SELECT max(created_at) at FROM versions UNION ALL SELECT max(at) FROM audit_log)"
@@ -115,7 +116,7 @@ class LocalSurgery:
             *settings_checks(None, _ENV_FILE),
             *local_checks(settings, folder),
             *_model_checks(settings, _truth(settings)),
-            *reach_checks(folder.path, server, self._version, __version__, held=_held(folder)),
+            *reach_checks(folder.path, server, self._version, __version__, held=_held(folder), admitted=self._admitted),
             *port_checks(settings.host, settings.port, serving=server is not None),
             *server_checks(self.ask),
         ]
@@ -129,7 +130,19 @@ class LocalSurgery:
     def _version(self) -> str:
         return str(self.ask("/health")["version"])
 
+    def _admitted(self) -> bool:
+        try:
+            return self._answer("/health/detailed").status_code != _UNAUTHORIZED
+        except NotLooked:
+            return True  # why it does not answer is told elsewhere
+
     def _asked(self, path: str) -> Any:
+        answer = self._answer(path)
+        if answer.status_code >= _ERROR and not (answer.status_code == _UNAVAILABLE and path.startswith("/health")):
+            raise NotLooked(reason=f"{path} answers {answer.status_code}")
+        return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+
+    def _answer(self, path: str) -> httpx.Response:
         try:
             settings = self.place.settings()
         except RagkeeperError as error:
@@ -139,12 +152,9 @@ class LocalSurgery:
             raise NotLooked(reason="no server runs")
         try:
             headers = {"X-API-Key": key_of(settings)}
-            answer = httpx.get(server["url"] + path, headers=headers, timeout=_ANSWER_SECONDS, trust_env=False)
+            return httpx.get(server["url"] + path, headers=headers, timeout=_ANSWER_SECONDS, trust_env=False)
         except (httpx.TransportError, KeyUnavailable) as error:
             raise NotLooked(reason=str(error) or type(error).__name__) from error
-        if answer.status_code >= _ERROR and not (answer.status_code == _UNAVAILABLE and path.startswith("/health")):
-            raise NotLooked(reason=f"{path} answers {answer.status_code}")
-        return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
 
     def facts(self) -> Facts:
         settings, problem = self._settings_or_defaults()

@@ -130,6 +130,17 @@ def test_a_server_that_hangs_is_found(tmp_path: Path):
             server.process.send_signal(signal.SIGCONT)
 
 
+def test_a_key_of_another_server_is_found(tmp_path: Path):
+    other = {"API_KEY": "3f9a1c77d2b84e60a5c9d1e2f3b4a596877812cd"}
+    with serving(tmp_path) as server:
+        status, found = doctor(tmp_path, **other)
+        assert (status, codes(found)) == (1, {"server_key_refused"})
+        diagnosed = run("diagnose", "performance", folder=tmp_path, environment=other)
+        assert "no server answers" not in diagnosed.stdout
+        assert "- API endpoint not responding: The server refuses the key of the settings." in diagnosed.stdout
+        assert doctor_of(server) == (0, set())
+
+
 def test_parts_and_steps_of_a_running_server_are_found(tmp_path: Path):
     with serving(tmp_path, PROVIDER) as server:
         wait_for(lambda: server.http.get("/status").json()["degradation"]["causes"] != [])

@@ -185,6 +185,7 @@ def test_a_damaged_record_of_jobs_is_told_apart(healthy: Installation) -> None:
     found = healthy.findings()
     assert set(found) == {"database_damaged"}
     assert found["database_damaged"].evidence["path"] == str(healthy.data / "jobs.db")
+    assert [one.code for one in healthy.examined().findings].count("database_damaged") == 1
 
 
 def test_a_port_that_another_program_has_is_found(healthy: Installation) -> None:

@@ -1,5 +1,6 @@
 """`ragkeeper diagnose …`: why the server is slow, and whether its memory leaks."""
 
+import math
 import time
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import note, print_json, print_text
 from ragkeeper.core.clock import utc_now
-from ragkeeper.operations.diagnose.models import Allocation, Evidence, Performance, Sample, Verdict
+from ragkeeper.operations.diagnose.models import FEWEST_READINGS, Allocation, Evidence, Performance, Sample, Verdict
 from ragkeeper.operations.diagnose.ports import Installation
 from ragkeeper.operations.diagnose.rules import advice, issues
 from ragkeeper.operations.diagnose.schemas import lines_view, performance_view, sample_view
@@ -53,6 +54,8 @@ def diagnose_commands(installation: Installation) -> typer.Typer:
             print_json(_memory_view(samples, verdict, (before, after), lines))
         else:
             _show(verdict, before, after, lines)
+            if verdict is None:
+                note(_too_few(len(samples), interval))
         if verdict is None:
             raise typer.Exit(ExitCode.COULD_NOT_RUN)
         if verdict.verdict == "leak":
@@ -94,9 +97,14 @@ def _traced(installation: Installation) -> list[Allocation]:
         installation.end_trace()
 
 
+def _too_few(count: int, interval: float) -> str:
+    needed = math.ceil(FEWEST_READINGS * interval / _MINUTE)
+    more = f"take --minutes {needed} or longer, or a shorter --interval"
+    return f"{_TOO_FEW}: {count} samples, at least {FEWEST_READINGS} are needed; {more}"
+
+
 def _show(verdict: Verdict | None, before: Evidence, after: Evidence, lines: list[Allocation] | None) -> None:
     if verdict is None:
-        note(_TOO_FEW)
         return
     print_text()
     print_text(verdict_text(verdict))

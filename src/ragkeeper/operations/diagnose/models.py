@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+FEWEST_READINGS = 6
+"""Of a memory, for a verdict: five after the warm-up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cpu:

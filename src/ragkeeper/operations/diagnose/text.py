@@ -33,7 +33,7 @@ def _performance(found: Performance) -> Iterator[str]:
 
 def _remembered(found: Performance) -> Iterator[str]:
     if found.remembered is None:
-        yield "- Not known: no server answers"
+        yield f"- Not known: {found.answer.problem or 'the server did not tell'}"
         return
     for stage in sorted(found.remembered.stages, key=lambda one: -one.p95)[:_MOST]:
         yield f"- {stage.name}: 95 % of {stage.count} within {stage.p95:.3f} s in the last hour"

@@ -120,6 +120,13 @@ SERVER_STARTING = Kind(
     "A server is starting, or a command works on the folder.",
     "Run `ragkeeper doctor` again in a minute.",
 )
+KEY_REFUSED = Kind(
+    "server_key_refused",
+    Severity.FAILURE,
+    "The server refuses the key that commands take from API_KEY or from {path}/secrets/api_key",
+    "No command reaches the server, and what only it knows was not looked at.",
+    "Unset API_KEY or set it as the server has it; if the file was changed, stop the server (SIGTERM) and start it.",
+)
 OTHER_VERSION = Kind(
     "server_of_another_version",
     Severity.WARNING,
@@ -268,9 +275,18 @@ def _require(root: Path) -> None:
 
 
 def reach_checks(
-    root: Path, server: Mapping[str, str] | None, running: Callable[[], str], installed: str, *, held: bool
+    root: Path,
+    server: Mapping[str, str] | None,
+    running: Callable[[], str],
+    installed: str,
+    *,
+    held: bool,
+    admitted: Callable[[], bool] = lambda: True,
 ) -> list[Check]:
-    """server: {url, pid} as it announced itself; running: asks it for its version; held: somebody owns the folder."""
+    """server: {url, pid} as it announced itself; running: asks it for its version; held: somebody owns the folder.
+
+    admitted: whether it takes the key that commands have.
+    """
 
     def look() -> Iterator[Finding]:
         if server is None:
@@ -285,6 +301,8 @@ def reach_checks(
             return
         if version != installed:
             yield OTHER_VERSION.found({"running": version, "installed": installed})
+        if not admitted():
+            yield KEY_REFUSED.found({"path": str(root)})
 
     return [Check("server", "answers", lambda: list(look()))]
 

@@ -77,7 +77,8 @@ def _unreadable(file: ReadOnly) -> Iterator[Finding]:
 
 
 def _damage(file: ReadOnly) -> Iterator[Finding]:
-    _require(file)
+    if list(_unreadable(file)):
+        raise NotLooked(reason="it cannot be read, as is told above")
     try:
         found = names(file.ask("PRAGMA quick_check(10)"))
     except DatabaseUnreadable as error:

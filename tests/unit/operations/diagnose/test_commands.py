@@ -109,7 +109,7 @@ def test_an_issue_is_a_problem_and_the_last_line(installation, run):
     done = run("diagnose", "performance")
     assert (done.code, "- API Response Time: none" in done.out) == (1, True)
     assert done.out.splitlines()[-1] == "- API endpoint not responding: No server runs."
-    assert "Not known: no server answers" in done.out
+    assert "- Not known: No server runs." in done.out
 
 
 def test_json_has_the_guides_names(installation, run):
@@ -146,7 +146,7 @@ def test_a_leak_is_a_problem_and_a_restart_is_mentioned_last(installation, run):
         done.out.index(word) for word in ("1. Errors: ", "2. Open files", "3. Garbage", "4. Alloc", "5. A restart")
     ]
     assert order == sorted(order)
-    assert "/data/ragkeeper.db +60" in done.out
+    assert f"/data/ragkeeper.db +{installation.samples}" in done.out
     assert "+3.00MB in +12 blocks: /srv/leak.py:7" in done.out
     assert installation.acts == ["trace", "grown", "end"]
 
@@ -157,13 +157,15 @@ def test_what_is_stable_ends_well(installation, run):
     assert "restart" not in done.out
     assert installation.acts == []
     found = watch(run, "--json").json
-    assert (found["verdict"]["verdict"], len(found["samples"])) == ("stable", 60)
+    assert found["verdict"]["verdict"] == "stable"
+    assert 6 <= len(found["samples"]) <= 60  # none for a moment that has passed on a busy machine
 
 
 def test_too_few_samples_have_no_verdict(run):
     done = run("diagnose", "memory", "--minutes", "0.01", "--interval", "0.3")
     assert done.code == 3
-    assert "Insufficient data for trend analysis" in done.err
+    assert "Insufficient data for trend analysis: 2 samples, at least 6 are needed" in done.err
+    assert "--minutes 1 or longer, or a shorter --interval" in done.err
     assert "stable" not in done.out
     assert run("diagnose", "memory", "--minutes", "0.01", "--interval", "0.3", "--json").json["verdict"] is None
 

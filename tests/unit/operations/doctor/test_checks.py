@@ -51,6 +51,11 @@ def test_a_server_is_away_starting_silent_or_another(
     assert reach(tmp_path, server, version, held=held) == found
 
 
+def test_a_key_that_the_server_refuses_is_told(tmp_path: Path) -> None:
+    refused = reach_checks(tmp_path, SERVER, lambda: "2", "2", held=True, admitted=lambda: False)
+    assert codes(refused, "answers") == ["server_key_refused"]
+
+
 def test_alerts_without_an_address_are_told(tmp_path: Path) -> None:
     assert codes(absence_checks([], "Set it."), "alerts") == ["alert_address_not_configured"]
     assert findings(absence_checks([], "Set it."), "alerts")[0].fix == "Set it."
