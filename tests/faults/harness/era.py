@@ -156,6 +156,8 @@ class Era:
             if fault.at_start:  # what a start does behind the first answers may be struck too
                 await self._until(lambda: self.server.died, fault.linger)
                 self._interposer.disarm()
+                if self._interposer.fired:  # at the last moment: it may be a while until it is dead
+                    await self._until(lambda: self.server.died, _PIECE_SECONDS)
             if not self.server.died:
                 return
         self._note_kill()
