@@ -300,7 +300,7 @@ CREATE VIEW sources AS SELECT real_sources.* FROM real_sources WHERE (
 
 @pytest.mark.timeout(120)
 def test_g3_008_slow_statements_are_listed_without_their_values(tmp_path: Path):
-    rounds = _rounds_of(0.3)
+    rounds = rounds_of(0.3)
     with serving(tmp_path) as server:
         server.http.post("/api/v1/sources", json={"kind": "folder", "location": str(tmp_path), "name": "kept-private"})
         with sqlite3.connect(tmp_path / "data" / "ragkeeper.db") as truth:
@@ -320,7 +320,7 @@ def test_g3_008_slow_statements_are_listed_without_their_values(tmp_path: Path):
     assert "FROM sources" in text
 
 
-def _rounds_of(seconds: float) -> int:
+def rounds_of(seconds: float) -> int:
     """How far SQLite counts here in that time."""
     connection = sqlite3.connect(":memory:")
     counted = 200_000

@@ -23,6 +23,13 @@ _SLOW = 0.05
 _FIRST_READ_LOCK, _READ_LOCKS = 123, 5
 
 
+_SLOW_SOURCES = """
+CREATE VIEW sources AS SELECT kept_sources.* FROM (
+  WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 400000) SELECT max(x) AS most FROM n
+) CROSS JOIN kept_sources WHERE most > 0
+"""
+
+
 def _nothing(_: Scene) -> None:
     """It ends by itself."""
 
@@ -260,6 +267,18 @@ def _free_database(made: Scene) -> None:
     made.held.pop().close()
 
 
+def _slow_sources(made: Scene) -> None:
+    sql(made, "ALTER TABLE sources RENAME TO kept_sources", _SLOW_SOURCES)
+
+
+def _quick_sources(made: Scene) -> None:
+    sql(made, "DROP VIEW sources", "ALTER TABLE kept_sources RENAME TO sources")
+
+
+def _list_sources(made: Scene) -> None:
+    made.server.http.get("/api/v1/sources")
+
+
 def _delete_half(made: Scene) -> None:
     found = made.server.http.get("/api/v1/documents", params={"limit": 100}).json()
     rows = found.get("documents") or found.get("items")
@@ -301,6 +320,17 @@ KEEPING = (
         _lock_database,
         _free_database,
         untold=("PostgresDown.warning",),
+    ),
+    Fault(
+        "a table is read slowly",
+        ("SlowStatements.warning",),
+        _slow_sources,
+        _quick_sources,
+        Needs(_SLOW),
+        _list_sources,
+        threads=4,
+        pause=0.1,
+        seconds=120,
     ),
     Fault(
         "Redis is gone",

@@ -46,6 +46,10 @@ def _took(*shares: tuple[float, str], rate: float = 1.0) -> list[Value]:
 
 
 _QUICK = _took((1, "1.0"))
+_STATEMENTS = [
+    *(s("rag_sql_statement_seconds_bucket", kind="read", le=bound) for bound in ("0.1", "0.25", "+Inf")),
+    s("rag_sql_statement_seconds_count", kind="read"),
+]
 
 THERE = (
     Case(
@@ -168,6 +172,17 @@ SLOW = (
         hold=5 * MINUTE,
         window=5 * MINUTE,
     ),
+    course(
+        "SlowStatements",
+        _STATEMENTS,
+        (1, 1, 1, 1),
+        (0.97, 1, 1, 1),
+        ((0.9, 1, 1, 1), WARNING),
+        hold=5 * MINUTE,
+        window=5 * MINUTE,
+    ),
+    # A slow one in ten minutes.
+    silent("SlowStatements", _STATEMENTS, (0, 0, 0, 0), (0, 0, 1 / 600, 1 / 600), 30 * MINUTE),
 )
 
 MODELS = (

@@ -16,10 +16,11 @@ from ragkeeper.core.figures.holdings import (
     QUEUE_OLDEST,
     QUEUE_PAUSED,
     REDIS_UP,
+    SQL_SECONDS,
 )
 from ragkeeper.core.figures.machine import CLOCK
 from ragkeeper.operations.alerts.answering import CRITICAL, DAY, HOUR, MINUTE, WARNING
-from ragkeeper.operations.alerts.conditions import Above, Below, Fall, Lacks, OlderThan, PartAbove
+from ragkeeper.operations.alerts.conditions import Above, Below, Fall, Lacks, OlderThan, PartAbove, QuantileAbove
 from ragkeeper.operations.alerts.expressions import Match, Select
 from ragkeeper.operations.alerts.models import Alert
 
@@ -63,6 +64,16 @@ def _databases() -> tuple[Alert, ...]:
             5 * MINUTE,
             "database-down",
             ("G0 DatabaseConnectionsHigh: above 0.8 for 5m, warning",),
+        ),
+        Alert(
+            "SlowStatements",
+            WARNING,
+            "One SQL statement in twenty takes more than 0.1 seconds",
+            "The 95th percentile of the statements' time is above that; the slow ones have their names in the log.",
+            QuantileAbove(SQL_SECONDS, (), 0.95, 5 * MINUTE, 0.1, least=50),
+            5 * MINUTE,
+            "slow",
+            ("G0 target: below 100 ms for the 95th percentile",),
         ),
         Alert(
             "RedisDown",

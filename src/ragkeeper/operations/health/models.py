@@ -66,7 +66,8 @@ class Machine:
 class Traffic:
     """Requests of users over the last `seconds`. Times in seconds, shares from 0 to 1; None: there was none.
 
-    error_share: answered 5xx; refused_share: 4xx; cpu_share: of all the processors that may be used.
+    error_share: answered 5xx; refused_share: 4xx; cpu_share: of all the processors that may be used; sql_p95: of the
+    server's statements, whoever they were for.
     """
 
     seconds: float
@@ -78,6 +79,7 @@ class Traffic:
     error_share: float | None
     refused_share: float | None
     cpu_share: float | None
+    sql_p95: float | None = None
 
 
 class DiskVerdict(StrEnum):

@@ -98,6 +98,7 @@ def targets(traffic: Traffic, machine: Machine | None, disks: Sequence[Disk]) ->
         Target("disk", _percent(fullest), DISK_TARGET * 100, "%"),
         Target("response_time_p95", traffic.p95, 2.0, "s"),
         Target("error_share", _percent(traffic.error_share), 1.0, "%"),
+        Target("sql_statement_p95", traffic.sql_p95, 0.1, "s"),
     ]
 
 

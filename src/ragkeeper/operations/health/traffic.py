@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.metrics_core import Metric as Family
 
+from ragkeeper.core.figures.holdings import SQL_SECONDS
 from ragkeeper.core.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from ragkeeper.operations.health import repository
 from ragkeeper.operations.health.models import Traffic
@@ -22,12 +23,16 @@ _NOT_OF_USERS = ("/health", "/metrics", "/status", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """at: seconds of a clock that only goes forward; buckets: requests by upper bound; statuses: by first digit."""
+    """at: seconds of a clock that only goes forward; buckets: requests by upper bound; statuses: by first digit.
+
+    sql: statements by upper bound.
+    """
 
     at: float
     buckets: Mapping[float, float] = field(default_factory=dict)
     statuses: Mapping[str, float] = field(default_factory=dict)
     cpu: tuple[float, float] | None = None
+    sql: Mapping[float, float] = field(default_factory=dict)
 
 
 class TrafficWatch:
@@ -70,23 +75,33 @@ class TrafficWatch:
 
     def _snapshot(self) -> Snapshot:
         buckets: dict[float, float] = {}
+        sql: dict[float, float] = {}
         statuses: dict[str, float] = {}
         for family in self._families():
             for sample in family.samples:
                 if sample.labels.get("path", "").startswith(_NOT_OF_USERS):
                     continue
                 if sample.name == f"{HTTP_SECONDS.name}_bucket":
-                    bound = float(sample.labels["le"])
-                    buckets[bound] = buckets.get(bound, 0.0) + sample.value
+                    _add(buckets, float(sample.labels["le"]), sample.value)
+                elif sample.name == f"{SQL_SECONDS.name}_bucket":
+                    _add(sql, float(sample.labels["le"]), sample.value)
                 elif sample.name == HTTP_REQUESTS.name:
                     digit = sample.labels["status"][:1]
                     statuses[digit] = statuses.get(digit, 0.0) + sample.value
-        return Snapshot(self._monotonic(), buckets, statuses, self._cpu())
+        return Snapshot(self._monotonic(), buckets, statuses, self._cpu(), sql)
+
+
+def _add(buckets: dict[float, float], bound: float, count: float) -> None:
+    buckets[bound] = buckets.get(bound, 0.0) + count
+
+
+def _since(old: Mapping[float, float], new: Mapping[float, float]) -> dict[float, float]:
+    return {bound: count - old.get(bound, 0.0) for bound, count in sorted(new.items())}
 
 
 def _between(old: Snapshot, new: Snapshot) -> Traffic:
     seconds = max(new.at - old.at, 0.001)
-    buckets = {bound: count - old.buckets.get(bound, 0.0) for bound, count in sorted(new.buckets.items())}
+    buckets = _since(old.buckets, new.buckets)
     statuses = {digit: count - old.statuses.get(digit, 0.0) for digit, count in new.statuses.items()}
     total = sum(statuses.values())
     return Traffic(
@@ -99,6 +114,7 @@ def _between(old: Snapshot, new: Snapshot) -> Traffic:
         error_share=round(statuses.get("5", 0.0) / total, 4) if total else None,
         refused_share=round(statuses.get("4", 0.0) / total, 4) if total else None,
         cpu_share=_cpu_share(old.cpu, new.cpu),
+        sql_p95=quantile(_since(old.sql, new.sql), 0.95),
     )
 
 

@@ -114,5 +114,6 @@ def test_targets_say_what_is_above_and_what_has_no_figure() -> None:
         "disk": (50.0, True),
         "response_time_p95": (2.5, False),
         "error_share": (2.0, False),
+        "sql_statement_p95": (None, None),
     }
     assert {one.ok for one in targets(replace(traffic, p95=None), None, []) if one.value is None} == {None}

@@ -1,3 +1,4 @@
+from ragkeeper.core.figures.holdings import SQL_SECONDS
 from ragkeeper.core.metrics import HTTP_REQUESTS, HTTP_SECONDS, Metrics
 from ragkeeper.operations.health.traffic import TrafficWatch
 
@@ -36,6 +37,19 @@ def test_figures_are_those_of_users_since_the_oldest_look() -> None:
     assert now.p50 < 0.025
     assert 2 <= now.p95 <= 3
     assert now.cpu_share == 0.81
+
+
+def test_the_time_of_statements_is_of_the_window_too() -> None:
+    metrics, time = Metrics(), Time()
+    metrics.observe(SQL_SECONDS, 9.0, kind="read")  # before the first look
+    watch = TrafficWatch(metrics.families, lambda: None, time)
+    watch.look()
+    for _ in range(9):
+        metrics.observe(SQL_SECONDS, 0.001, kind="read")
+    metrics.observe(SQL_SECONDS, 0.2, kind="write")
+    now = watch.now()
+    assert now.sql_p95 is not None
+    assert 0.1 < now.sql_p95 <= 0.25
 
 
 def test_nothing_asked_is_no_figure_and_not_zero() -> None:
