@@ -215,6 +215,17 @@ def test_text_that_another_document_shares_stays_visible():
     assert asked.leaks({OTHER_ONE.number}, asked_at=2.0) == []
 
 
+def test_one_of_those_that_share_a_text_is_enough_even_one_whose_newer_version_failed():
+    look = right()
+    third = replace(look.documents[2], current="v30", current_hash=OTHER_ONE.sha256)
+    shared = hits(replace(look, documents=[*look.documents[:2], third]), OTHER_ONE.number, ("d3", (30,)))
+    nobody = hits(shared, OTHER_ONE.number)
+    assert [one for one in violations(model(), shared) if "does not find" in one] == []
+    assert [one for one in violations(model(), nobody) if "does not find" in one] == [
+        f"{OTHER_ONE.key} does not find document d2"
+    ]
+
+
 def test_text_that_nobody_sent_is_a_leak():
     assert model().leaks({123_456}, asked_at=1.0) == [123_456]
 

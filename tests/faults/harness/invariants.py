@@ -92,10 +92,10 @@ def _found(model: Model, look: Look) -> Iterator[str]:
         if content.number not in look.hits or not content.readable:
             continue
         found = {document for document, _ in look.hits[content.number]}
-        missing = sure.get(content.sha256, set()) - found
-        foreign = found - holders.get(content.sha256, set())
-        # Of documents that share their text a search shows one.
-        missing = missing if len(missing) == len(sure.get(content.sha256, ())) else set()
+        held = holders.get(content.sha256, set())
+        foreign = found - held
+        # Of documents that share their text a search shows one; it may be one whose newer version could not be read.
+        missing = set() if found & held else sure.get(content.sha256, set())
         yield from (f"{content.key} does not find document {document}" for document in sorted(missing))
         yield from (f"{content.key} finds document {document}, which does not hold it" for document in sorted(foreign))
         chunks = Counter(chunk for _, ids in look.hits[content.number] for chunk in ids)
