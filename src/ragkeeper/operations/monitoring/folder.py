@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from ragkeeper.operations.monitoring.models import Difference, File, Files
 
 MANIFEST = ".ragkeeper-monitoring.json"
 _BEFORE = ".before"
+_OF_A_DATA_FOLDER = ("ragkeeper.db", "secrets/api_key")
 # Of <fcntl.h> and <linux/fs.h>.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
@@ -50,7 +52,10 @@ class ExportFolder:
         if self._path.exists() and not self._path.is_dir():
             raise NotADirectoryError(0, "it is no folder")
         written, there = self._manifest(), set(self._files())
-        ours = {name for name in there if written.get(name) == _digest(self._path / name)}
+        if any(name.endswith(_OF_A_DATA_FOLDER) for name in there):
+            # Its server writes into it at this moment, and would lose what it writes.
+            raise OSError(0, "the data of a server are in it")
+        ours = {name for name in there & written.keys() if written[name] == _digest(self._path / name)}
         return Difference(
             new=tuple(sorted(files.keys() - there)),
             changed=tuple(sorted(name for name in files.keys() & ours if not self._is(name, files[name]))),
@@ -69,7 +74,7 @@ class ExportFolder:
         try:
             self._fill(beside, files, found)
             if self._path.exists():
-                beside.chmod(self._path.stat().st_mode & 0o777)
+                _make_alike(beside, self._path)
                 _exchange(beside, self._path)
             else:
                 beside.chmod(0o755)
@@ -87,14 +92,28 @@ class ExportFolder:
                 _link(self._path / name, beside / f"{name}{_BEFORE}")
         for name, file in files.items():
             _write(beside / name, file.text.encode(), _mode(file))
+        for folder in self._folders():
+            self._keep(folder, beside / folder.relative_to(self._path))
         manifest = {name: hashlib.sha256(file.text.encode()).hexdigest() for name, file in files.items()}
         _write(beside / MANIFEST, json.dumps(manifest, indent=1).encode(), 0o644)
 
     def _files(self) -> Iterator[str]:
         """Every file but the manifest, also those of others."""
         for path in sorted(self._path.rglob("*")):
-            if not path.is_dir() and path.name != MANIFEST:
+            if (path.is_symlink() or not path.is_dir()) and path.name != MANIFEST:
                 yield str(path.relative_to(self._path))
+
+    def _folders(self) -> list[Path]:
+        """Every folder in it, the deepest first."""
+        found = (path for path in self._path.rglob("*") if path.is_dir() and not path.is_symlink())
+        return sorted(found, reverse=True)
+
+    def _keep(self, folder: Path, target: Path) -> None:
+        """Also the empty ones, with their modes and owners; not those that only held what is no longer written."""
+        if not any(folder.iterdir()):
+            target.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            _make_alike(target, folder)
 
     def _manifest(self) -> Mapping[str, str]:
         try:
@@ -113,6 +132,12 @@ def _mode(file: File) -> int:
 
 def _digest(path: Path) -> str:
     return "" if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _make_alike(target: Path, folder: Path) -> None:
+    about = folder.stat()
+    os.chown(target, about.st_uid, about.st_gid)
+    target.chmod(stat.S_IMODE(about.st_mode))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -101,3 +101,30 @@ def test_a_file_is_no_folder(tmp_path: Path):
     (tmp_path / "x").write_text("x")
     with pytest.raises(FolderUnusable, match="no folder"):
         ExportFolder(tmp_path / "x").write(OLD)
+
+
+def test_folders_of_others_keep_their_modes_also_the_empty_ones(tmp_path: Path):
+    place = tmp_path / "x"
+    (place / "keys").mkdir(parents=True)
+    (place / "keys").chmod(0o700)
+    (place / "keys" / "mine").write_text("hush")
+    (place / "empty").mkdir(mode=0o750)
+    (place / "elsewhere").symlink_to(tmp_path)
+    place.chmod(0o2750)
+    ExportFolder(place).write(OLD)
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in (place, place / "keys", place / "empty")}
+    assert modes == {"x": 0o2750, "keys": 0o700, "empty": 0o750}
+    assert (place / "elsewhere").is_symlink()
+    ExportFolder(place).write(NEW)
+    assert not (place / "secrets").exists()
+    assert (place / "empty").is_dir()
+
+
+@pytest.mark.parametrize("name", ["ragkeeper.db", "ragkeeper-data/ragkeeper.db", "secrets/api_key"])
+def test_a_folder_with_the_data_of_a_server_is_left_alone(tmp_path: Path, name: str):
+    (tmp_path / "x" / name).parent.mkdir(parents=True)
+    (tmp_path / "x" / name).touch()
+    number = (tmp_path / "x").stat().st_ino
+    with pytest.raises(FolderUnusable, match="the data of a server"):
+        ExportFolder(tmp_path / "x").write(OLD)
+    assert (tmp_path / "x").stat().st_ino == number
