@@ -73,6 +73,8 @@ def quantile(buckets: Mapping[float, float], share: float) -> float | None:
 
 def judged(disk: Disk, reserve: int) -> Disk:
     """reserve: bytes below which uploads are refused."""
+    if disk.verdict is DiskVerdict.MISSING:
+        return disk
     worst = max(disk.used_share, disk.inodes_share)
     if worst >= DISK_FULL or disk.free < reserve:
         return replace(disk, verdict=DiskVerdict.FULL)
@@ -80,12 +82,18 @@ def judged(disk: Disk, reserve: int) -> Disk:
 
 
 def disk_state(disks: Sequence[Disk]) -> ProbeResult:
-    """Degraded where a file system is as good as full: what is there can still be read."""
-    full = [disk for disk in disks if disk.verdict in {DiskVerdict.FULL, DiskVerdict.MISSING}]
-    if not full:
+    """Degraded where a folder is gone or its file system as good as full: what is there can still be read."""
+    unwell = [disk for disk in disks if disk.verdict in {DiskVerdict.FULL, DiskVerdict.MISSING}]
+    if not unwell:
         return ProbeResult(ComponentState.HEALTHY)
-    said = "; ".join(f"{disk.what} ({disk.path}): {disk.verdict.value}, {disk.used_share:.0%} used" for disk in full)
-    return ProbeResult(ComponentState.DEGRADED, said, "disk_full")
+    full = any(disk.verdict is DiskVerdict.FULL for disk in unwell)
+    said = "; ".join(map(_said, unwell))
+    return ProbeResult(ComponentState.DEGRADED, said, "disk_full" if full else "folder_missing")
+
+
+def _said(disk: Disk) -> str:
+    used = "" if disk.verdict is DiskVerdict.MISSING else f", {disk.used_share:.0%} used"
+    return f"{disk.what} ({disk.path}): {disk.verdict.value}{used}"
 
 
 def targets(traffic: Traffic, machine: Machine | None, disks: Sequence[Disk]) -> list[Target]:

@@ -117,3 +117,12 @@ def test_targets_say_what_is_above_and_what_has_no_figure() -> None:
         "sql_statement_p95": (None, None),
     }
     assert {one.ok for one in targets(replace(traffic, p95=None), None, []) if one.value is None} == {None}
+
+
+def test_a_folder_that_is_gone_is_not_called_full() -> None:
+    gone = judged(Disk("backups", "/b", 0, 0, 0, 0, 0, 0, DiskVerdict.MISSING), 500)
+    assert gone.verdict is DiskVerdict.MISSING
+    found = disk_state([gone])
+    assert (found.code, found.reason) == ("folder_missing", "backups (/b): missing")
+    full = judged(Disk("data", "/d", 1000, 1000, 0, 0, 0, 1), 500)
+    assert disk_state([gone, full]).code == "disk_full"
