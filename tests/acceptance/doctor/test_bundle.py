@@ -118,6 +118,16 @@ def test_a_bundle_without_a_server_says_what_it_could_not_have(tmp_path: Path):
     assert json.loads(files["doctor.json"])["branches"]["database"]["verdict"] == "ok"
 
 
+def test_a_bundle_that_cannot_be_written_says_where(tmp_path: Path):
+    (tmp_path / "folder").mkdir()
+    for place in ("nowhere/case.tar.gz", "folder"):
+        done = run("support-bundle", place, folder=tmp_path)
+        assert done.returncode == 2
+        assert "[bundle_not_written]" in done.stderr
+        assert place in done.stderr
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_a_bundle_is_made_whatever_is_broken(tmp_path: Path):
     with serving(tmp_path, SETTINGS) as server:
         use(server)

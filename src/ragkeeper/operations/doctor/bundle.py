@@ -18,6 +18,7 @@ from typing import Any
 
 from ragkeeper.core.checks import NotLooked
 from ragkeeper.core.clock import Clock
+from ragkeeper.operations.doctor.errors import BundleNotWritten
 from ragkeeper.operations.doctor.ports import Facts, Surgery
 from ragkeeper.operations.doctor.redaction import Scrubber
 from ragkeeper.operations.doctor.schemas import examination_view
@@ -42,7 +43,7 @@ class _File:
 
 
 def write_bundle(path: Path, surgery: Surgery, version: str, clock: Clock) -> dict[str, Any]:
-    """Write `path` whole or not at all, for its owner's eyes; returns the manifest."""
+    """Write `path` whole or not at all, for its owner's eyes; returns the manifest. Raises BundleNotWritten."""
     facts = surgery.facts()
     files = [_file(name, make, facts) for name, make in _parts(surgery, facts, version, clock)]
     manifest = {
@@ -128,6 +129,13 @@ def _newest(path: Path) -> str:
 
 
 def _write(path: Path, files: list[_File], now: datetime) -> None:
+    try:
+        _pack(path, files, now)
+    except OSError as error:
+        raise BundleNotWritten(path=path, reason=error.strerror or error) from error
+
+
+def _pack(path: Path, files: list[_File], now: datetime) -> None:
     root = path.name.partition(".")[0]
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
