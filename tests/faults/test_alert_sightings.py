@@ -6,8 +6,8 @@ from scripts.alerts import read_sightings
 from tests.faults.alerts.course import Seen
 from tests.faults.alerts.faults import FAULTS
 
-# Judged by promtool and by the evaluator only. Nothing here makes so much traffic, holds so many connections or makes SQL
-# slow; the processors were busy before their fault began; eight documents found at once are too brief.
+# Judged by promtool and by the evaluator only. Nothing here makes so much traffic, so many connections or slow SQL; the
+# processors were busy before their fault began; eight documents found at once were too brief.
 UNSEEN = {
     "NetworkInSpike.warning",
     "NetworkOutSpike.warning",
