@@ -15,7 +15,7 @@ run: .venv/run.stamp ## Install, ingest the sample documents, answer one questio
 	@$(BIN)/python -m ragkeeper.entrypoints.first_run
 
 test: .venv/dev.stamp ## Install what development needs and run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/dev.stamp ## Lint, types, import contracts, unit and architecture tests, in under a minute
 	@$(BIN)/ruff check --quiet $(CODE)
