@@ -74,3 +74,13 @@ def test_a_database_that_takes_no_changes_is_said_and_nothing_is_lost(tmp_path: 
         other.close()
         wait_for(lambda: keeping()["trouble"] == "", 60)
         assert (keeping()["lost"], "history_written_again" in server.log) == (0, True)
+
+
+def test_a_span_beyond_the_calendar_is_cut_to_what_can_be_known(tmp_path: Path):
+    with serving(tmp_path) as server:
+        before = server.http.get("/admin/history/requests", params={"until": "0001-01-01T00:00:00"})
+        assert (before.status_code, before.json()["points"]) == (200, [])
+        oldest = {"since": "0001-01-01T00:00:00+14:00", "resolution": "hour"}
+        assert server.http.get("/admin/history/requests", params=oldest).status_code == 200
+        newest = server.http.get("/admin/history/requests", params={"since": "9999-12-31T23:59:59-14:00"})
+        assert newest.json()["code"] == "history_span_invalid"

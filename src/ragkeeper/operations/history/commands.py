@@ -15,7 +15,7 @@ from ragkeeper.operations.history.schemas import ResolutionName
 _HISTORY = "/admin/history"
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A figure, as `ragkeeper history list` names it.")]
-Hours = Annotated[float, typer.Option("--hours", min=0.01, help="How far back.")]
+Hours = Annotated[float, typer.Option("--hours", min=0.01, max=100_000, help="How far back.")]
 Every = Annotated[ResolutionName | None, typer.Option("--every", help="Default: what gives not too many lines.")]
 
 

@@ -13,6 +13,7 @@ from ragkeeper.operations.history.schemas import HistoryView, KeepingView, Newes
 from ragkeeper.operations.history.service import HistoryService
 
 _DAY = timedelta(days=1)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 Since = Annotated[datetime | None, Query(description="Beginning, with its zone; default: a day before the end.")]
 Until = Annotated[datetime | None, Query(description="End; default: now.")]
@@ -36,9 +37,10 @@ def history_routes(history: HistoryService, keeping: Callable[[], Keeping]) -> A
     ) -> SeriesView:
         """One figure over time; percentiles of any span are those of all its observations. Administrators only."""
         caller.require_admin("look at the history")
-        end = _zoned(until) or datetime.now(UTC)
+        now = datetime.now(UTC)
+        end = _within(until, now) or now
         every = resolution.resolution if resolution else None
-        return SeriesView.of(await history.series(name, _zoned(since) or end - _DAY, end, every))
+        return SeriesView.of(await history.series(name, _within(since, now) or end - _DAY, end, every))
 
     return router
 
@@ -49,6 +51,8 @@ def _newest(name: str, period: Period | None) -> NewestView:
     return NewestView(name=name, unit=unit(name), help=about, at=period.began if period else None, value=value)
 
 
-def _zoned(moment: datetime | None) -> datetime | None:
-    """A time without a zone is taken as UTC, as all times of the server are."""
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+def _within(moment: datetime | None, now: datetime) -> datetime | None:
+    """The nearest time of which anything can be known; without a zone it is UTC, as all times of the server are."""
+    if moment is None:
+        return None
+    return min(max(moment if moment.tzinfo else moment.replace(tzinfo=UTC), _EARLIEST), now)
