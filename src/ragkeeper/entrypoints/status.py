@@ -167,6 +167,7 @@ class StatusReport:
             "traffic": asdict(traffic),
             "intake": self._intake(),
             "machine": asdict(machine) if machine else None,
+            "processes": {role: asdict(one) for role, one in usage.processes(self._app.metrics.families()).items()},
             "targets": {
                 one.name: {"value": one.value, "target": one.target, "unit": one.unit, "ok": one.ok} for one in aims
             },

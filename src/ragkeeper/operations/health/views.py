@@ -16,6 +16,9 @@ def show_status(found: Mapping[str, Any]) -> None:
     if found.get("targets"):
         print_text("\nKey figures")
         print_table(("figure", "now", "target", "verdict"), [_target(*item) for item in found["targets"].items()])
+    if found.get("processes"):
+        print_text("\nProcesses")
+        print_table(("role", "processor time", "memory"), _processes(found["processes"]))
     if found.get("disks"):
         print_text("\nDisks")
         print_table(("disk", "used", "free", "inodes free", "verdict", "path"), disk_rows(found["disks"]))
@@ -124,6 +127,10 @@ def _kept(found: Mapping[str, Any]) -> dict[str, str]:
     """Backups and drills, where there is anything to say of them."""
     names = [name for name in ("backup", "drill") if name in found]
     return {f"last {name}": moment(found[name]["last"]) or "none (not configured)" for name in names}
+
+
+def _processes(found: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    return [(role, period(one["cpu_seconds"]), size(one["resident"])) for role, one in found.items()]
 
 
 def _target(name: str, one: Mapping[str, Any]) -> tuple[object, ...]:

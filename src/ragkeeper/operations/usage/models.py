@@ -25,3 +25,11 @@ class Intake:
         """From 0 to 1; None before the first."""
         total = self.ok + sum(self.unsuccessful.values())
         return round(self.ok / total, 4) if total else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessUse:
+    """What the server's processes of one role have taken and hold; resident: bytes, shared pages included."""
+
+    cpu_seconds: float
+    resident: int

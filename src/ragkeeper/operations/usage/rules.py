@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from prometheus_client.metrics_core import Metric as Family
 
+from ragkeeper.core.figures.machine import PROCESS_CPU, PROCESS_MEMORY
 from ragkeeper.core.figures.work import DOCUMENTS_PROCESSED, UPLOADS
 from ragkeeper.core.metrics import REQUESTS_BY_CALLER
-from ragkeeper.operations.usage.models import Intake, RouteUse
+from ragkeeper.operations.usage.models import Intake, ProcessUse, RouteUse
 
 # What asks how the server is, and what no route answers, says nothing about how it is used.
 _NOT_OF_USERS = ("/health", "/metrics", "/status", "unknown")
@@ -41,3 +42,16 @@ def intake(families: Iterable[Family]) -> Intake:
             ):
                 unsuccessful[code] += int(sample.value)
     return Intake(ok, dict(+unsuccessful))
+
+
+def processes(families: Iterable[Family]) -> dict[str, ProcessUse]:
+    """By role, as it was when somebody last looked: at most ten seconds ago."""
+    cpu: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    for family in families:
+        for sample in family.samples:
+            if sample.name == PROCESS_CPU.name:
+                cpu[sample.labels["role"]] = sample.value
+            elif sample.name == PROCESS_MEMORY.name:
+                memory[sample.labels["role"]] = sample.value
+    return {role: ProcessUse(round(cpu[role], 2), int(memory[role])) for role in cpu if role in memory}

@@ -1,8 +1,10 @@
 """Who used which route, and what became of the contents that were sent."""
 
+from ragkeeper.core.figures.machine import PROCESS_CPU, PROCESS_MEMORY
 from ragkeeper.core.figures.work import DOCUMENTS_PROCESSED, UPLOADS
 from ragkeeper.core.metrics import REQUESTS_BY_CALLER, Metrics
-from ragkeeper.operations.usage.rules import intake, routes
+from ragkeeper.operations.usage.models import ProcessUse
+from ragkeeper.operations.usage.rules import intake, processes, routes
 
 
 def test_the_most_used_route_comes_first_with_its_callers():
@@ -32,3 +34,12 @@ def test_what_was_refused_and_what_could_not_be_read_were_both_in_vain():
 
 def test_without_contents_there_is_no_share():
     assert intake(Metrics().families()).success_share is None
+
+
+def test_each_role_has_its_time_and_memory():
+    metrics = Metrics()
+    metrics.reached(PROCESS_CPU, 2.5, role="parser")
+    metrics.set(PROCESS_MEMORY, 1000, role="parser")
+    found = processes(metrics.families())
+    assert found["parser"] == ProcessUse(2.5, 1000)
+    assert found["api"] == ProcessUse(0.0, 0)
