@@ -55,7 +55,7 @@ class DataFolder:
             self.secrets.mkdir(mode=0o700, exist_ok=True)
             self.path.chmod(0o700)  # documents are as private as the key that opens them
         except OSError as error:
-            raise DataFolderUnusable(path=self.path, reason=error.strerror or error) from error
+            raise DataFolderUnusable(path=self.path, reason=error) from error
 
     def lock(self) -> None:
         """Own the folder until `unlock` or the end of the process. Raises DataFolderInUse."""

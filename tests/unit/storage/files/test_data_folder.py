@@ -85,3 +85,9 @@ def test_files_that_were_half_written_when_a_process_was_killed_go_with_the_next
     assert not any(file.exists() for file in left)
     assert kept.exists()
     folder.unlock()
+
+
+def test_what_stands_where_a_folder_belongs_is_named(tmp_path):
+    (tmp_path / "logs").touch()
+    with pytest.raises(DataFolderUnusable, match=r"File exists: .*/logs'"):
+        DataFolder(tmp_path).create()
