@@ -38,7 +38,9 @@ COUNTERS = [WordPieces(), Characters()]
 SIZES = [ChunkSizes(), ChunkSizes(target=20, least=8, overlap=0), ChunkSizes(target=24, least=10, overlap=6)]
 
 
-@pytest.fixture(params=list(itertools.product(COUNTERS, SIZES)), ids=str)
+@pytest.fixture(
+    params=list(itertools.product(COUNTERS, SIZES)), ids=lambda one: f"{type(one[0]).__name__}-{one[1].target}"
+)
 def made(request) -> tuple[Chunker, TokenCounter]:
     counter, sizes = request.param
     return StructureChunker(counter, sizes), counter
