@@ -88,7 +88,7 @@ def documents(draw) -> ParsedDocument:
     return document(text, title=title, headings=headings, tables=tuple(spans[1::2]), pages=pages)
 
 
-@pytest.mark.parametrize("counter", COUNTERS, ids=str)
+@pytest.mark.parametrize("counter", COUNTERS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @settings(max_examples=50, deadline=None)
 @given(given_document=documents())
