@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ragkeeper.core.figures.holdings import SQL_SECONDS, SQL_SLOW
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.storage.sql.driver import connector
-from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written
+from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written, unreadable
 from ragkeeper.storage.sql.statements import Statements
 
 # How long a statement waits for another process's lock, in milliseconds.
@@ -67,15 +67,21 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for queries; each statement sees the latest committed state."""
-        async with self._readers.connect() as connection:
-            yield connection
+        """A connection for queries; each statement sees the latest committed state. Raises DatabaseUnreadable."""
+        try:
+            async with self._readers.connect() as connection:
+                yield connection
+        except DatabaseError as error:
+            if (damage := unreadable(str(error.orig))) is None:
+                raise
+            raise damage from error
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end of the block and durable then; rolled back when the block raises.
 
-        Raises NotWritten, as one of its kinds, when the disk takes no changes; nothing of the block is kept then. Who
+        Raises NotWritten, as one of its kinds, when the disk takes no changes; nothing of the block is kept then. And
+        DatabaseUnreadable. Who
         waited while another change found that out is told the same: each would wait for a lock in vain, one by one.
         """
         known = self.trouble
@@ -91,6 +97,10 @@ class Database:
                     raise
                 self.trouble = trouble
                 raise trouble from error
+            except DatabaseError as error:
+                if (damage := unreadable(str(error.orig))) is None:
+                    raise
+                raise damage from error
             self.trouble = None
 
     async def run(self, work: Any, *arguments: Any) -> Any:

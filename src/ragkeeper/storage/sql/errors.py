@@ -92,6 +92,15 @@ _WORDS: tuple[tuple[str, type[NotWritten]], ...] = (
 )
 
 
+# A file that is damaged or gone answers no query either.
+_UNREADABLE = ("malformed", "not a database", "disk I/O error", "unable to open database file")
+
+
+def unreadable(reason: str) -> DatabaseUnreadable | None:
+    """What SQLite's words mean for a query; None where they are not about the file."""
+    return DatabaseUnreadable(reason=reason) if any(words in reason for words in _UNREADABLE) else None
+
+
 def is_full(reason: str) -> bool:
     """Whether SQLite's words mean that the disk takes no more."""
     return "disk is full" in reason

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.errors import DatabaseReadOnly, StorageFull
+from ragkeeper.storage.sql.errors import DatabaseReadOnly, DatabaseUnreadable, StorageFull
 
 
 async def made(folder: Path) -> Database:
@@ -112,3 +113,28 @@ async def test_who_waits_for_a_change_that_fails_does_not_try_the_same_again(tmp
         await sql.execute(text("INSERT INTO n VALUES (2)"))
     assert database.trouble is None
     await database.close()
+
+
+async def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "broken.db"
+    path.write_bytes(b"These are no pages of a database. " * 400)
+    broken = Database(f"sqlite:///{path}")
+    try:
+        with pytest.raises(DatabaseUnreadable, match="not a database"):
+            async with broken.read() as sql:
+                await sql.execute(text("SELECT 1 FROM documents"))
+        with pytest.raises(DatabaseUnreadable, match="not a database"):
+            async with broken.write() as sql:
+                await sql.execute(text("SELECT 1 FROM documents"))
+    finally:
+        await broken.close()
+
+
+async def test_what_a_query_gets_wrong_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'ragkeeper.db'}")
+    try:
+        with pytest.raises(OperationalError, match="no such table"):
+            async with database.read() as sql:
+                await sql.execute(text("SELECT 1 FROM lacking"))
+    finally:
+        await database.close()
