@@ -30,10 +30,10 @@ _NOTES = f"""
 - A search or answer counts as failed when its status is not 200, when the document that has the answer is not found,
   or when nothing is answered.
 - Modes: `full`, by the first model; `fallback_model`, by the second; `extractive`, quoted from the documents without
-  a model. `full` beside another one: answers until the breaker opened. While a model hangs, and the limit of its time
-  has not come, those who wait for it are as many as the server lets in; whoever comes then is answered without it at
-  once, and a search without the embedding endpoint. `not kept`: given, but not stored in its
-  conversation, which the answer says.
+  a model. Until the breaker opened, answers may be `full` beside the mode shown: the second table counts them. While
+  a model hangs, and the limit of its time has not come, those who wait for it are as many as the server lets in;
+  whoever comes then is answered without it at once, and a search without the embedding endpoint. `not kept`: given,
+  but not stored in its conversation, which the answer says.
 - Searched by: `hybrid`, words and meaning; `lexical`, words alone.
 - A streamed answer whose model had begun to speak when it broke ends with exactly one `error` event of the code shown:
   what a reader has seen is not taken back, and the same question asked again is answered. A stream whose model had not

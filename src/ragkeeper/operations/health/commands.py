@@ -9,7 +9,7 @@ from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import print_json, print_table, print_text, size
 from ragkeeper.cli.ports import Connect
-from ragkeeper.operations.health.views import disk_rows, moment, show_errors, show_status
+from ragkeeper.operations.health.views import disk_rows, moment, show_errors, show_providers, show_status
 
 # What a server that was started for this command would say of itself, and nobody wants to know.
 _OF_A_PROCESS = frozenset({"health", "uptime_seconds", "loops", "traffic", "intake", "targets"})
@@ -29,7 +29,7 @@ def add_health_commands(app: typer.Typer, connect: Connect, connect_to_server: C
             print_text(f"{found['status']} (version {found['version']})")
             print_table(("part", "state", "since", "reason"), _rows(found["components"]))
             if found.get("providers"):
-                print_table(("provider", "state", "breaker", "last success", "status page"), _providers(found))
+                show_providers(found["providers"])
             if found.get("machine"):
                 print_text(_machine(found["machine"]))
             if found.get("disks"):
@@ -57,13 +57,6 @@ def _show(found: dict[str, Any]) -> None:
 
 def _rows(components: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return [(name, part["state"], moment(part.get("since")), part["reason"]) for name, part in components.items()]
-
-
-def _providers(found: dict[str, Any]) -> list[tuple[object, ...]]:
-    return [
-        (name, one["state"], one["breaker"], moment(one["last_success"]), one["status_page"])
-        for name, one in found["providers"].items()
-    ]
 
 
 def _machine(figures: dict[str, Any]) -> str:

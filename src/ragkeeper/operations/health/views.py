@@ -16,6 +16,9 @@ def show_status(found: Mapping[str, Any]) -> None:
     if found.get("targets"):
         print_text("\nKey figures")
         print_table(("figure", "now", "target", "verdict"), [_target(*item) for item in found["targets"].items()])
+    if found.get("providers"):
+        print_text("\nProviders")
+        show_providers(found["providers"])
     if found.get("processes"):
         print_text("\nProcesses")
         print_table(("role", "processor time", "memory"), _processes(found["processes"]))
@@ -34,6 +37,14 @@ def show_errors(errors: Mapping[str, Any]) -> None:
     rows = [(code, one["count"], moment(one["first"]), moment(one["last"])) for code, one in errors["by_code"].items()]
     if rows:
         print_table(("code", "count", "first", "last"), rows)
+
+
+def show_providers(providers: Mapping[str, Any]) -> None:
+    rows = [
+        (name, one["state"], one["breaker"], moment(one["last_success"]), one["status_page"])
+        for name, one in providers.items()
+    ]
+    print_table(("provider", "state", "breaker", "last success", "status page"), rows)
 
 
 def disk_rows(disks: Mapping[str, Any]) -> list[tuple[object, ...]]:

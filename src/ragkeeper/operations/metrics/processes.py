@@ -82,9 +82,11 @@ class _Account:
 
 
 class ProcessFigures:
-    def __init__(self, metrics: Metrics, root: Path = proc.PROC) -> None:
+    def __init__(self, metrics: Metrics, root: Path = proc.PROC, pid: int | None = None) -> None:
+        """pid: the process whose figures are told; None: this one."""
         self._metrics = metrics
         self._root = root
+        self._pid = os.getpid() if pid is None else pid
         self._account = _Account()
 
     async def look(self) -> None:
@@ -108,11 +110,11 @@ class ProcessFigures:
         self._metrics.set(figures.PROCESS_MOST_FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
     def _own(self) -> proc.Process:
-        return proc.process(os.getpid(), self._root)
+        return proc.process(self._pid, self._root)
 
     def _children(self) -> list[tuple[str, proc.Process]]:
         found = []
-        for pid in proc.descendants(os.getpid(), self._root):
+        for pid in proc.descendants(self._pid, self._root):
             try:
                 one = proc.process(pid, self._root)
             except _GONE:

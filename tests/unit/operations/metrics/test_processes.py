@@ -11,6 +11,17 @@ from ragkeeper.operations.metrics.processes import ProcessFigures, _Account
 from ragkeeper.operations.metrics.rules import role_of
 
 BUSY = "for number in range(3_000_000): pass\nprint(1, flush=True)\ninput()"
+# Starts what it is given, says which process that is once it has worked, and lets it end when it is told to.
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+input()
+child.communicate(b"end\\n")
+print("ended", flush=True)
+input()
+"""
 
 
 def one(pid: int, cpu: float, waited: float = 0.0, written: int = 0) -> proc.Process:
@@ -51,29 +62,40 @@ def test_nothing_falls_while_a_child_has_ended_and_is_not_waited_for():
 
 
 @pytest.fixture
-def child() -> Iterator[subprocess.Popen[str]]:
+def family() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A process of ours with one child, and the child's id: what runs the tests may have children of its own."""
     with subprocess.Popen(
-        [sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as running:
-        yield running
+        [sys.executable, "-c", PARENT, BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        yield parent, int(parent.stdout.readline())
 
 
-async def test_a_real_child_is_a_parser(child: subprocess.Popen[str]):
+async def test_a_real_child_is_a_parser(family: tuple[subprocess.Popen[str], int]):
+    parent, child = family
     metrics = Metrics()
-    figures = ProcessFigures(metrics)
-    assert child.stdout is not None
-    child.stdout.readline()
+    figures = ProcessFigures(metrics, pid=parent.pid)
     await figures.look()
     await figures.look_at_own_memory()
     before = by_role(metrics, "rag_process_cpu_seconds_total")
     assert by_role(metrics, "rag_processes") == {"api": 1, "worker": 0, "parser": 1}
-    assert before["parser"] == pytest.approx(proc.process(child.pid).cpu, abs=0.05)
+    assert before["parser"] == pytest.approx(proc.process(child).cpu, abs=0.05)
     assert 0 < by_role(metrics, "rag_process_unique_memory_bytes")["parser"] < 100_000_000
-    child.communicate("\n")
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    parent.stdin.write("end it\n")
+    parent.stdin.flush()
+    assert parent.stdout.readline() == "ended\n"
     await figures.look()
     assert by_role(metrics, "rag_processes")["parser"] == 0
     assert by_role(metrics, "rag_process_cpu_seconds_total")["parser"] >= before["parser"]
-    assert os.getpid() != child.pid
+
+
+async def test_it_tells_of_the_process_that_it_is_in():
+    metrics = Metrics()
+    await ProcessFigures(metrics).look()
+    own = proc.process(os.getpid())
+    assert by_role(metrics, "rag_process_resident_memory_bytes")["api"] == pytest.approx(own.resident, rel=0.2)
 
 
 def by_role(metrics: Metrics, name: str) -> dict[str, float]:
