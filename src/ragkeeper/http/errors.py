@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.http.templates import route_template
 
 _log = structlog.get_logger()
 _MEDIA_TYPE = "application/problem+json"
@@ -130,7 +131,8 @@ def _answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> JSON
 async def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RagkeeperError)  # noqa: S101 - the handler is registered for this class alone
     if error.status >= _SERVER_ERROR and not isinstance(error, ServerStarting):
-        _log.error("request_failed", code=error.code, detail=error.message, path=request.url.path)
+        where = {"path": request.url.path, "route": route_template(request.scope)}
+        _log.error("request_failed", code=error.code, detail=error.message, **where)
     return problem_response(error, request_id(request))
 
 
@@ -180,5 +182,6 @@ async def _framework(request: Request, error: Exception) -> JSONResponse:
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # Outside of everything that knows of the request by itself.
-    _log.error("request_crashed", path=request.url.path, request_id=request_id(request), exc_info=error)
+    where = {"path": request.url.path, "route": route_template(request.scope), "request_id": request_id(request)}
+    _log.error("request_crashed", **where, exc_info=error)
     return _answer(problem(InternalError(), request_id(request)))

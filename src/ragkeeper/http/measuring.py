@@ -3,10 +3,7 @@
 import re
 import time
 from collections.abc import Collection
-from typing import Any
 
-from fastapi.routing import iter_route_contexts
-from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragkeeper.core.figures.work import UPLOADS
@@ -19,8 +16,8 @@ from ragkeeper.core.metrics import (
     Metrics,
 )
 from ragkeeper.http.caller import CALLER_KIND
+from ragkeeper.http.templates import route_template
 
-UNKNOWN_PATH = "unknown"
 _CRASHED = "500"
 _GONE = "499"
 _EVENTS = b"text/event-stream"
@@ -40,7 +37,6 @@ class RequestMetrics:
         self._app = app
         self._metrics = metrics
         self._uploads = frozenset(uploads)
-        self._templates = _Templates()
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +59,7 @@ class RequestMetrics:
         self._metrics.set(REQUESTS_IN_FLIGHT, self._in_flight)
 
     def _count(self, scope: Scope, answer: "_Answer") -> None:
-        method, path, status = scope["method"], self._templates.of(scope), answer.status or _GONE
+        method, path, status = scope["method"], route_template(scope), answer.status or _GONE
         caller = scope.get("state", {}).get(CALLER_KIND, "nobody")
         self._metrics.count(HTTP_REQUESTS, method=method, path=path, status=status)
         self._metrics.observe(HTTP_SECONDS, answer.seconds(), method=method, path=path)
@@ -108,25 +104,3 @@ class _Answer:
     def seconds(self) -> float:
         """To the last byte; how long a stream of events stays open says nothing about the server."""
         return (self._first_byte or time.perf_counter()) - self._began
-
-
-class _Templates:
-    """The templates of an application's routes, for requests that were refused before their route was found."""
-
-    def __init__(self) -> None:
-        self._known: list[tuple[re.Pattern[str], str]] | None = None
-
-    def of(self, scope: Scope) -> str:
-        """Such as `/api/v1/documents/{document_id}`."""
-        route = scope.get("route")
-        if route is not None:
-            return str(route.path)
-        if self._known is None:
-            self._known = _templates(scope.get("app"))
-        fitting = (template for pattern, template in self._known if pattern.match(scope.get("path", "")))
-        return next(fitting, UNKNOWN_PATH)
-
-
-def _templates(app: Any) -> list[tuple[re.Pattern[str], str]]:
-    paths = [context.path for context in iter_route_contexts(app.routes)] if app is not None else []
-    return [(compile_path(path)[0], path) for path in paths if path]

@@ -7,6 +7,8 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ragkeeper.http.templates import route_template
+
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}")
 _SLOW_SECONDS = 5.0
@@ -53,6 +55,7 @@ class RequestEnvelope:
                     "request",
                     method=scope["method"],
                     path=scope["path"],
+                    route=route_template(scope),
                     status=status,
                     ms=round(seconds * 1000, 1),
                     request_id=request_id,

@@ -101,6 +101,8 @@ def test_a_bundle_of_a_running_server_tells_all_but_secrets_and_content(tmp_path
     log = next(content for name, content in files.items() if name.startswith("logs/")).decode()
     records = [json.loads(line) for line in log.splitlines()]
     assert {"serving"} <= {record.get("event") for record in records}
+    routes = {record["route"] for record in records if record.get("event") == "request"}
+    assert routes >= {"/api/v1/search", "/api/v1/sources", "unknown"}
     crashed = next(record for record in records if record.get("event") == "request_crashed")
     assert crashed["exception"] == ['File "/a/b.py", line 3, in work', "ValueError"]
     assert records[-1] == {"lines_left_out_that_are_no_records": 1}

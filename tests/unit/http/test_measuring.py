@@ -9,7 +9,8 @@ from starlette.types import Message, Receive, Scope, Send
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.http.body import KeyBeforeBody
 from ragkeeper.http.errors import install_error_handlers
-from ragkeeper.http.measuring import UNKNOWN_PATH, RequestMetrics
+from ragkeeper.http.measuring import RequestMetrics
+from ragkeeper.http.templates import UNKNOWN_PATH
 
 
 class Nobody:

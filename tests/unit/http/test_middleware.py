@@ -3,6 +3,7 @@ import errno
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.http.errors import install_error_handlers
@@ -89,3 +90,24 @@ async def test_a_client_s_request_id_is_taken_only_when_it_is_a_plain_word() -> 
         answer = await http.get("/number/1", headers={"X-Request-ID": "two words"})
     assert answer.headers["x-request-id"] != "two words"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [("/number/7", "/number/{n}"), ("/number/anna", "/number/{n}"), ("/anna/7", "unknown"), ("/odd", "/odd")],
+)
+async def test_a_request_is_logged_with_the_template_of_its_route(path: str, route: str) -> None:
+    with capture_logs() as logs:
+        async with client() as http:
+            await http.get(path)
+    [told] = [(record["path"], record["route"]) for record in logs if record["event"] == "request"]
+    assert told == (path, route)
+
+
+async def test_what_fails_is_logged_with_the_template_of_its_route() -> None:
+    with capture_logs() as logs:
+        async with client() as http:
+            await http.get(f"/os-error/{errno.EIO}")
+            await http.get(f"/os-error/{errno.EBADF}")
+    failed = {record["event"]: record["route"] for record in logs if record["event"] != "request"}
+    assert failed == {"request_failed": "/os-error/{number}", "request_crashed": "/os-error/{number}"}

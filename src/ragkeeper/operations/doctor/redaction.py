@@ -23,7 +23,21 @@ _LOOKS = (
 )
 # Fields of a log record that say what happened and nothing of whose content it happened to.
 _TOLD = frozenset(
-    {"timestamp", "level", "event", "code", "logger", "component", "state", "status", "method", "part", "kind", "loop"}
+    {
+        "timestamp",
+        "level",
+        "event",
+        "code",
+        "logger",
+        "component",
+        "state",
+        "status",
+        "method",
+        "route",
+        "part",
+        "kind",
+        "loop",
+    }
     | {"step", "request_id", "trace_id", "span_id", "job", "worker", "generation", "model", "provider", "version"}
     | {"operation", "stage", "outcome", "from", "to", "check", "answers", "mode", "pid"}
 )
