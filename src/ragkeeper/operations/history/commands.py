@@ -1,5 +1,6 @@
 """`ragkeeper history …`: what the server remembers of its own figures."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -31,8 +32,8 @@ def history_commands(connect: Connect) -> typer.Typer:
             print_json(found)
             return
         print_table(("name", "newest", "unit", "meaning"), [_newest(one) for one in found["series"]])
-        if trouble := found["keeping"]["trouble"]:
-            note(f"Nothing is written at the moment: {trouble}")
+        for told in _why_empty(found):
+            note(told)
 
     @app.command("show", epilog=example("ragkeeper history show requests --hours 48"))
     def show_history(name: Name, hours: Hours = 24.0, every: Every = None, json: Json = False) -> None:
@@ -48,10 +49,28 @@ def history_commands(connect: Connect) -> typer.Typer:
     return app
 
 
+def _why_empty(found: dict[str, Any]) -> Iterator[str]:
+    """What keeps a value from standing there: trouble, a server that has just started, or nothing to see."""
+    series, keeping = found["series"], found["keeping"]
+    began = next((one["at"] for one in series if one["at"]), None)
+    if keeping["trouble"]:
+        yield f"Nothing is written at the moment: {keeping['trouble']}"
+    elif began is None:
+        yield f"No figures yet: each minute is written when it has ended, the next one by {_clock(keeping['next_at'])}."
+    if began is not None and any(one["value"] is None for one in series):
+        yield f"-: nothing of the kind was seen in the minute from {_clock(began)} on."
+
+
+def _clock(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(UTC):%H:%M:%S} UTC"
+
+
 def _print_series(found: dict[str, Any]) -> None:
     points = found["points"]
     if not points:
-        note("Nothing is remembered of that time.")
+        note(
+            "Nothing is remembered of that time; `ragkeeper history list` says what is, and when the next figures are."
+        )
         return
     extra = [column for column in ("least", "most", "count", "p50", "p95", "p99") if any(_has(points, column))]
     print_table((found["resolution"], found["unit"] or "value", *extra), [_row(one, extra) for one in points])

@@ -95,9 +95,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How the history is kept. trouble: why the newest figures were not written; waiting, lost: minutes of them."""
+    """How the history is kept. trouble: why the newest figures were not written; waiting, lost: minutes of them.
+
+    next_at: when the next minute will have been written.
+    """
 
     written_at: datetime | None
+    next_at: datetime
     waiting: int
     lost: int
     trouble: str

@@ -23,6 +23,7 @@ from ragkeeper.storage.sql.errors import NotWritten
 _log = structlog.get_logger()
 
 _EVERY = 15.0
+_PERIOD = timedelta(seconds=_EVERY)
 # Minutes that wait for a database that takes no changes; older ones are lost, and that is said.
 _MOST_WAITING = 240
 
@@ -65,7 +66,13 @@ class HistoryRecorder:
 
     @property
     def keeping(self) -> Keeping:
-        return Keeping(self._written_at, len(self._minutes), self._lost, self._trouble)
+        return Keeping(self._written_at, self._next_at(), len(self._minutes), self._lost, self._trouble)
+
+    def _next_at(self) -> datetime:
+        """When the first look after the end of the oldest minute that waits is taken, at the latest."""
+        now = self._clock()
+        oldest = min(self._minutes, default=began(now, Resolution.MINUTE))
+        return max(oldest + Resolution.MINUTE.span, now) + _PERIOD
 
     def recent(self) -> Figures:
         """The minutes that are not written yet: the last one or two, more while the database takes no changes."""

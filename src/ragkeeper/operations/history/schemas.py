@@ -69,16 +69,23 @@ class SeriesView(BaseModel):
 
 
 class KeepingView(BaseModel):
-    """Whether the history is written; `waiting` and `lost` are minutes."""
+    """Whether the history is written, and when the next minute of it will be; `waiting` and `lost` are minutes."""
 
     written_at: datetime | None
+    next_at: datetime
     waiting: int
     lost: int
     trouble: str
 
     @classmethod
     def of(cls, keeping: Keeping) -> Self:
-        return cls(written_at=keeping.written_at, waiting=keeping.waiting, lost=keeping.lost, trouble=keeping.trouble)
+        return cls(
+            written_at=keeping.written_at,
+            next_at=keeping.next_at,
+            waiting=keeping.waiting,
+            lost=keeping.lost,
+            trouble=keeping.trouble,
+        )
 
 
 class NewestView(BaseModel):

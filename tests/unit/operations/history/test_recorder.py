@@ -109,6 +109,18 @@ async def test_each_minute_is_one_row_with_everything(world: World):
     assert one.keeping.waiting == 0
 
 
+async def test_the_time_of_the_next_row_is_known_from_the_start(world: World):
+    world.now += timedelta(seconds=20)
+    one = world.started()
+    expected = one.keeping.next_at
+    assert expected == datetime(2026, 11, 21, 9, 1, 15, tzinfo=UTC)
+    await world.pass_time(one, timedelta(seconds=30), step=timedelta(seconds=15))
+    assert (one.keeping.next_at, await world.rows()) == (expected, {})
+    await world.pass_time(one, expected - world.now, step=timedelta(seconds=15))
+    assert (await world.rows())[60] == 1
+    assert one.keeping.next_at == expected + MINUTE
+
+
 async def test_a_restart_neither_loses_nor_doubles(world: World):
     for _ in range(3):  # each run counts from zero, and the second and third begin in the middle of a minute
         one = world.started()
