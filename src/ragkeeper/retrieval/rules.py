@@ -40,7 +40,8 @@ def _alike(one: str, other: str) -> bool:
     return shared > 0 and shared >= _ALIKE * (len(words) + len(others) - shared)
 
 
-@lru_cache(maxsize=2048)
+# The chunks of the last searches, 20 KB each: more of them would be memory that grows for hours.
+@lru_cache(maxsize=256)
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.lower().split())
 

@@ -15,7 +15,7 @@ from ragkeeper.ingestion.chunkers.port import TokenCounter
 BLOCK = 500_000
 """Code points taken apart at once, to bound the memory for their words."""
 
-MOST_WORDS = 300_000
+MOST_WORDS = 50_000
 """Distinct words remembered; beyond them the memory starts anew."""
 
 _SAFE_SPACE = " \n\t\r"
