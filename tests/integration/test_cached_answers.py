@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkeeper.answers.answer_cache import AnswerCache
@@ -137,7 +137,7 @@ class World:
                 await sql.exec_driver_sql(gone, (collection_id, person))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(st.lists(episodes(), min_size=1, max_size=6))
 def test_an_answer_from_the_cache_is_the_one_that_would_be_made_now(lived: list[list[tuple]]):
     steps = [step for episode in lived for step in episode]

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkeeper.core.errors import RagkeeperError
@@ -116,7 +116,7 @@ async def run(folder: Path, plan: list[tuple[str, str, int]], failures: Collecti
 
 
 @given(plan=steps, failures=st.sets(st.integers(1, 30), max_size=8), lost=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_any_history_ends_with_truth_and_index_equal(
     plan: list[tuple[str, str, int]], failures: set[int], lost: bool
 ) -> None:

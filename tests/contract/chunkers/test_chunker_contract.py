@@ -90,7 +90,7 @@ def documents(draw) -> ParsedDocument:
 
 @pytest.mark.parametrize("counter", COUNTERS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(given_document=documents())
 def test_every_promise_holds_for_any_document(counter: TokenCounter, sizes: ChunkSizes, given_document: ParsedDocument):
     text = given_document.text
@@ -112,7 +112,7 @@ def test_every_promise_holds_for_any_document(counter: TokenCounter, sizes: Chun
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(given_document=documents())
 def test_what_is_embedded_fits_the_model(sizes: ChunkSizes, given_document: ParsedDocument):
     counter = WordPieces()

@@ -90,7 +90,7 @@ async def run(opener, folder: Path, operations) -> None:
         await index.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=st.lists(OPERATIONS, min_size=1, max_size=15))
 def test_an_index_agrees_with_a_plain_dictionary(opener, folder, operations):
     asyncio.run(run(opener, folder, operations))

@@ -104,14 +104,13 @@ def test_documents_follow_the_source_through_any_history() -> None:  # passes by
     chosen = settings(
         max_examples=25,
         stateful_step_count=15,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(Model, settings=chosen)
 
 
 @given(stop_after=st.integers(0, 30))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_run_that_is_stopped_anywhere_ends_with_the_whole_source(stop_after: int) -> None:
     async def history() -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkeeper.generation.extractive import ExtractiveAnswerer, ExtractiveLimits
@@ -82,7 +82,7 @@ WORDS = st.sampled_from(
 TEXTS = st.lists(WORDS, min_size=1, max_size=40).map(" ".join)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 @given(st.lists(TEXTS, max_size=4), TEXTS, st.integers(0, 10_000))
 async def test_quotes_are_exact_and_markers_are_known(texts: list[str], question: str, start: int) -> None:
     passages = {n: passage(n, text, start=start) for n, text in enumerate(texts, start=1)}

@@ -70,7 +70,7 @@ def test_long_texts_are_cut_to_what_the_embedder_reads() -> None:
 PIECES = st.sampled_from(["mill", "1884", "Anna.", "burned", "!", "\n\n", "[2]", "é", "水車。"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(PIECES, max_size=30).map(" ".join), st.lists(PIECES, max_size=10).map(" ".join), st.integers(0, 999))
 async def test_quotes_are_exact_and_support_is_a_share(text: str, claim: str, start: int) -> None:
     cited = passage(1, text, start=start)

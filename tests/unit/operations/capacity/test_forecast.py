@@ -53,7 +53,7 @@ def test_intervals_hold_what_they_say_on_average():
     assert 0.75 <= float(np.mean(inside)) <= 0.97
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.float64, st.integers(3, 60), elements=st.floats(0, 1e9) | st.just(np.nan)),
     st.sampled_from([1, 7, 24]),

@@ -131,4 +131,4 @@ class BreakerMachine(RuleBasedStateMachine):
 
 
 TestBreakerMachine = BreakerMachine.TestCase
-TestBreakerMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestBreakerMachine.settings = settings(max_examples=40, stateful_step_count=40)

@@ -113,7 +113,7 @@ async def test_whoever_queued_before_a_pause_waits_for_its_end() -> None:
     assert clock() - began >= 12
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lists(floats(0, 30), min_size=1, max_size=60), integers(1, 5))
 def test_in_no_window_of_a_minute_are_there_more(pauses: list[float], per_minute: int) -> None:
     clock = HandClock()
