@@ -185,7 +185,7 @@ def shown(disk: Disk) -> dict[str, Any]:
         "total": disk.total,
         "used": disk.used,
         "free": disk.free,
-        "used_percent": round(disk.used_share * 100, 1),
+        "used_percent": round(disk.used_share * 100, 1) if disk.total else None,
         "inodes": disk.inodes,
         "inodes_free": disk.inodes_free,
         "verdict": disk.verdict.value,

@@ -40,7 +40,7 @@ class DiskBrake:
     def _low(self, share: float) -> str:
         space = self._current()
         needed = int(space.reserve_mb * share)
-        if space.free_mb >= needed:
+        if space.has(needed):
             return ""
         return f"The disk is nearly full: {space.free_mb} MB are free, and it goes on when there are {needed} MB."
 

@@ -3,7 +3,7 @@ from ragkeeper.storage.files.store import Space
 
 
 class Disk:
-    def __init__(self, free_mb: int) -> None:
+    def __init__(self, free_mb: int | None) -> None:
         self.free_mb = free_mb
         self.asked = 0
         self.now = 0.0
@@ -16,6 +16,11 @@ class Disk:
 
 def test_with_room_nothing_is_held() -> None:
     disk = Disk(500)
+    assert (disk.brake.on_reading(), disk.brake.on_embedding()) == ("", "")
+
+
+def test_a_disk_that_does_not_say_what_is_free_holds_nothing() -> None:
+    disk = Disk(None)
     assert (disk.brake.on_reading(), disk.brake.on_embedding()) == ("", "")
 
 

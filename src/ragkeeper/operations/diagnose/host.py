@@ -53,13 +53,18 @@ def _memory(machine: Machine | None, root: Path) -> Memory:
 
 
 def _file_systems(paths: Mapping[str, Path]) -> list[FileSystem]:
-    """Each file system once, by the first path on it; a path that is not there yet lies where its folder does."""
+    """Each file system once, by the first path on it; a path that is not there yet lies where its folder does.
+
+    One that does not say how large it is, as some in user space, is left out.
+    """
     found: dict[int, FileSystem] = {}
     for path in paths.values():
         place = next((one for one in (path, *path.parents) if one.exists()), path)
         try:
             device, stat = place.stat().st_dev, os.statvfs(place)
         except OSError:
+            continue
+        if not stat.f_blocks:
             continue
         used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize
         free = stat.f_bavail * stat.f_frsize

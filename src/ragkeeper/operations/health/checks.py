@@ -126,7 +126,7 @@ def _apart(disks: Sequence[Disk]) -> list[tuple[Disk, str]]:
 
 def _space_kind(disk: Disk, reserve: int) -> Kind | None:
     """As status judges it, but for inodes, which have a finding of their own."""
-    if disk.used_share < DISK_TARGET and disk.free >= reserve:
+    if not disk.total or (disk.used_share < DISK_TARGET and disk.free >= reserve):
         return None
     return DISK_IS_FULL if disk.verdict is DiskVerdict.FULL else DISK_LOW
 

@@ -87,11 +87,12 @@ class DiskVerdict(StrEnum):
     LOW = "low"  # above the target
     FULL = "full"  # nothing large can be taken in any more
     MISSING = "missing"
+    UNKNOWN = "unknown"  # its file system does not say how large it is
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A path that is written to, and its file system: bytes and inodes; 0 inodes: it does not count them.
+    """A path that is written to, and its file system: bytes and inodes, each 0 where it does not say how many.
 
     used and total are what `df` says: blocks kept back for the superuser are not there for others.
     """

@@ -76,9 +76,11 @@ def judged(disk: Disk, reserve: int) -> Disk:
     if disk.verdict is DiskVerdict.MISSING:
         return disk
     worst = max(disk.used_share, disk.inodes_share)
-    if worst >= DISK_FULL or disk.free < reserve:
+    if worst >= DISK_FULL or (disk.total and disk.free < reserve):
         return replace(disk, verdict=DiskVerdict.FULL)
-    return replace(disk, verdict=DiskVerdict.LOW) if worst >= DISK_TARGET else disk
+    if worst >= DISK_TARGET:
+        return replace(disk, verdict=DiskVerdict.LOW)
+    return disk if disk.total else replace(disk, verdict=DiskVerdict.UNKNOWN)
 
 
 def disk_state(disks: Sequence[Disk]) -> ProbeResult:

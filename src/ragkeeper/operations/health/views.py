@@ -51,8 +51,8 @@ def disk_rows(disks: Mapping[str, Any]) -> list[tuple[object, ...]]:
     return [
         (
             what,
-            f"{one['used_percent']:.1f} %",
-            size(one["free"]),
+            "-" if one["used_percent"] is None else f"{one['used_percent']:.1f} %",
+            size(one["free"]) if one["total"] else "-",
             f"{one['inodes_free']:,}" if one["inodes"] else "-",
             one["verdict"],
             one["path"],

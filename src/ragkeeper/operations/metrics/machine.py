@@ -62,13 +62,18 @@ class MachineFigures:
     def _look_at_disks(self) -> None:
         found = {one: os.statvfs(one.mountpoint) for one in proc.file_systems(self._paths, self._root)}
         labelled = {(one.device, one.kind, one.mountpoint): stat for one, stat in found.items()}
-        gauges: dict[Gauge, Callable[[os.statvfs_result], float]] = {
+        # Some do not say how large they are: a size of 0 would look like a full disk.
+        sized = {labels: stat for labels, stat in labelled.items() if stat.f_blocks}
+        sizes: dict[Gauge, Callable[[os.statvfs_result], float]] = {
             figures.DISK_SIZE: lambda stat: stat.f_blocks * stat.f_frsize,
             figures.DISK_AVAILABLE: lambda stat: stat.f_bavail * stat.f_frsize,
             figures.DISK_FREE: lambda stat: stat.f_bfree * stat.f_frsize,
+        }
+        others: dict[Gauge, Callable[[os.statvfs_result], float]] = {
             figures.INODES: lambda stat: stat.f_files,
             figures.INODES_FREE: lambda stat: stat.f_ffree,
             figures.DISK_READ_ONLY: lambda stat: stat.f_flag & os.ST_RDONLY,
         }
-        for gauge, value in gauges.items():
-            self._metrics.replace(gauge, {labels: value(stat) for labels, stat in labelled.items()})
+        for disks, gauges in ((sized, sizes), (labelled, others)):
+            for gauge, value in gauges.items():
+                self._metrics.replace(gauge, {labels: value(stat) for labels, stat in disks.items()})

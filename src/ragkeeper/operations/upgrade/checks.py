@@ -1,10 +1,10 @@
 """Whether program and database fit each other."""
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ragkeeper.core.checks import Check, Finding, Kind, Severity
+from ragkeeper.core.room import free_bytes
 from ragkeeper.storage.sql.readonly import ReadOnly, names
 
 SCHEMA_OLD = Kind(
@@ -46,8 +46,8 @@ def room_checks(database: Path | None) -> list[Check]:
     def look() -> Iterator[Finding]:
         if database is None:
             return
-        needed, free = _TIMES * database.stat().st_size, shutil.disk_usage(database.parent).free
-        if free < needed:
+        needed, free = _TIMES * database.stat().st_size, free_bytes(database.parent)
+        if free is not None and free < needed:
             evidence = {"path": str(database), "folder": str(database.parent)}
             yield ROOM_LOW.found(evidence, needed_mb=needed // 1_000_000, free_mb=free // 1_000_000)
 

@@ -1,7 +1,6 @@
 """Use cases about the index as a whole: build it anew, change its model, undo, give up what is kept."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -11,6 +10,7 @@ import structlog
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.ids import new_id
+from ragkeeper.core.room import free_bytes
 from ragkeeper.jobs.port import DurableJob, JobEngine, Json
 from ragkeeper.providers.embedding.errors import EmbedderRefused, EmbedderUnavailable
 from ragkeeper.providers.embedding.port import Embedder
@@ -275,6 +275,9 @@ class ReindexService:
             n_chunks, _ = await repository.expected(sql, embedder.name)
             to_embed = await repository.count_lacking(sql, embedder.name)
         needed = rules.needed_mb(n_chunks, embedder.dimension, to_embed)
-        free = shutil.disk_usage(self.folder.root).free / _MEGABYTE - self.reserve_mb
+        there = free_bytes(self.folder.root)
+        if there is None:
+            return
+        free = there / _MEGABYTE - self.reserve_mb
         if free < needed:
             raise ReindexSpaceLow(needed_mb=round(needed), free_mb=round(max(free, 0)))

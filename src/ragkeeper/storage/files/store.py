@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ragkeeper.core.ids import new_id
+from ragkeeper.core.room import free_bytes
 from ragkeeper.storage.files.data_folder import sync_folder
 from ragkeeper.storage.files.errors import DiskSpaceLow, FileTooLarge
 
@@ -32,10 +33,13 @@ class ReceivedFile:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """In MB: what is free on the disk, and what is kept in reserve."""
+    """In MB: what is free on the disk, None where it does not say, and what is kept in reserve."""
 
-    free_mb: int
+    free_mb: int | None
     reserve_mb: int
+
+    def has(self, megabytes: int) -> bool:
+        return self.free_mb is None or self.free_mb >= megabytes
 
 
 class FileStore:
@@ -83,12 +87,13 @@ class FileStore:
         return await asyncio.to_thread(self._remove_all, hashes)
 
     def space(self) -> Space:
-        return Space(shutil.disk_usage(self._root).free // _MEGABYTE, self._reserve_mb)
+        free = free_bytes(self._root)
+        return Space(None if free is None else free // _MEGABYTE, self._reserve_mb)
 
     def require_space(self) -> None:
         """Raises DiskSpaceLow when less than the reserve is free."""
         space = self.space()
-        if space.free_mb < space.reserve_mb:
+        if not space.has(space.reserve_mb):
             raise DiskSpaceLow(free_mb=space.free_mb, needed_mb=space.reserve_mb)
 
     async def _copy(self, content: AsyncIterator[bytes], target: Path) -> tuple[str, int]:

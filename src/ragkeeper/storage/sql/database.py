@@ -1,7 +1,6 @@
 """Connections to the truth: many readers, one writer at a time."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ragkeeper.core.figures.holdings import SQL_SECONDS, SQL_SLOW
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.room import free_bytes
 from ragkeeper.storage.sql.driver import connector
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written, unreadable
 from ragkeeper.storage.sql.statements import Statements
@@ -140,9 +140,10 @@ class Database:
 
     def _has_room(self) -> bool:
         try:
-            return shutil.disk_usage(Path(self.url.database or ".").parent).free >= _LEAST_ROOM
+            free = free_bytes(Path(self.url.database or ".").parent)
         except OSError:
             return True
+        return free is None or free >= _LEAST_ROOM
 
     async def close(self) -> None:
         await self._readers.dispose()

@@ -59,7 +59,7 @@ def test_a_containers_limit_counts(root: Path):
     assert (found.memory.percent, found.memory.total) == (88.0, 500_000)
 
 
-def test_each_file_system_once_and_a_folder_that_is_not_there_yet(root: Path, tmp_path: Path):
-    paths = {"data": tmp_path, "files": tmp_path / "files", "system": Path("/proc/none")}
+def test_each_file_system_with_a_size_once_and_a_folder_that_is_not_there_yet(root: Path, tmp_path: Path):
+    paths = {"data": tmp_path, "files": tmp_path / "files", "system": Path("/dev/none"), "unsized": Path("/proc/none")}
     found = look(lambda: None, times((0, 0), (1, 1)), paths, root, lambda _seconds: None)
-    assert [one.path for one in found.disk.file_systems] == [str(tmp_path), "/proc"]
+    assert [one.path for one in found.disk.file_systems] == [str(tmp_path), "/dev"]

@@ -65,6 +65,10 @@ def test_one_disk_has_one_finding_for_all_that_is_on_it(tmp_path: Path) -> None:
     assert found[0].evidence["what"] == "data, logs"
 
 
+def test_a_disk_that_does_not_say_how_large_it_is_has_no_finding() -> None:
+    assert codes(disk_checks({"data": Path("/proc")}, 500)) == []
+
+
 @pytest.mark.parametrize(
     ("newest", "found"),
     [(None, []), (NOW + timedelta(minutes=4), []), (NOW + timedelta(minutes=6), ["clock_behind"])],

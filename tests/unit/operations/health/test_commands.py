@@ -64,7 +64,16 @@ def test_health_without_a_server_could_not_run(server, capsys):
     assert run("status").code == 0
 
 
-DISK = {"path": "/data", "used_percent": 44.2, "free": 5_000_000_000, "inodes": 10, "inodes_free": 9, "verdict": "ok"}
+DISK = {
+    "path": "/data",
+    "used_percent": 44.2,
+    "total": 9_000_000_000,
+    "free": 5_000_000_000,
+    "inodes": 10,
+    "inodes_free": 9,
+    "verdict": "ok",
+}
+UNSIZED = {**DISK, "used_percent": None, "total": 0, "free": 0, "inodes": 0, "verdict": "unknown"}
 FIGURES = {
     "version": "1",
     "uptime_seconds": 93_700.0,
@@ -98,7 +107,7 @@ FIGURES = {
         "cpu": {"value": 81.5, "target": 80.0, "unit": "%", "ok": False},
         "error_share": {"value": None, "target": 1.0, "unit": "%", "ok": None},
     },
-    "disks": {"data": DISK},
+    "disks": {"data": DISK, "logs": UNSIZED},
     "errors": {
         "hours": 24,
         "total": 3,
@@ -125,6 +134,7 @@ def test_status_shows_figures_as_a_person_reads_them(server, run):
     assert "ABOVE" in said["cpu"]
     assert "no figure yet" in said["error share"]
     assert said["data"].startswith("44.2 %")
+    assert said["logs"].split() == ["-", "-", "-", "unknown", "/data"]
     assert "errors logged in the last 24 hours: 3" in said
     assert said["storage_full"].split() == ["3", "2026-01-02", "03:04:05", "UTC", "2026-01-02", "04:04:05", "UTC"]
     assert "not known now: providers [no_answer]" in said

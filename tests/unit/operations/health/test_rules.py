@@ -91,6 +91,8 @@ def disk(used: int, free: int, inodes_free: int = 10) -> Disk:
         (disk(10, 90), 91, DiskVerdict.FULL),
         (disk(10, 90, inodes_free=1), 0, DiskVerdict.LOW),
         (disk(10, 90, inodes_free=0), 0, DiskVerdict.FULL),
+        (disk(0, 0), 500, DiskVerdict.UNKNOWN),
+        (disk(0, 0, inodes_free=0), 500, DiskVerdict.FULL),
     ],
 )
 def test_a_disk_is_judged_by_bytes_inodes_and_reserve(one: Disk, reserve: int, verdict: DiskVerdict) -> None:
@@ -102,6 +104,13 @@ def test_a_full_disk_is_named_and_a_low_one_is_no_fault_yet() -> None:
     assert disk_state([judged(disk(90, 10), 0)]).state is ComponentState.HEALTHY
     assert disk_state([full]).state is ComponentState.DEGRADED
     assert disk_state([full]).reason == "data (/data): full, 99% used"
+
+
+def test_a_disk_that_does_not_say_how_large_it_is_is_no_fault() -> None:
+    unknown = judged(disk(0, 0), 500)
+    assert disk_state([unknown]).state is ComponentState.HEALTHY
+    [found] = [one for one in targets(Traffic(300, 0, 0.0, *[None] * 6), None, [unknown]) if one.name == "disk"]
+    assert found.value is None
 
 
 def test_targets_say_what_is_above_and_what_has_no_figure() -> None:

@@ -65,6 +65,12 @@ async def test_the_reserve_on_the_disk_is_not_used_up(tmp_path: Path) -> None:
         await put(store(tmp_path, reserve_mb=10**9), b"x")
 
 
+def test_a_file_system_that_does_not_say_what_is_free_takes_files() -> None:
+    files = FileStore(Path("/proc"), 1, 10**9)
+    files.require_space()
+    assert files.space().free_mb is None
+
+
 async def test_half_received_files_of_an_earlier_process_are_dropped(tmp_path: Path) -> None:
     files = store(tmp_path)
     (tmp_path / "incoming" / "tmpabc").write_bytes(b"half")
