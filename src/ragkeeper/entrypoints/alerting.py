@@ -1,6 +1,7 @@
 """How the server's own watch is put together: its alerts, and the ways by which it tells people."""
 
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.operations.alerts.channels.mail import MailChannel, MailServer
@@ -13,7 +14,9 @@ from ragkeeper.operations.monitoring.rules import receivers, scene
 from ragkeeper.storage.sql.database import Database
 
 
-def assemble_alerts(settings: Settings, database: Database, metrics: Metrics, refresh: Refresh) -> AlertService:
+def assemble_alerts(
+    settings: Settings, database: Database, metrics: Metrics, refresh: Refresh, failed: FailedJobs
+) -> AlertService:
     """Raises ThresholdUnusable, MailUnusable."""
     told = receivers(settings)
     return AlertService(
@@ -25,6 +28,7 @@ def assemble_alerts(settings: Settings, database: Database, metrics: Metrics, re
         utc_now,
         runbooks=settings.runbook_url,
         heartbeat=told.heartbeat_url,
+        failed=failed,
     )
 
 

@@ -13,6 +13,7 @@ from ragkeeper.core.access import local_administrator
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.foreground import Foreground
+from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.documents.deletions import DeletionService
@@ -77,6 +78,7 @@ class _Shared:
     foreground: Foreground
     caches: Caches
     restraint: Restraint
+    failed: FailedJobs
 
 
 @dataclass(slots=True)
@@ -243,7 +245,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
     embedder, index = opened.embedder, opened.index
     audit = AuditService(database, utc_now)
     restraint = Restraint(DegradationService(database, metrics, utc_now, audit))
-    shared = _Shared(metrics, foreground, open_caches(settings, metrics), restraint)
+    shared = _Shared(metrics, foreground, open_caches(settings, metrics), restraint, FailedJobs(metrics))
     chat_models = probes.observed(guards.chat(engines.metered(settings, metrics)))
 
     writer = OutboxWriter(utc_now)
@@ -256,10 +258,10 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
     retrieval = _retrieval(settings, database, opened, documents, chat_models, shared)
     answers = _answers(settings, retrieval, embedder, chat_models, shared)
     ingestion = IngestionService(documents, files, jobs.wake)
-    engine = engines.job_engine(settings, folder, metrics)
+    engine = engines.job_engine(settings, folder, metrics, shared.failed)
     sources = assemble(settings, database, documents, deletions, ingestion, engine, restraint.held)
     upkeep = assemble_upkeep(settings, stores, opened, changes, engine, guards, jobs)
-    watch = assemble_watch(settings, folder, database, metrics, foreground, restraint.held)
+    watch = assemble_watch(settings, folder, database, metrics, foreground, restraint.held, shared.failed)
     return Application(
         settings=settings,
         folder=folder,
@@ -306,7 +308,8 @@ def _changes(
     database, embedder, metrics = stores.database, opened.embedder, shared.metrics
     drain = OutboxDrain(database, opened.index, documents, shared.foreground, metrics)
     chunker = engines.chunker(embedder)
-    return Changes(writer, drain, Pipeline(database, stores.files, parser, chunker, embedder, writer, metrics))
+    files, failed = stores.files, shared.failed
+    return Changes(writer, drain, Pipeline(database, files, parser, chunker, embedder, writer, metrics, failed))
 
 
 def _health(

@@ -14,6 +14,7 @@ import structlog
 
 from ragkeeper.answers.ports import Compressor, Extractor
 from ragkeeper.core.foreground import Foreground
+from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import RerankingMethod, SettingInvalid, Settings
 from ragkeeper.entrypoints.patience import Patience, with_model
@@ -112,10 +113,10 @@ async def open_index(folder: Path, embedder: Embedder, language: str) -> VectorI
         raise SettingInvalid(name="RAG_LEXICAL_LANGUAGE", reason=str(error)) from error
 
 
-def job_engine(settings: Settings, folder: DataFolder, metrics: Metrics) -> JobEngine:
+def job_engine(settings: Settings, folder: DataFolder, metrics: Metrics, failed: FailedJobs) -> JobEngine:
     given = settings.jobs_database_url
     url = given.get_secret_value() if given else f"sqlite:///{folder.jobs.resolve()}"
-    return DbosEngine(url, _load_dbos, metrics=metrics)
+    return DbosEngine(url, _load_dbos, metrics=metrics, failed=failed)
 
 
 def _load_dbos() -> type:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ragkeeper.core.foreground import Foreground
+from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints.alerting import assemble_alerts
@@ -53,6 +54,7 @@ def assemble_watch(
     metrics: Metrics,
     foreground: Foreground,
     held: Callable[[], str],
+    failed: FailedJobs,
 ) -> Watch:
     """held: why nothing may be written at this moment, empty where it may."""
     looks = Looks(metrics)
@@ -61,5 +63,5 @@ def assemble_watch(
         looks=looks,
         tracing=trace_exporter(settings, metrics),
         history=assemble_history(database, metrics, looks.refresh, foreground, held),
-        alerts=assemble_alerts(settings, database, metrics, looks.refresh),
+        alerts=assemble_alerts(settings, database, metrics, looks.refresh, failed),
     )

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.figures import work
 from ragkeeper.core.figures.work import BYTES_PROCESSED, DOCUMENTS_PROCESSED, INGEST_SECONDS
-from ragkeeper.core.job_log import job_failed
+from ragkeeper.core.job_log import FailedJob, FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.documents.models import Priority, Problem
 from ragkeeper.documents.rules import title_from_name
@@ -46,6 +46,7 @@ class Pipeline:
         embedder: Embedder,
         outbox: OutboxWriter,
         metrics: Metrics | None = None,
+        failed: FailedJobs | None = None,
     ) -> None:
         self._database = database
         self._files = files
@@ -54,6 +55,7 @@ class Pipeline:
         self._embedder = embedder
         self._outbox = outbox
         self._metrics = metrics or Metrics(work.TABLE)
+        self._failed = failed or FailedJobs(self._metrics)
 
     async def recover(self) -> None:
         """After a start: what lacks vectors of today's model is embedded again."""
@@ -131,7 +133,7 @@ class Pipeline:
             end, code = ("ok" if version.id in kept else "abandoned"), "none"
             if isinstance(result, Problem):
                 end, code = "failed", result.code
-                job_failed(self._metrics, "document", version.id, _age(version), code, result.message)
+                self._failed.add(FailedJob(version.id, "document", code, result.message), _age(version))
             elif version.id in kept:
                 self._metrics.observe(INGEST_SECONDS, seconds, step="save")
             self._metrics.count(DOCUMENTS_PROCESSED, result=end, code=code)

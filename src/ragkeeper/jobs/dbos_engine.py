@@ -6,8 +6,9 @@ handlers and the work of their steps run on ours, and only what DBOS writes down
 
 import asyncio
 import contextvars
+import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +21,7 @@ from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.figures import work
 from ragkeeper.core.ids import new_id
-from ragkeeper.core.job_log import job_completed, job_failed
+from ragkeeper.core.job_log import FailedJob, FailedJobs, job_completed
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.jobs.dbos_run import JsonSerializer, Run, end_all, on_loop
 from ragkeeper.jobs.errors import JobsDatabaseAway, JobsUnavailable
@@ -77,6 +78,7 @@ class DbosEngine:
         remembered: int = _REMEMBERED,
         resume_every: float = _RESUME_EVERY,
         metrics: Metrics | None = None,
+        failed: FailedJobs | None = None,
     ) -> None:
         self.trouble: RagkeeperError | None = None
         self._record = record_at(url)
@@ -84,6 +86,7 @@ class DbosEngine:
         self._load = load
         self._remembered = remembered
         self._metrics = metrics or Metrics(work.TABLE)
+        self._failed = failed or FailedJobs(self._metrics)
         self._handlers: dict[str, Handler] = {}
         self._lanes: dict[str, str] = {}
         self._forgetting = Loop("forget_jobs", self._forget_some, idle_seconds=_FORGET_EVERY)
@@ -254,7 +257,7 @@ class DbosEngine:
         self._working[run.job_id] = handled
         began = time.monotonic()
         try:
-            outcome = {"result": await handled}
+            outcome: dict[str, Any] = {"result": await handled}
         except RagkeeperError as error:
             outcome = {"code": error.code, "message": error.message}
         except Exception as error:  # noqa: BLE001 - the edge of one job: whatever it raises is its outcome
@@ -262,14 +265,13 @@ class DbosEngine:
             outcome = {"code": "internal_error", "message": f"{type(error).__name__} inside the server"}
         finally:
             del self._working[run.job_id]
-        self._note_end(kind, run.job_id, time.monotonic() - began, outcome)
-        return outcome
-
-    def _note_end(self, kind: str, job_id: str, seconds: float, outcome: Mapping[str, Any]) -> None:
+        seconds = time.monotonic() - began
         if "code" in outcome:
-            job_failed(self._metrics, kind, job_id, seconds, outcome["code"], outcome["message"])
+            about = json.dumps(argument, sort_keys=True)
+            self._failed.add(FailedJob(run.job_id, kind, outcome["code"], outcome["message"], about), seconds)
         else:
-            job_completed(self._metrics, kind, job_id, seconds)
+            job_completed(self._metrics, kind, run.job_id, seconds)
+        return outcome
 
 
 def _job(found: Any) -> DurableJob:

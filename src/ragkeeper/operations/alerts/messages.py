@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ragkeeper.core.job_log import FailedJob
+from ragkeeper.operations.alerts import failures
 from ragkeeper.operations.alerts.evaluation import Active
 
 SUBJECT = "RAG Interface Alert"
@@ -22,22 +24,25 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What one channel has not been told yet: what began (or still goes on after hours), and what is over."""
+    """What one channel has not been told yet: what began (or still goes on after hours), what is over, what failed."""
 
     firing: tuple[Active, ...]
     over: tuple[Active, ...]
+    failed: tuple[FailedJob, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.firing or self.over)
+        return bool(self.firing or self.over or self.failed)
 
 
 def message(news: News, runbooks: str, now: datetime) -> Message:
     """All of it in one message: what begins together is read together."""
     parts = [_paragraph("", one, runbooks) for one in news.firing]
+    parts += failures.paragraphs(news.failed, runbooks.rstrip("/"))
     parts += [_paragraph("Over: ", one, runbooks) for one in news.over]
     alerts = [_alert(one, "firing", runbooks, now) for one in news.firing]
+    alerts += [failures.payload(job, runbooks.rstrip("/"), now) for job in news.failed]
     alerts += [_alert(one, "resolved", runbooks, now) for one in news.over]
-    status = "firing" if news.firing else "resolved"
+    status = "firing" if news.firing or news.failed else "resolved"
     payload = {"version": "4", "status": status, "receiver": "ragkeeper", "alerts": alerts}
     return Message(SUBJECT, "\n\n".join(parts) + "\n", payload)
 

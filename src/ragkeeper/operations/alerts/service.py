@@ -11,11 +11,13 @@ import structlog
 
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
+from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.alerts import repository
 from ragkeeper.operations.alerts.channels.port import Channel
 from ragkeeper.operations.alerts.errors import AlertUnknown, NobodyToTell, NotDelivered
 from ragkeeper.operations.alerts.evaluation import Active, Key, by_name, evaluated
+from ragkeeper.operations.alerts.failures import JOB_FAILED, Repeats
 from ragkeeper.operations.alerts.messages import message, proof
 from ragkeeper.operations.alerts.models import Alert
 from ragkeeper.operations.alerts.samples import Figure, Recent
@@ -46,6 +48,7 @@ class AlertService:
         *,
         runbooks: str,
         heartbeat: str = "",
+        failed: FailedJobs | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._alerts = alerts
@@ -56,6 +59,8 @@ class AlertService:
         self._clock = clock
         self._runbooks = runbooks
         self._heartbeat = heartbeat
+        self._failed = failed or FailedJobs(metrics)
+        self._repeats = Repeats()
         self._monotonic = monotonic
         self._recent = Recent(select for alert in alerts for select in alert.condition.expression.selects())
         self._active: dict[Key, Active] = {}
@@ -93,7 +98,7 @@ class AlertService:
     async def silence(self, caller: Caller, alert: str, period: timedelta, reason: str) -> list[Silence]:
         """Tell nobody of it for so long; no time ends a silence. Raises Forbidden, AlertUnknown, NotWritten."""
         caller.require_admin("silence an alert")
-        if alert not in {name for one in self._alerts for name in (one.name, one.id)}:
+        if alert not in {JOB_FAILED, *(name for one in self._alerts for name in (one.name, one.id))}:
             raise AlertUnknown(name=alert)
         now = self._clock()
         kept = [one for one in self._silences if now < one.until and one.alert != alert]
@@ -122,7 +127,15 @@ class AlertService:
         self._active = evaluated(self._alerts, self._recent, now, self._active)
         firing = by_name(one for one in self._active.values() if one.firing)
         hearable = loud(firing, self._silences, self._clock())
+        self._note_failed(now)
         await asyncio.gather(*(self._tell(channel, told, hearable, now) for channel, told in self._channels))
+
+    def _note_failed(self, now: float) -> None:
+        """Jobs that failed while that is silenced are in the log and in their list, as all are."""
+        jobs = self._repeats.new(self._failed.take(), now)
+        if JOB_FAILED not in {one.alert for one in self._silences if self._clock() < one.until}:
+            for _, told in self._channels:
+                told.failed(jobs)
 
     async def _watch(self, every: float) -> None:
         while True:
@@ -146,7 +159,8 @@ class AlertService:
         else:
             self._troubles.pop(channel.name, None)
             told.heard(news, now)
-            _log.info("alerts_told", channel=channel.name, firing=_titles(news.firing), over=_titles(news.over))
+            told_of = {"firing": _titles(news.firing), "over": _titles(news.over), "failed": len(news.failed)}
+            _log.info("alerts_told", channel=channel.name, **told_of)
 
     async def _beat(self) -> None:
         """Whoever waits for it tells when it stays away: of a server that is gone, nobody here can."""

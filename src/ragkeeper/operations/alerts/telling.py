@@ -1,9 +1,11 @@
 """Who is told of what: what is new to each channel, what another alert says already, what somebody silenced. No I/O."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ragkeeper.core.job_log import FailedJob
 from ragkeeper.operations.alerts.evaluation import Active, Key
 from ragkeeper.operations.alerts.messages import News
 from ragkeeper.operations.alerts.models import Severity
@@ -11,6 +13,7 @@ from ragkeeper.operations.alerts.models import Severity
 REPEAT_SECONDS = 4 * 3600.0
 """What goes on is told again so often."""
 
+_MOST_FAILED = 1000
 # The first says what the second would.
 _SAME = (("DatabaseDown", "PostgresDown"), ("HighResponseTime", "HighLatency"))
 
@@ -45,18 +48,25 @@ class Told:
 
     def __init__(self) -> None:
         self._told: dict[Key, tuple[float, Active]] = {}
+        self._failed: deque[FailedJob] = deque(maxlen=_MOST_FAILED)
+
+    def failed(self, jobs: Iterable[FailedJob]) -> None:
+        """They are told with the next news; of very many the newest."""
+        self._failed.extend(jobs)
 
     def news(self, hearable: Sequence[Active], active: Mapping[Key, Active], now: float) -> News:
         """hearable: what people should hear of; active: all that is, whether they should or not."""
         new = [one for one in hearable if self._due(one.key, now)]
         over = [one for key, (_, one) in self._told.items() if key not in active]
-        return News(tuple(new), tuple(over))
+        return News(tuple(new), tuple(over), tuple(self._failed))
 
     def heard(self, news: News, now: float) -> None:
         """The news arrived."""
         self._told |= {one.key: (now, one) for one in news.firing}
         for one in news.over:
             self._told.pop(one.key, None)
+        heard = set(news.failed)
+        self._failed = deque((job for job in self._failed if job not in heard), maxlen=_MOST_FAILED)
 
     def _due(self, key: Key, now: float) -> bool:
         return key not in self._told or now - self._told[key][0] >= REPEAT_SECONDS

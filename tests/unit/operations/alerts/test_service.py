@@ -7,6 +7,7 @@ import pytest
 
 from ragkeeper.core.access import Forbidden, local_administrator
 from ragkeeper.core.figures.holdings import QUEUE_DEAD
+from ragkeeper.core.job_log import FailedJob, FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.alerts.channels.fake import FakeChannel
 from ragkeeper.operations.alerts.errors import AlertUnknown, NobodyToTell, NotDelivered
@@ -28,6 +29,7 @@ class World:
     channels: list[FakeChannel] = field(default_factory=lambda: [FakeChannel("mail"), FakeChannel("webhook")])
     now: datetime = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
     passed: float = 0.0
+    failed: FailedJobs = field(default_factory=lambda: FailedJobs(Metrics()))
 
     async def refresh(self) -> None:
         pass
@@ -41,6 +43,7 @@ class World:
             self.refresh,
             lambda: self.now,
             runbooks="https://example.org",
+            failed=self.failed,
             monotonic=lambda: self.passed,
         )
 
@@ -151,3 +154,29 @@ async def test_a_look_that_fails_ends_nothing(world: World):
     await until(lambda: len(looks) > 2)
     await service.stop()
     assert len(looks) > 2
+
+
+DAMAGED = FailedJob("j1", "document", "file_damaged", "it is cut off")
+
+
+async def test_a_job_that_failed_is_told_once_to_each_channel_also_after_one_was_away(world: World):
+    service = world.service()
+    world.channels[0].broken = "refused"
+    world.failed.add(DAMAGED, 1.0)
+    await world.looks(service, 1)
+    world.channels[0].broken = ""
+    await world.looks(service, 1)
+    for channel in world.channels:
+        [message] = channel.sent
+        [alert] = message.payload["alerts"]
+        assert (alert["labels"]["job"], alert["labels"]["severity"]) == ("j1", "high")
+
+
+async def test_failed_jobs_can_be_silenced(world: World):
+    service = world.service()
+    await service.silence(ADMIN, "JobFailed", timedelta(hours=1), "a load test")
+    world.failed.add(DAMAGED, 1.0)
+    await world.looks(service, 1)
+    world.now += timedelta(hours=2)
+    await world.looks(service, 1)
+    assert world.channels[0].sent == []
