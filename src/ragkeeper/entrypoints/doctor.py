@@ -184,6 +184,7 @@ def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:
     """Everything that is looked at on the disk of this machine; what is quick of it, every start looks at."""
     root, truth, file = folder.path, _truth(settings), truth_file(settings)
     paths = {name: path for name, path in written_paths(folder, file).items() if name != "temporary"}
+    paths["secrets"] = folder.secrets
     originals = FileStore(folder.files, settings.max_upload_mb, settings.min_free_mb)
     return [
         *value_checks(settings.metrics_token.get_secret_value(), settings.embedding_threads, _cores()),

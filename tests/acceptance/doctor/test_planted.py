@@ -5,6 +5,7 @@
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +95,16 @@ def aside(data: Path) -> None:
     (folder / "part").write_bytes(b"x" * 100)
 
 
+def file_for_folder(data: Path, name: str = "logs") -> None:
+    shutil.rmtree(data / name, ignore_errors=True)
+    (data / name).touch()
+
+
+def link_for_folder(data: Path) -> None:
+    (data / "backups").rmdir()
+    (data / "backups").symlink_to("/not/there")
+
+
 FAULTS: dict[str, Plant] = {
     "setting_unknown": settings(RAG_TOPK="3"),
     "setting_invalid": settings(RAG_PORT="many"),
@@ -103,6 +114,8 @@ FAULTS: dict[str, Plant] = {
     "parser_memory_above_limit": settings(RAG_PARSER_MEMORY_MB="90000000"),
     "parsers_memory_above_limit": settings(RAG_PARSER_WORKERS="64", RAG_PARSER_MEMORY_MB="16000"),
     "folder_missing": in_folder(lambda data: shutil.rmtree(data / "logs")),
+    "no_folder": in_folder(file_for_folder),
+    "folder_link_broken": in_folder(link_for_folder),
     "data_folder_open": in_folder(lambda data: data.chmod(0o755)),
     "secrets_folder_open": in_folder(lambda data: (data / "secrets").chmod(0o750)),
     "api_key_readable": in_folder(lambda data: (data / "secrets/api_key").chmod(0o644)),
@@ -171,6 +184,16 @@ def test_a_planted_fault_is_found_and_nothing_else(healthy: Installation, code: 
     assert found[code].fix
     assert found[code].consequence
     assert "{" not in found[code].message
+
+
+@pytest.mark.parametrize("name", ["files", "index", "backups", "logs", "work", "secrets"])
+def test_a_file_in_place_of_a_folder_goes_aside_with_what_the_doctor_says(healthy: Installation, name: str) -> None:
+    file_for_folder(healthy.data, name)
+    found = healthy.findings()["no_folder"]
+    assert found.evidence["path"] == str(healthy.data / name)
+    subprocess.run(["sh", "-c", found.fix], check=True)
+    assert (healthy.data / name).is_dir()
+    assert "no_folder" not in healthy.findings()
 
 
 def test_a_damaged_page_inside_the_database_is_found(healthy: Installation) -> None:

@@ -1,10 +1,12 @@
 """Settings, the data folder, the port: what must be right before anything else can be."""
 
 import os
+import shlex
 import socket
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from ragkeeper.core.checks import Check, Finding, Kind, Mend, NotLooked, Severity
@@ -63,6 +65,20 @@ FOLDER_MISSING = Kind(
     "The folder {path} is not there",
     "What is kept there is gone, or cannot be kept.",
     "mkdir {path}  (the next start does it too)",
+)
+NO_FOLDER = Kind(
+    "no_folder",
+    Severity.FAILURE,
+    "{path} should be a folder and is {what}",
+    "Nothing can be kept there: the start fails, or what belongs there is lost.",
+    "mv {typed} {aside} && mkdir -m 700 {typed}",
+)
+LINK_BROKEN = Kind(
+    "folder_link_broken",
+    Severity.FAILURE,
+    "{path} is a link to {target}, which is not there",
+    "What is kept there cannot be reached: a disk that is not mounted, or a folder that was moved.",
+    "findmnt -l; then mount what is missing, or begin anew: mkdir -p -m 700 {target_typed}",
 )
 FOLDER_OPEN = Kind(
     "data_folder_open",
@@ -210,11 +226,25 @@ def folder_checks(
 
 def _missing(root: Path, paths: Mapping[str, Path]) -> Iterator[Finding]:
     if not root.is_dir():
-        yield NOT_INITIALISED.found({"path": str(root)})
+        yield _obstacle(root) or NOT_INITIALISED.found({"path": str(root)})
         return
     for path in dict.fromkeys(paths.values()):
         if not path.is_dir():
-            yield FOLDER_MISSING.found({"path": str(path)}, Mend(f"mkdir {path}", partial(_make, path)))
+            mend = Mend(f"mkdir {path}", partial(_make, path))
+            yield _obstacle(path) or FOLDER_MISSING.found({"path": str(path)}, mend)
+
+
+def _obstacle(path: Path) -> Finding | None:
+    """What stands where a folder belongs."""
+    typed = shlex.quote(str(path))
+    if path.is_symlink() and not path.exists():
+        target = str(path.parent / path.readlink())
+        return LINK_BROKEN.found({"path": str(path), "target": target}, target_typed=shlex.quote(target))
+    if not path.exists():
+        return None
+    what = "a file" if path.is_file() else "something else"
+    aside = next(one for number in count(1) if not (one := path.with_name(f"{path.name}.aside-{number}")).exists())
+    return NO_FOLDER.found({"path": str(path), "what": what}, typed=typed, aside=shlex.quote(str(aside)))
 
 
 def _make(path: Path) -> None:

@@ -33,4 +33,4 @@ class DataFolderUnusable(RagkeeperError):
 
     code = "data_folder_unusable"
     status = 503
-    fix = "Create it with write permission for this user, or set RAG_DATA_DIR to another folder."
+    fix = "`ragkeeper doctor` says what is in the way; or set RAG_DATA_DIR to a folder that this user may write."

@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,34 @@ def test_what_cannot_be_written_is_found(tmp_path: Path) -> None:
     assert codes(checks, "writable") == ["path_not_writable"]
     assert findings(checks, "writable")[0].evidence["path"] == str(tmp_path / "ragkeeper.db")
     assert codes(folder_checks(tmp_path, paths), "writable") == []
+
+
+def test_what_stands_in_place_of_a_folder_goes_aside_with_one_command(tmp_path: Path) -> None:
+    logs = tmp_path / "my logs"
+    logs.write_text("of somebody")
+    (tmp_path / "my logs.aside-1").touch()
+    checks = folder_checks(tmp_path, {"data": tmp_path, "logs": logs})
+    [found] = findings(checks, "folders")
+    assert (found.code, found.message) == ("no_folder", f"{logs} should be a folder and is a file")
+    subprocess.run(["sh", "-c", found.fix], check=True)
+    assert codes(checks, "folders") == []
+    assert (tmp_path / "my logs.aside-2").read_text() == "of somebody"
+
+
+def test_a_data_folder_that_is_a_file_is_not_called_absent(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.touch()
+    assert codes(folder_checks(root, {"data": root}), "folders") == ["no_folder"]
+
+
+def test_a_link_that_leads_nowhere_is_named_with_its_target(tmp_path: Path) -> None:
+    (tmp_path / "logs").symlink_to("../away")
+    checks = folder_checks(tmp_path, {"logs": tmp_path / "logs"})
+    [found] = findings(checks, "folders")
+    assert (found.code, found.evidence["target"]) == ("folder_link_broken", f"{tmp_path}/../away")
+    assert found.mend is None
+    subprocess.run(["sh", "-c", found.fix.rpartition(": ")[2]], check=True)
+    assert codes(checks, "folders") == []
 
 
 def reach(root: Path, server: dict[str, str] | None, version: str | None, *, held: bool) -> list[str]:
