@@ -5,7 +5,10 @@ A subclass states its failure once: its docstring is the message (with `{fields}
 """
 
 import inspect
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+_TWO_ENDS: Final = ("..", "?.", "!.", "….")
 
 
 class RagkeeperError(Exception):
@@ -24,7 +27,7 @@ class RagkeeperError(Exception):
     def __init__(self, **fields: object) -> None:
         self.fields = fields
         message = inspect.cleandoc(type(self).__doc__ or "").split("\n\n", 1)[0].replace("\n", " ")
-        super().__init__(message.format_map(fields))
+        super().__init__(_filled(message, fields))
 
     @property
     def message(self) -> str:
@@ -32,7 +35,13 @@ class RagkeeperError(Exception):
 
     @property
     def advice(self) -> str:
-        return self.fix.format_map(self.fields)
+        return _filled(self.fix, self.fields)
+
+
+def _filled(template: str, fields: Mapping[str, object]) -> str:
+    """Ends once: the last field may be a sentence with an end of its own, as other errors' messages are."""
+    text = template.format_map(fields)
+    return text[:-1] if template.endswith("}.") and text.endswith(_TWO_ENDS) else text
 
 
 class BadInput(RagkeeperError):
