@@ -285,7 +285,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         engine=engine,
         sources=sources,
         upkeep=upkeep,
-        health=_health(stores, opened, retrieval, chat_models, upkeep, shared, watch.observers),
+        health=_health(stores, opened, retrieval, chat_models, upkeep, shared, jobs, watch.observers),
         index_was_lost=opened.lost,
         metrics=metrics,
         audit=audit,
@@ -319,12 +319,15 @@ def _health(
     chat_models: Sequence[ChatModel],
     upkeep: Upkeep,
     shared: _Shared,
+    jobs: IngestionJobs,
     observers: Observers,
 ) -> HealthService:
     embedder, index, redis = opened.embedder, opened.index, shared.caches.redis
-    looks = probes.probes(stores.database, retrieval, index, embedder, chat_models, upkeep.loops, redis)
+    worker = probes.worker_probe(upkeep.loops, lambda: jobs.activity().paused)
+    looks = probes.probes(stores.database, retrieval, index, embedder, chat_models, redis)
     is_there = index_probe(looks["vector_db"], index, embedder, IndexFolder(stores.folder.index))
-    return HealthService({**looks, "disk": observers.probe, "vector_db": is_there}, utc_now)
+    watched = {"worker": worker, "disk": observers.probe, "clock": observers.clock.probe}
+    return HealthService({**looks, **watched, "vector_db": is_there}, utc_now)
 
 
 def _files(settings: Settings, folder: DataFolder) -> FileStore:

@@ -60,7 +60,7 @@ def add_looks(looks: Looks, application: "Application") -> None:
 
 def _add_machine(looks: Looks, application: "Application") -> None:
     written = [application.folder.path, _file(application), application.folder.jobs]
-    host = MachineFigures(application.metrics, written, machine)
+    host = MachineFigures(application.metrics, written, machine, step=application.observers.clock.step)
     looks.add("machine", host.look, 1)
     looks.add("disks", host.look_at_disks, 1)
     processes = ProcessFigures(application.metrics)

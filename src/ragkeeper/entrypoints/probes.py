@@ -100,25 +100,30 @@ def probes(
     index: SwitchableIndex,
     embedder: Embedder,
     models: Sequence[ChatModel],
-    loops: Callable[[], Mapping[str, str | None]],
     redis: FallbackCache | None = None,
 ) -> dict[str, Probe]:
-    """models: `observed` ones; loops: the last error of each background loop; redis: None where none is set.
-
-    retrieval: its searches tell how the index is.
-    """
-    return {**_of_process(loops), **_of_stores(database, retrieval, index, redis), **_of_models(embedder, models)}
+    """models: `observed` ones; redis: None where none is set; retrieval: its searches tell how the index is."""
+    stores = _of_stores(database, retrieval, index, redis)
+    return {"api": _probe_api, **stores, **_of_models(embedder, models)}
 
 
-def _of_process(loops: Callable[[], Mapping[str, str | None]]) -> dict[str, Probe]:
-    async def probe_api() -> ProbeResult:
-        return _HEALTHY  # that this runs is the proof
+def worker_probe(loops: Callable[[], Mapping[str, str | None]], paused: Callable[[], bool]) -> Probe:
+    """loops: the last error of each background loop; paused: whether somebody paused reading."""
 
     async def probe_worker() -> ProbeResult:
         failed = [f"{name}: {error}" for name, error in loops().items() if error]
-        return ProbeResult(ComponentState.DEGRADED, "; ".join(failed), "loop_failed") if failed else _HEALTHY
+        if failed:
+            return ProbeResult(ComponentState.DEGRADED, "; ".join(failed), "loop_failed")
+        if paused():
+            reason = "reading was paused by hand: `ragkeeper jobs resume` goes on"
+            return ProbeResult(ComponentState.DEGRADED, reason, "reading_paused")
+        return _HEALTHY
 
-    return {"api": probe_api, "worker": probe_worker}
+    return probe_worker
+
+
+async def _probe_api() -> ProbeResult:
+    return _HEALTHY  # that this runs is the proof
 
 
 def _of_stores(

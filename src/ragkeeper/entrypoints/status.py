@@ -20,6 +20,7 @@ from ragkeeper.operations.degradation.rules import worst
 from ragkeeper.operations.degradation.schemas import DegradationView
 from ragkeeper.operations.errors.service import ErrorService
 from ragkeeper.operations.health import repository
+from ragkeeper.operations.health.clock import ClockWatch
 from ragkeeper.operations.health.models import Disk, ProbeResult
 from ragkeeper.operations.health.rules import disk_state, judged, targets
 from ragkeeper.operations.health.traffic import TrafficWatch
@@ -50,10 +51,11 @@ def written_paths(folder: DataFolder, database: Path | None) -> dict[str, Path]:
 
 @dataclass(slots=True)
 class Observers:
-    """What is watched besides the parts: requests, errors, disks."""
+    """What is watched besides the parts: requests, errors, the clock, disks."""
 
     traffic: TrafficWatch
     errors: ErrorService
+    clock: ClockWatch
     _paths: Mapping[str, Path]
     _reserve: int
 
@@ -62,7 +64,9 @@ class Observers:
         file = Path(database.url.database) if database.url.database else None
         paths = written_paths(folder, file)
         reserve = settings.min_free_mb * _MEGABYTE
-        return cls(TrafficWatch(metrics.families), ErrorService(database, ERRORS, utc_now), paths, reserve)
+        return cls(
+            TrafficWatch(metrics.families), ErrorService(database, ERRORS, utc_now), ClockWatch(), paths, reserve
+        )
 
     def start(self) -> None:
         self.traffic.start()

@@ -19,6 +19,7 @@ Act = Callable[[Scene], Any]
 _DAYS = 0.0005
 _MINUTES = 0.01
 _SLOW = 0.05
+_CLOCK = Needs(clock=True)
 # Which bytes of SQLite's shared memory its readers lock: https://sqlite.org/walformat.html#wal_locks
 _FIRST_READ_LOCK, _READ_LOCKS = 123, 5
 
@@ -407,7 +408,7 @@ KEEPING = (
 # ---- the machine
 
 
-def _fill_disk(share: float) -> Act:
+def fill_disk(share: float) -> Act:
     def act(made: Scene) -> None:
         of = f"$(df -B1 --output={{}} {made.data} | tail -1)"
         count = f"$(({of.format('size')} * {int(share * 100)} / 100 - {of.format('used')}))"
@@ -422,7 +423,7 @@ def _fill_slowly(made: Scene) -> None:
         time.sleep(0.25)
 
 
-def _empty_disk(made: Scene) -> None:
+def empty_disk(made: Scene) -> None:
     inside(made.server, "sh", "-c", f"rm -f {made.data}/filler*")
 
 
@@ -472,12 +473,20 @@ def _memory_limits() -> str:
     return f"HighMemoryUsage.warning={used + 0.02:.3f},HighMemoryUsage.critical={used + 0.04:.3f}"
 
 
+def _set_clock(seconds: int) -> Act:
+    def act(made: Scene) -> None:
+        assert made.clock is not None
+        made.clock.shift_clock(seconds)
+
+    return act
+
+
 MACHINE = (
     Fault(
         "the disk is 93 % full",
         ("DiskSpaceLow.warning", "DiskSpaceLow.critical"),
-        _fill_disk(0.93),
-        _empty_disk,
+        fill_disk(0.93),
+        empty_disk,
         Needs(disk="size=100m", documents=2),
         untold=("DiskSpaceLow.warning",),
     ),
@@ -485,7 +494,7 @@ MACHINE = (
         "the disk fills steadily",
         ("DiskFullSoon.warning",),
         _fill_slowly,
-        _empty_disk,
+        empty_disk,
         Needs(_DAYS, disk="size=60m", documents=2),
     ),
     Fault(
@@ -510,6 +519,12 @@ MACHINE = (
         _give_memory_back,
         Needs(thresholds=_memory_limits()),
         untold=("HighMemoryUsage.warning",),
+    ),
+    *(
+        Fault(
+            f"the clock is set {way} by an hour", ("ClockSet.warning",), _set_clock(hours * 3600), _set_clock(0), _CLOCK
+        )
+        for way, hours in (("back", -1), ("forward", 1))
     ),
 )
 

@@ -21,6 +21,7 @@ from tests.acceptance.server import COMMAND, Server, add_text, serving, wait_for
 from tests.contract.cache.server import RedisServer, redis_server
 from tests.contract.chat.standin import StandIn
 from tests.contract.embedding.standin import StandIn as EmbeddingStandIn
+from tests.faults.harness.interposer import Interposer, compile_library
 from tests.integration.monitoring.stack import Programs, Stack, watching
 
 # Nothing else differs from a server as it comes.
@@ -31,7 +32,7 @@ PIECES = ("Every ferry leaves ", "at three minutes ", "past the hour [1].")
 
 @dataclass(frozen=True)
 class Needs:
-    """disk: options of a disk of its own; embedder: an endpoint in place of the shipped model."""
+    """disk: options of a disk of its own; embedder: an endpoint in place of the shipped model; clock: one to set."""
 
     scale: float = 0.01
     model: bool = True
@@ -41,6 +42,7 @@ class Needs:
     documents: int = 12
     settings: Mapping[str, str] = field(default_factory=dict)
     thresholds: str = ""
+    clock: bool = False
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Scene:
     model: StandIn
     embedder: EmbeddingStandIn
     redis: RedisServer | None
+    clock: Interposer | None = None
     again: subprocess.Popen[bytes] | None = None
     numbers: int = 0
     held: list[Any] = field(default_factory=list)
@@ -102,6 +105,8 @@ def scene(programs: Programs, redis: Path, folder: Path, needs: Needs) -> Iterat
         cache = parts.enter_context(redis_server(redis, folder / "redis") if needs.redis else nullcontext())
         settings = {**_SETTINGS, **_models(model, embedder, cache, needs), **needs.settings}
         place = folder / "server"
+        clock = _clock(place) if needs.clock else None
+        settings |= clock.environment(journal=False) if clock else {}
         if needs.disk:
             server = parts.enter_context(on_own_disk(place, "", needs.disk, settings))
         else:
@@ -110,7 +115,7 @@ def scene(programs: Programs, redis: Path, folder: Path, needs: Needs) -> Iterat
         options = [f"--time-scale={needs.scale}"]
         watched = watching(programs, folder, [address], *options, settings={"RAG_ALERT_THRESHOLDS": needs.thresholds})
         stack = parts.enter_context(watched)
-        made = Scene(server, stack, model, embedder, cache)
+        made = Scene(server, stack, model, embedder, cache, clock)
         parts.callback(_end, made)
         wait_until_ready(server, [_filled(made) for _ in range(needs.documents)])
         made.ask()
@@ -145,6 +150,13 @@ def _models(model: StandIn, embedder: EmbeddingStandIn, cache: RedisServer | Non
         found |= {"RAG_EMBEDDING_MODEL": "openai:standin", "RAG_EMBEDDING_BASE_URL": embedder.base_url}
     if cache is not None:
         found |= {"REDIS_URL": cache.url}
+    return found
+
+
+def _clock(place: Path) -> Interposer:
+    place.mkdir(parents=True)
+    found = Interposer(compile_library(place), place, place / "data")
+    found.reset()
     return found
 
 

@@ -358,6 +358,7 @@ KEEPING = (
         ((_NOW, _NOW - 49 * HOUR), WARNING),
         hold=MINUTE,
     ),
+    course("ClockSet", [s("rag_clock_step_seconds")], (0.1,), (20,), ((3600,), WARNING), hold=MINUTE, labels=HERE),
     course("IndexOrphans", [s("rag_index_orphans")], (0,), (0,), ((3,), WARNING), hold=5 * MINUTE),
     silent("IndexOrphans", [s("rag_index_orphans")], (float("nan"),), (float("nan"),), 20 * MINUTE),
     course("IndexMissing", [s("rag_index_missing")], (0,), (0,), ((3,), WARNING), hold=5 * MINUTE),

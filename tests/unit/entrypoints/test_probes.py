@@ -3,7 +3,8 @@ from contextlib import aclosing
 
 import pytest
 
-from ragkeeper.entrypoints.probes import ObservedModel
+from ragkeeper.entrypoints.probes import ObservedModel, worker_probe
+from ragkeeper.operations.health.models import ComponentState
 from ragkeeper.providers.chat.errors import ChatError, ChatModelUnknown, ChatRefused, ChatUnavailable
 from ragkeeper.providers.chat.port import ChatMessage, ChatReply
 
@@ -96,3 +97,18 @@ async def test_a_refused_request_and_a_reader_who_leaves_say_nothing_about_the_p
     with pytest.raises(ChatUnavailable):
         await model.check()
     assert scripted.listings == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "paused", "state", "code"),
+    [
+        (None, False, ComponentState.HEALTHY, ""),
+        (None, True, ComponentState.DEGRADED, "reading_paused"),
+        ("it broke", True, ComponentState.DEGRADED, "loop_failed"),
+    ],
+)
+async def test_the_worker_says_that_it_fails_or_that_somebody_paused_it(
+    error: str | None, paused: bool, state: ComponentState, code: str
+) -> None:
+    found = await worker_probe(lambda: {"parse": None, "embed": error}, lambda: paused)()
+    assert (found.state, found.code) == (state, code)

@@ -21,6 +21,12 @@ LOAD_1 = Gauge("node_load1", "Processes that ran or waited, mean of 1 minute.", 
 LOAD_5 = Gauge("node_load5", "The same of 5 minutes.", looked_up=True)
 LOAD_15 = Gauge("node_load15", "The same of 15 minutes.", looked_up=True)
 CLOCK = Gauge("node_time_seconds", "What the machine's clock shows.", unit="seconds", looked_up=True)
+CLOCK_STEP = Gauge(
+    "rag_clock_step_seconds",
+    "By how much the machine's clock was set within the last hour, forward or back.",
+    unit="seconds",
+    looked_up=True,
+)
 MEMORY_TOTAL = Gauge(
     "node_memory_MemTotal_bytes",
     "Memory of the machine, or of the container where that has less.",
@@ -84,6 +90,7 @@ TABLE: tuple[Metric, ...] = (
     LOAD_5,
     LOAD_15,
     CLOCK,
+    CLOCK_STEP,
     MEMORY_TOTAL,
     MEMORY_AVAILABLE,
     MEMORY_FREE,

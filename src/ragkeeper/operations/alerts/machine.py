@@ -1,6 +1,7 @@
 """Alerts about the machine, or the container: processors, memory, disks, network."""
 
 from ragkeeper.core.figures.machine import (
+    CLOCK_STEP,
     CPU_SECONDS,
     DISK_AVAILABLE,
     DISK_READ_ONLY,
@@ -14,7 +15,7 @@ from ragkeeper.core.figures.machine import (
 )
 from ragkeeper.core.instruments import Counter
 from ragkeeper.operations.alerts.answering import CRITICAL, DAY, HOUR, MINUTE, WARNING
-from ragkeeper.operations.alerts.conditions import BusyAbove, FreeBelow, RunsOut, Spike, UsedAbove
+from ragkeeper.operations.alerts.conditions import Above, BusyAbove, FreeBelow, RunsOut, Spike, UsedAbove
 from ragkeeper.operations.alerts.expressions import Match, Select
 from ragkeeper.operations.alerts.models import Alert, Severity
 
@@ -28,7 +29,7 @@ _LEAST_BYTES = 50_000
 
 
 def table() -> tuple[Alert, ...]:
-    return (*_processors(), *_memory(), *_disks(), *_network())
+    return (*_processors(), *_memory(), *_disks(), *_network(), *_clock())
 
 
 def _processors() -> tuple[Alert, ...]:
@@ -124,4 +125,18 @@ def _spike(name: str, what: str, counter: Counter) -> Alert:
         MINUTE,
         "network",
         ("G0 network I/O: monitor for unusual spikes",),
+    )
+
+
+def _clock() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "ClockSet",
+            WARNING,
+            "The clock of {instance} was set by more than a minute",
+            "Within the last hour, forward or back: times in records are wrong, and limits by time do not hold.",
+            Above(Select(CLOCK_STEP), MINUTE, ("instance",)),
+            MINUTE,
+            "clock",
+        ),
     )

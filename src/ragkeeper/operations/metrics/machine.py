@@ -16,15 +16,24 @@ _MOST_DEVICES = 20
 
 
 class MachineFigures:
-    """paths: wherever the product writes; container: what limits it, as health has it."""
+    """paths: wherever the product writes; container: what limits it, as health has it.
+
+    step: by how many seconds the clock was set lately.
+    """
 
     def __init__(
-        self, metrics: Metrics, paths: Sequence[Path], container: Callable[[], Machine | None], root: Path = proc.PROC
+        self,
+        metrics: Metrics,
+        paths: Sequence[Path],
+        container: Callable[[], Machine | None],
+        root: Path = proc.PROC,
+        step: Callable[[], float] = float,
     ) -> None:
         self._metrics = metrics
         self._paths = paths
         self._container = container
         self._root = root
+        self._step = step
 
     async def look(self) -> None:
         await asyncio.to_thread(self._look)
@@ -42,6 +51,7 @@ class MachineFigures:
             self._metrics.reached(figures.NETWORK_RECEIVED, received, device=device)
             self._metrics.reached(figures.NETWORK_SENT, sent, device=device)
         self._metrics.set(figures.CLOCK, time.time())
+        self._metrics.set(figures.CLOCK_STEP, self._step())
         self._metrics.set(figures.PROCESSORS, proc.usable_processors(self._root))
         self._look_at_memory()
 
