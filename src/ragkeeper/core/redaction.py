@@ -1,9 +1,12 @@
-"""What must not stand in a log: secrets, wherever they turn up, and texts that are longer than a record needs."""
+"""What a secret looks like, told once for logs, health and support bundles; and what must not stand in a log.
+
+That is secrets, wherever they turn up, and texts that are longer than a record needs.
+"""
 
 import functools
 import re
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 HIDDEN = "***"
 
@@ -11,23 +14,43 @@ _SHORTEST = 6
 _LONGEST = 2000
 _LONGEST_TRACE = 16_000
 _DEEPEST = 4
-_NAMES = re.compile(r"(?:^|[_-])(?:key|token|secret|password|passwd|authorization|cookie)s?$", re.IGNORECASE)
-_SHAPES = (
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(\w://)[^/\s@:]*:[^/\s@]+@"), rf"\1{HIDDEN}@"),
+
+# Words that name a secret: some wherever they stand in a name (`dbpassword`), others as a word of it (not `monkey`).
+_WITHIN = r"(?:secret|password|passwd|passphrase|credential|token|(?:api|access|private|signing)[_-]?key)"
+_APART = r"(?:key|pwd|pass|signature|sig|auth|authorization|session|cookie)"
+_NAMED = rf"(?:{_WITHIN}|(?<![a-z]){_APART})(?:s|[_-]?\d+|[_-](?:id|value|old|new))?"
+_NAMES = re.compile(rf"(?:{_WITHIN}|(?:^|[_-]){_APART})s?$", re.IGNORECASE)
+_VALUE = r"(?:\"[^\"\n]{6,200}\"|'[^'\n]{6,200}'|(?!\[|(?:bearer|basic)\s)[^\s\"'&,;}<>]{6,})"
+
+SECRETS: Final = (
+    re.compile(r"(\w://[^/\s:@\"']*:)[^/\s@\"']+(?=@)"),
+    re.compile(rf"([?&;][^=&\s\"']*(?:{_WITHIN}|{_APART})[^=&\s\"']*=)[^&\s\"'<>]+", re.IGNORECASE),
+    re.compile(r"(\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE),
+    re.compile(rf"({_NAMED}[\"']?\s*[:=]\s*){_VALUE}", re.IGNORECASE),
+    re.compile(r"()\b(?:rk|sk|gsk|gh[opsu]|github_pat|glpat|xox[abprs])[_-][\w-]{12,}"),
+    re.compile(r"()\bA[KS]IA[0-9A-Z]{16}\b"),
+    re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
+    re.compile(r"()-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+)
+"""What is a secret by the look of it, wherever it stands; the first group is no part of it."""
+
+# Whatever one of them fits has one of these in it.
+_WORDS = ("secr", "pass", "cred", "tok", "key", "pwd", "sig", "auth", "sess", "cook", "bear", "basi")
+_HINTS = "|".join(
     (
-        re.compile(r"(?i)\b((?:api[_-]?)?key|token|secret|password)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]{6,}"),
-        rf"\1\2{HIDDEN}",
-    ),
-    (re.compile(r"\b(?:rk_|sk-|gsk_)[\w-]{16,}"), HIDDEN),
+        *("".join(f"[{letter.upper()}{letter}]" for letter in word) for word in _WORDS),
+        *("://", "rk_", "sk[-_]", "gh[opsu]_", "github_pat", "glpat", "xox", "A[KS]IA", "eyJ", "-----BEGIN"),
+    )
 )
 
 
-# Whatever one of the shapes fits has one of these in it.
-_HINTS = (
-    r"[Bb][Ee][Aa][Rr]|[Bb][Aa][Ss][Ii][Cc]|://|[Kk][Ee][Yy]|[Tt][Oo][Kk][Ee][Nn]|[Ss][Ee][Cc][Rr]|[Pp][Aa][Ss][Ss]"
-    r"|rk_|sk[-_]"
-)
+def without_secrets(text: str, mark: str = HIDDEN) -> tuple[str, int]:
+    """The text with whatever looks like a secret hidden behind `mark`, and how often that was so."""
+    count = 0
+    for shape in SECRETS:
+        text, n_found = shape.subn(rf"\1{mark}", text)
+        count += n_found
+    return text, count
 
 
 @functools.lru_cache(1000)
@@ -59,9 +82,7 @@ class Redactor:
     def text(self, text: str) -> str:
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
-        for shape, replacement in _SHAPES:
-            text = shape.sub(replacement, text)
-        return text
+        return without_secrets(text)[0]
 
     def _value(self, name: str, value: Any, depth: int = 0) -> Any:
         if isinstance(value, bool | int | float) or value is None:

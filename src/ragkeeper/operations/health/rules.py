@@ -1,6 +1,5 @@
 """What the states of the parts mean for the whole. No I/O."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -25,9 +24,6 @@ NO_ANSWER = "no_answer"
 DISK_TARGET = 0.9
 DISK_FULL = 0.95
 _FINE = frozenset({ComponentState.HEALTHY, ComponentState.NOT_CONFIGURED})
-
-# `scheme://user:password@host`; only the password goes, the rest helps to find what is wrong.
-_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 # What the server can do: the parts it cannot do it without, and those that make it better.
 _CAPABILITIES = {
@@ -125,11 +121,6 @@ def settled(shown: ProbeResult | None, waiting: ProbeResult | None, seen: ProbeR
     if shown is None or shown.state is seen.state or seen.code == NO_ANSWER:
         return True
     return waiting is not None and waiting.state is seen.state
-
-
-def without_passwords(text: str) -> str:
-    """A reason with the passwords of the addresses in it blotted out."""
-    return _PASSWORD.sub(r"\1***@", text)
 
 
 def _capability(components: Mapping[str, ProbeResult], needed: Parts, helpful: Parts) -> Capability:

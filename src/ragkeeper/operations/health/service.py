@@ -9,10 +9,11 @@ import structlog
 
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.redaction import without_secrets
 from ragkeeper.operations.health import repository
 from ragkeeper.operations.health.models import ComponentState, Health, Machine, ProbeResult
 from ragkeeper.operations.health.ports import Probe
-from ragkeeper.operations.health.rules import NO_ANSWER, capabilities, overall, settled, without_passwords
+from ragkeeper.operations.health.rules import NO_ANSWER, capabilities, overall, settled
 from ragkeeper.operations.health.watchdog import Watchdog
 
 _log = structlog.get_logger()
@@ -135,7 +136,7 @@ class HealthService:
             result = ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}", error.code)
         except Exception as error:  # noqa: BLE001 - a health check: whatever a probe raises means unhealthy
             result = ProbeResult(ComponentState.UNHEALTHY, f"{type(error).__name__}: {error}", "probe_failed")
-        return replace(result, reason=without_passwords(result.reason))
+        return replace(result, reason=without_secrets(result.reason)[0])
 
 
 def _states(health: Health) -> dict[str, str]:
