@@ -10,8 +10,9 @@ import typer
 
 from ragkeeper.cli.errors import CommandFailed, Failure, UnexpectedFailure, problem_of
 from ragkeeper.cli.exit_codes import ExitCode, exit_code
-from ragkeeper.cli.output import note, one_line, print_json
+from ragkeeper.cli.output import note, print_json
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.lines import one_line
 
 
 def command_group(**options: Any) -> typer.Typer:

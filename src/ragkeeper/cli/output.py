@@ -1,7 +1,6 @@
 """What commands print: the result on standard output, everything else on standard error; plain without a terminal."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
@@ -10,19 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# Text of documents and models could steer a terminal; only line ends and tabs remain of its control characters.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def plain(text: object) -> str:
-    """The text without characters that steer a terminal."""
-    return _CONTROL.sub("", str(text))
-
-
-def one_line(text: object, limit: int | None = None) -> str:
-    """The text with every run of white space as one blank, cut to `limit` characters."""
-    joined = " ".join(plain(text).split())
-    return joined if limit is None or len(joined) <= limit else joined[: limit - 1].rstrip() + "…"
+from ragkeeper.core.lines import one_line, plain
 
 
 def print_json(value: object) -> None:
@@ -40,7 +27,7 @@ def note(text: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table as wide as the terminal; without one, aligned columns and nothing cut."""
+    """A table as wide as the terminal; without one, aligned columns, each row one line and nothing cut."""
     cells = [["" if cell is None else one_line(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_wrapped(columns, cells)

@@ -10,8 +10,9 @@ from ragkeeper.cli.client import Client
 from ragkeeper.cli.errors import StreamIncomplete
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Collection, Json
-from ragkeeper.cli.output import note, one_line, print_json, print_text
+from ragkeeper.cli.output import note, print_json, print_text
 from ragkeeper.cli.ports import Connect
+from ragkeeper.core.lines import one_line
 
 _HINT = 200
 

@@ -9,8 +9,9 @@ from ragkeeper.cli.app import command_group, example
 from ragkeeper.cli.confirm import confirm
 from ragkeeper.cli.options import Collection, DryRun, Json, Metadata, Yes
 from ragkeeper.cli.options import metadata as values
-from ragkeeper.cli.output import note, one_line, print_fields, print_json, print_table, print_text, size
+from ragkeeper.cli.output import note, print_fields, print_json, print_table, print_text, size
 from ragkeeper.cli.ports import Connect
+from ragkeeper.core.lines import one_line
 from ragkeeper.documents.models import VersionStatus
 
 _PAGE = 500

@@ -11,6 +11,7 @@ import structlog
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.lines import REASON_LENGTH, one_line
 
 _log = structlog.get_logger()
 
@@ -82,7 +83,7 @@ class Loop:
                 self.last_error = None
                 self.failing = None
             except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
-                self.last_error = str(error)
+                self.last_error = one_line(error, REASON_LENGTH)
                 self.failing = Failing(_reason(error), utc_now() + timedelta(seconds=pause))
                 # A log on the same full disk must not end the loop that waits for the disk to have room again.
                 with suppress(OSError, ValueError):

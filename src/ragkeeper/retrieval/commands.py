@@ -7,8 +7,9 @@ import typer
 
 from ragkeeper.cli.app import example
 from ragkeeper.cli.options import Collection, Json, Metadata, metadata
-from ragkeeper.cli.output import note, one_line, print_json, print_text
+from ragkeeper.cli.output import note, print_json, print_text
 from ragkeeper.cli.ports import Connect
+from ragkeeper.core.lines import one_line
 from ragkeeper.retrieval.models import SearchMode
 
 _SHOWN = 300

@@ -1,5 +1,8 @@
 import asyncio
 
+from structlog.testing import capture_logs
+
+from ragkeeper.core.lines import REASON_LENGTH
 from ragkeeper.jobs.loop import Loop
 from tests.waiting import until
 
@@ -43,6 +46,24 @@ async def test_an_error_is_remembered_and_the_step_tried_again() -> None:
         assert loop.last_error == "no luck"
         await recovered.wait()
     await loop.stop()
+
+
+async def test_an_error_of_many_lines_is_remembered_as_one_and_logged_whole() -> None:
+    message = "no such table: chunks\n[SQL: SELECT 1]\n" + "x" * 1000
+
+    async def step() -> bool:
+        raise ValueError(message)
+
+    loop = Loop("test", step)
+    with capture_logs() as logs:
+        loop.start()
+        async with asyncio.timeout(5):
+            await until(lambda: loop.last_error)
+        await loop.stop()
+    assert loop.last_error
+    assert loop.last_error.startswith("no such table: chunks [SQL: SELECT 1] xxx")
+    assert len(loop.last_error) == REASON_LENGTH
+    assert [str(record["exc_info"]) for record in logs] == [message]
 
 
 async def test_stopping_cancels_the_step_that_runs() -> None:

@@ -9,9 +9,10 @@ from ragkeeper.cli.app import command_group, example
 from ragkeeper.cli.confirm import confirm
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Collection, Json, Yes
-from ragkeeper.cli.output import note, one_line, print_json, print_table, print_text
+from ragkeeper.cli.output import note, print_json, print_table, print_text
 from ragkeeper.cli.ports import Connect
 from ragkeeper.cli.progress import progress_bar
+from ragkeeper.core.lines import one_line
 from ragkeeper.ingestion.progress.models import JobKind, JobState
 
 _JOBS = "/api/v1/jobs"

@@ -14,9 +14,10 @@ from ragkeeper.cli.client import Client
 from ragkeeper.cli.confirm import confirm
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import DryRun, Json, Yes
-from ragkeeper.cli.output import note, one_line, print_fields, print_json, print_table, print_text
+from ragkeeper.cli.output import note, print_fields, print_json, print_table, print_text
 from ragkeeper.cli.ports import Connect
 from ragkeeper.cli.progress import progress_bar
+from ragkeeper.core.lines import one_line
 from ragkeeper.ingestion.sources.models import RunState, SourceKind
 
 _SOURCES = "/api/v1/sources"

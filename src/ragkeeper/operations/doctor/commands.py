@@ -13,6 +13,7 @@ from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import note, print_json, print_text, size
 from ragkeeper.core.checks import Finding
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.lines import one_line
 from ragkeeper.operations.doctor.bundle import write_bundle
 from ragkeeper.operations.doctor.models import Examination, Looked, State
 from ragkeeper.operations.doctor.ports import Surgery
@@ -107,12 +108,12 @@ def _print_branch(name: str, checks: list[Looked]) -> None:
     print_text(f"[{_MARKS[worst(one.state for one in checks)]}] {name}: {', '.join(one.name for one in checks)}")
     for one in checks:
         if one.state is State.SKIPPED:
-            print_text(f"    [skipped] {one.name}: {one.reason}")
+            print_text(f"    [skipped] {one.name}: {one_line(one.reason)}")
         for finding in one.findings:
             _print_finding(finding)
 
 
 def _print_finding(finding: Finding) -> None:
-    print_text(f"    [{_MARKS[State(finding.severity.value)]}] {finding.message} [{finding.code}]")
+    print_text(f"    [{_MARKS[State(finding.severity.value)]}] {one_line(finding.message)} [{finding.code}]")
     print_text(f"        what it means: {finding.consequence}")
     print_text(f"        what to do:    {finding.fix}")

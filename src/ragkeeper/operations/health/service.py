@@ -9,6 +9,7 @@ import structlog
 
 from ragkeeper.core.clock import Clock
 from ragkeeper.core.errors import RagkeeperError
+from ragkeeper.core.lines import REASON_LENGTH, one_line
 from ragkeeper.core.redaction import without_secrets
 from ragkeeper.operations.health import repository
 from ragkeeper.operations.health.models import ComponentState, Health, Machine, ProbeResult
@@ -88,9 +89,11 @@ class HealthService:
         if shown is not None and not settled(shown, waiting, seen):
             self._waiting[name] = seen
             return shown
-        if shown is not None and shown.state is not seen.state:
+        told = replace(seen, reason=one_line(seen.reason, REASON_LENGTH))
+        is_news = shown is None or shown.reason != told.reason
+        if (shown is not None and shown.state is not seen.state) or (is_news and told.reason != seen.reason):
             _log.warning("component_changed", component=name, state=seen.state.value, reason=seen.reason)
-        return seen
+        return told
 
     def _note_changes(self, before: Health) -> None:
         found = self.health()

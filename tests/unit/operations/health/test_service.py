@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from structlog.testing import capture_logs
 
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.lines import REASON_LENGTH
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.service import HealthService
 
@@ -35,6 +36,21 @@ async def test_a_probe_that_raises_is_unhealthy_with_its_reason() -> None:
     assert "ConnectionError" in found.components["vector_db"].reason
     assert "secret" not in found.components["vector_db"].reason
     assert found.components["vector_db"].code == "probe_failed"
+
+
+async def test_a_reason_is_told_in_one_line_and_logged_whole_once() -> None:
+    whole = "it broke:\n" + "x" * 1000
+
+    async def breaks() -> ProbeResult:
+        return ProbeResult(ComponentState.DEGRADED, whole, "broken")
+
+    health = HealthService({"worker": breaks}, utc_now)
+    with capture_logs() as logs:
+        await health.look()
+        await health.look()
+    told = health.health().components["worker"].reason
+    assert told == "it broke: " + "x" * (REASON_LENGTH - 11) + "…"
+    assert [(record["event"], record["reason"]) for record in logs] == [("component_changed", whole)]
 
 
 async def test_a_probe_that_hangs_is_unhealthy_at_the_limit_and_not_asked_again_until_it_ends() -> None:
