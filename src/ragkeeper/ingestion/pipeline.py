@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby, zip_longest
@@ -34,6 +35,8 @@ _log = structlog.get_logger()
 
 # A version that was being parsed when the server died this often is to blame for it.
 _MOST_INTERRUPTIONS = 3
+# Documents cut at once; the interpreter runs little more than one of them at a time.
+_CUTTERS = 2
 
 
 class Pipeline:
@@ -56,6 +59,8 @@ class Pipeline:
         self._outbox = outbox
         self._metrics = metrics or Metrics(work.TABLE)
         self._failed = failed or FailedJobs(self._metrics)
+        # Threads of their own, by whose name their processor time is told from that of answers.
+        self._cutters = ThreadPoolExecutor(_CUTTERS, "cut")
 
     async def recover(self) -> None:
         """After a start: what lacks vectors of today's model is embedded again."""
@@ -90,7 +95,7 @@ class Pipeline:
             with self._timed("parse"):
                 document = await self._parser.parse(self._files.path(version.sha256), version.filename)
             with self._timed("chunk"):
-                return await asyncio.to_thread(self._cut, version, document)
+                return await asyncio.get_running_loop().run_in_executor(self._cutters, self._cut, version, document)
         except IngestionError as error:
             return _problem(error)
         except Exception as error:  # noqa: BLE001 - the edge of one file: whatever it brings about, its neighbours go on

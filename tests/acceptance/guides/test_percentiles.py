@@ -123,8 +123,9 @@ def agrees(server: Server) -> bool:
         line.split(":")[0]: int(line.split()[1]) * 1024 for line in Path("/proc/meminfo").read_text().splitlines()
     }
     pairs = [
-        (told["processes"]["api"]["cpu_seconds"], cpu),
-        (value(server, "rag_process_cpu_seconds_total", "api"), cpu),
+        # Of this one process: the server's own threads do the worker's work here, and no child does.
+        (sum(told["processes"][role]["cpu_seconds"] for role in ("api", "worker")), cpu),
+        (sum(value(server, "rag_process_cpu_seconds_total", role) for role in ("api", "worker")), cpu),
         (told["processes"]["api"]["resident"], resident),
         (value(server, "rag_process_resident_memory_bytes", "api"), resident),
     ]

@@ -73,7 +73,8 @@ CONTAINER_MEMORY = Gauge(
 PROCESSES = Gauge("rag_processes", "Processes of the server, by what they do.", _ROLE)
 PROCESS_CPU = Counter(
     "rag_process_cpu_seconds_total",
-    "Processor time: `api`, which answers and embeds; `worker`, which builds an index; `parser`, which reads files.",
+    "Processor time: `api`, which answers; `worker`, which cuts and embeds documents, does jobs and builds an index; "
+    "`parser`, which reads files.",
     _ROLE,
 )
 PROCESS_MEMORY = Gauge("rag_process_resident_memory_bytes", "Memory in use, shared pages included.", _ROLE, "bytes")

@@ -117,6 +117,12 @@ def process(pid: int, proc: Path = PROC) -> Process:
     )
 
 
+def thread_seconds(pid: int, thread: int, proc: Path = PROC) -> float:
+    """Processor time of one thread, by the kernel's number of it."""
+    fields = (proc / str(pid) / "task" / str(thread) / "stat").read_text().rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in fields[_TIMES]) / _TICKS
+
+
 def unique_memory(pid: int, proc: Path = PROC) -> int:
     """Bytes that nobody shares with it. The kernel walks through all of its memory for that: not for each scrape."""
     lines = (line.split() for line in (proc / str(pid) / "smaps_rollup").read_text().splitlines()[1:])

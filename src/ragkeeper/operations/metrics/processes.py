@@ -1,23 +1,25 @@
 """Figures of this process and its children, by what they do.
 
-This process is `api`; it also does the work that is in no child. What a child had come to when it was last seen is
-nearly all it ever will: the rest of its processor time is found in what this process has waited for, and its bytes are
-then among this process's own.
+This process is `api`, but for its threads that do the worker's work, such as embedding documents. What a child had
+come to when it was last seen is nearly all it ever will: the rest of its processor time is found in what this process
+has waited for, and its bytes are then among this process's own.
 """
 
 import asyncio
 import os
 import resource
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ragkeeper.core.figures import machine as figures
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.metrics import proc
-from ragkeeper.operations.metrics.rules import role_of
+from ragkeeper.operations.metrics.rules import role_of, works
 
 _GONE = (OSError, ValueError, KeyError, IndexError)
-_OWN = "api"
+_OWN, _WORKER = "api", "worker"
 
 
 @dataclass(slots=True)
@@ -58,36 +60,73 @@ class _Account:
     ended: dict[str, _Spent] = field(default_factory=_by_role)
     told: dict[str, _Spent] = field(default_factory=_by_role)
 
-    def note(self, own: proc.Process, children: list[tuple[str, proc.Process]]) -> dict[str, _Spent]:
+    def note(
+        self, own: proc.Process, children: list[tuple[str, proc.Process]], working: float = 0.0
+    ) -> dict[str, _Spent]:
+        """working: seconds that threads of our own have spent on the worker's work."""
         now = {one.pid: _Known(role, one.cpu + one.waited, one.read, one.written) for role, one in children}
         for pid in self.alive.keys() - now.keys():
             gone = self.alive[pid]
             self.ended[gone.role].add(gone.cpu, gone.read, gone.written)
         self.alive = now
-        for role, spent in self._sums(own).items():
+        for role, spent in self._sums(own, working).items():
             self.told[role].rise_to(spent)
         return self.told
 
-    def _sums(self, own: proc.Process) -> dict[str, _Spent]:
+    def _sums(self, own: proc.Process, working: float) -> dict[str, _Spent]:
         sums = _by_role()
         for role, spent in self.ended.items():
             sums[role].add(spent.cpu, spent.read, spent.written)
             sums[_OWN].add(0.0, -spent.read, -spent.written)
         unseen = max(own.waited - sum(spent.cpu for spent in self.ended.values()), 0.0)
         sums["parser"].add(unseen, 0.0, 0.0)  # of children, these alone come and go by the hundred
-        sums[_OWN].add(own.cpu, own.read, own.written)
+        working = min(working, own.cpu)
+        sums[_OWN].add(own.cpu - working, own.read, own.written)
+        sums[_WORKER].add(working, 0.0, 0.0)
         for one in self.alive.values():
             sums[one.role].add(one.cpu, one.read, one.written)
         return sums
 
 
+def _running() -> dict[int, str]:
+    return {one.native_id: one.name for one in threading.enumerate() if one.native_id is not None}
+
+
+@dataclass(slots=True)
+class _Threads:
+    """What the threads that do the worker's work have spent, those that have ended too."""
+
+    names: Callable[[], Mapping[int, str]]
+    alive: dict[int, float] = field(default_factory=dict)
+    ended: float = 0.0
+
+    def look(self, pid: int, root: Path) -> float:
+        now = {}
+        for thread, name in self.names().items():
+            if works(name):
+                try:
+                    now[thread] = proc.thread_seconds(pid, thread, root)
+                except _GONE:
+                    continue  # it has just ended
+        self.ended += sum(spent for thread, spent in self.alive.items() if thread not in now)
+        self.alive = now
+        return self.ended + sum(now.values())
+
+
 class ProcessFigures:
-    def __init__(self, metrics: Metrics, root: Path = proc.PROC, pid: int | None = None) -> None:
-        """pid: the process whose figures are told; None: this one."""
+    def __init__(
+        self,
+        metrics: Metrics,
+        root: Path = proc.PROC,
+        pid: int | None = None,
+        threads: Callable[[], Mapping[int, str]] = _running,
+    ) -> None:
+        """pid: the process whose figures are told; None: this one. threads: names by the kernel's numbers."""
         self._metrics = metrics
         self._root = root
         self._pid = os.getpid() if pid is None else pid
         self._account = _Account()
+        self._threads = _Threads(threads)
 
     async def look(self) -> None:
         await asyncio.to_thread(self._look)
@@ -103,7 +142,8 @@ class ProcessFigures:
             self._metrics.set(figures.PROCESS_MEMORY, sum(one.resident for one in ours), role=role)
             self._metrics.set(figures.PROCESS_FILES, sum(one.files for one in ours), role=role)
             self._metrics.set(figures.PROCESS_THREADS, sum(one.threads for one in ours), role=role)
-        for role, spent in self._account.note(own, children).items():
+        working = self._threads.look(self._pid, self._root)
+        for role, spent in self._account.note(own, children, working).items():
             self._metrics.reached(figures.PROCESS_CPU, spent.cpu, role=role)
             self._metrics.reached(figures.PROCESS_READ, spent.read, role=role)
             self._metrics.reached(figures.PROCESS_WRITTEN, spent.written, role=role)

@@ -2,10 +2,15 @@
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 _WORKERS = ("index_builder", "vectors.optimizer")
+# What embeds and cuts documents, and what runs durable jobs: the last of them are DBOS's own.
+_WORKER_THREADS = re.compile(
+    r"(embed-documents|cut|jobs_record)_\d+|(queue-worker|dbos)-.*|Thread-\d+ \((queue_thread|dynamic_scheduler_loop)\)"
+)
 # A proxy on this machine says so in one of these: then the one who asks is somebody else.
 _FORWARDED = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
 _FORWARDED_FAMILY = "x-forwarded-"
@@ -31,6 +36,11 @@ def holds_token(authorization: str, token: str) -> bool:
 def role_of(command: str) -> str:
     """Of a child: those that build or rearrange an index do the worker's work; all others read files."""
     return "worker" if any(module in command for module in _WORKERS) else "parser"
+
+
+def works(thread: str) -> bool:
+    """Whether a thread of the server itself, by its name, does the worker's work; all others answer people."""
+    return _WORKER_THREADS.fullmatch(thread) is not None
 
 
 def _is_forwarded(header: str) -> bool:

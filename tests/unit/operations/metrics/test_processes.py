@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.metrics import proc
 from ragkeeper.operations.metrics.processes import ProcessFigures, _Account
-from ragkeeper.operations.metrics.rules import role_of
+from ragkeeper.operations.metrics.rules import role_of, works
 
 BUSY = "for number in range(3_000_000): pass\nprint(1, flush=True)\ninput()"
 # Starts what it is given, says which process that is once it has worked, and lets it end when it is told to.
@@ -36,6 +38,53 @@ def test_children_are_told_by_what_they_do():
     assert role_of("python -m ragkeeper.entrypoints.index_builder 1") == "worker"
     assert role_of("python -m ragkeeper.storage.vectors.optimizer x") == "worker"
     assert role_of("python -I -m ragkeeper.ingestion.parsers.sandbox {}") == "parser"
+
+
+def test_threads_are_told_by_what_they_do():
+    names = ("embed-documents_0", "cut_1", "jobs_record_2", "queue-worker-syncs", "Thread-9 (queue_thread)")
+    assert all(map(works, names))
+    others = (
+        "MainThread",
+        "embed-query_0",
+        "embed-now_0",
+        "search-index_0",
+        "asyncio_3",
+        "cutlery_1",
+        "Thread-1 (run)",
+    )
+    assert not any(map(works, others))
+
+
+def test_what_threads_spend_on_the_workers_work_is_the_workers():
+    account = _Account()
+    told = account.note(one(1, 5), [("worker", one(3, 4))], working=3)
+    assert cpu(told) == {"api": 2, "worker": 7, "parser": 0}
+
+
+async def test_a_thread_of_our_own_is_seen_while_it_works_and_when_it_has_ended():
+    metrics, may_end = Metrics(), threading.Event()
+
+    def work() -> None:
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        worked.set()
+        may_end.wait()
+
+    worked = threading.Event()
+    figures = ProcessFigures(metrics)
+    await figures.look()
+    before = by_role(metrics, "rag_process_cpu_seconds_total")["worker"]
+    thread = threading.Thread(target=work, name="cut_0")
+    thread.start()
+    worked.wait()
+    await figures.look()
+    spent = by_role(metrics, "rag_process_cpu_seconds_total")["worker"] - before
+    assert spent == pytest.approx(0.2, abs=0.05)
+    may_end.set()
+    thread.join()
+    await figures.look()
+    assert by_role(metrics, "rag_process_cpu_seconds_total")["worker"] - before == pytest.approx(spent)
 
 
 def test_what_a_child_spent_stays_when_it_has_ended():
