@@ -47,7 +47,9 @@ def add_looks(looks: Looks, application: "Application") -> None:
     _add_index(looks, application)
     database = application.database
     file = _file(application)
-    looks.add("database", DatabaseFigures(metrics, file, database.unused_bytes, database.connections).look, 5)
+    stored = DatabaseFigures(metrics, file, database.unused_bytes, database.connections)
+    looks.add("database", stored.look, 5)
+    looks.add("connections", stored.look_at_connections, 1)
     redis = application.caches.redis
     caches = CacheFigures(
         metrics,

@@ -4,6 +4,8 @@
 """
 
 import argparse
+import socket
+import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,9 @@ from pathlib import Path
 
 from scripts.alerts import SEEN, Sighting, read_sightings, write_sightings
 from tests.faults.alerts.course import Seen, run
-from tests.faults.alerts.faults import FAULTS, Fault
+from tests.faults.alerts.fault import Fault
+from tests.faults.alerts.faults import FAULTS
+from tests.faults.alerts.scene import SENDER
 from tests.integration.monitoring.stack import Programs
 from tests.machine import require_binary
 
@@ -22,11 +26,20 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="only faults whose name holds one of these")
     given = parser.parse_args()
     chosen = [one for one in FAULTS if not given.names or any(name in one.name for name in given.names)]
-    seen = run_all(chosen)
+    apart = [one for one in chosen if one.needs.links and SENDER not in dict(socket.if_nameindex()).values()]
+    seen = run_all([one for one in chosen if one not in apart])
     if given.write:
         kept = [one for one in read_sightings() if one.fault not in {fault.name for fault in chosen}]
         write_sightings([*kept, *(one for each in seen for one in sightings(each))])
-    return int(any(one.misses() for one in seen))
+    return int(any(one.misses() for one in seen)) or (_run_apart(apart, ["--write"] * given.write) if apart else 0)
+
+
+def _run_apart(faults: list[Fault], options: list[str]) -> int:
+    """Run again in a place that has network devices of its own, and no others."""
+    links = f"ip link set lo up && ip link add {SENDER} type veth peer name right && ip link set {SENDER} up"
+    shell = ["unshare", "-rn", "sh", "-c", f'{links} && ip link set right up && exec "$@"', "sh"]
+    again = [sys.executable, "-m", "tests.faults.alerts", *options, *(one.name for one in faults)]
+    return subprocess.run([*shell, *again], check=False).returncode
 
 
 def run_all(faults: list[Fault]) -> list[Seen]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.alerts.faults import Fault
+from tests.faults.alerts.fault import Fault
 from tests.faults.alerts.scene import Scene, load, scene
 from tests.integration.monitoring.stack import Programs
 

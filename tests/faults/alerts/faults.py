@@ -1,25 +1,17 @@
-"""The faults: how each begins and ends, what goes on meanwhile, and which alerts must fire and end."""
+"""All faults; here are those of the server, its requests and what it keeps."""
 
 import fcntl
-import mmap
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from tests.acceptance.mounts import inside
 from tests.contract.chat.standin import Behaviour
 from tests.contract.embedding.standin import Reply
+from tests.faults.alerts.fault import DAYS, Act, Fault
+from tests.faults.alerts.machine import MACHINE
 from tests.faults.alerts.scene import PIECES, Needs, Scene, sql
 
-Act = Callable[[Scene], Any]
-# So many times faster that windows of days pass in minutes; what lasts five minutes lasts a second.
-_DAYS = 0.0005
 _MINUTES = 0.01
 _SLOW = 0.05
-_CLOCK = Needs(clock=True)
 # Which bytes of SQLite's shared memory its readers lock: https://sqlite.org/walformat.html#wal_locks
 _FIRST_READ_LOCK, _READ_LOCKS = 123, 5
 
@@ -29,29 +21,6 @@ CREATE VIEW sources AS SELECT kept_sources.* FROM (
   WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 400000) SELECT max(x) AS most FROM n
 ) CROSS JOIN kept_sources WHERE most > 0
 """
-
-
-def _nothing(_: Scene) -> None:
-    """It ends by itself."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """alerts: titles that must fire and end; untold: those of them that another one keeps silent.
-
-    load: what goes on before, meanwhile and after, by so many threads, with a pause.
-    """
-
-    name: str
-    alerts: tuple[str, ...]
-    begin: Act
-    end: Act = _nothing
-    needs: Needs = field(default_factory=Needs)
-    load: Act | None = None
-    threads: int = 1
-    pause: float = 0.05
-    untold: tuple[str, ...] = ()
-    seconds: float = 60.0
 
 
 def _burn(name: str) -> tuple[str, ...]:
@@ -138,7 +107,7 @@ REQUESTS = (
         _burn("AvailabilityBurn"),
         _break_sources,
         _mend_sources,
-        Needs(_DAYS),
+        Needs(DAYS),
         _half_fail,
         pause=0.02,
         untold=_untold("AvailabilityBurn"),
@@ -160,7 +129,7 @@ REQUESTS = (
         _burn("LatencyBurn"),
         _slow_model(3),
         _slow_model(0),
-        Needs(_DAYS * 4),
+        Needs(DAYS * 4),
         Scene.ask,
         threads=40,
         pause=3.0,
@@ -189,7 +158,7 @@ REQUESTS = (
         _burn("GroundedBurn"),
         _pieces("Bananas are blue. ", "They grow under water."),
         _pieces(*PIECES),
-        Needs(_DAYS),
+        Needs(DAYS),
         Scene.ask,
         threads=2,
         untold=_untold("GroundedBurn"),
@@ -218,7 +187,7 @@ REQUESTS = (
         ("ReadOnly.critical", "DegradationForced.warning"),
         lambda made: made.server.run("degrade", "--to", "read_only", "--for", "1h"),
         lambda made: made.server.run("degrade", "--auto"),
-        Needs(_DAYS),
+        Needs(DAYS),
         seconds=120,
     ),
 )
@@ -304,7 +273,7 @@ def _pause_reading(made: Scene) -> None:
 
 def _hold_documents(made: Scene) -> None:
     made.server.run("jobs", "pause")
-    for _ in range(8):
+    for _ in range(60):
         made.add()
     time.sleep(305)
     made.server.run("jobs", "resume")
@@ -321,6 +290,15 @@ KEEPING = (
         _lock_database,
         _free_database,
         untold=("PostgresDown.warning",),
+    ),
+    Fault(
+        "every connection to the database is in use",
+        ("DatabaseConnectionsHigh.warning",),
+        _lock_database,
+        _free_database,
+        load=_list_sources,
+        threads=16,
+        pause=0.2,
     ),
     Fault(
         "a table is read slowly",
@@ -391,7 +369,7 @@ KEEPING = (
         "documents wait for more than five minutes",
         _burn("FreshnessBurn"),
         _hold_documents,
-        needs=Needs(_DAYS * 10),
+        needs=Needs(DAYS * 10),
         untold=_untold("FreshnessBurn"),
         seconds=400,
     ),
@@ -402,129 +380,6 @@ KEEPING = (
         lambda made: sql(made, "ALTER TABLE misplaced RENAME TO index_outbox"),
         load=Scene.add,
         pause=1.0,
-    ),
-)
-
-# ---- the machine
-
-
-def fill_disk(share: float) -> Act:
-    def act(made: Scene) -> None:
-        of = f"$(df -B1 --output={{}} {made.data} | tail -1)"
-        count = f"$(({of.format('size')} * {int(share * 100)} / 100 - {of.format('used')}))"
-        inside(made.server, "sh", "-c", f"head -c {count} /dev/zero > {made.data}/filler")
-
-    return act
-
-
-def _fill_slowly(made: Scene) -> None:
-    for number in range(60):
-        inside(made.server, "sh", "-c", f"head -c 600000 /dev/zero > {made.data}/filler{number}")
-        time.sleep(0.25)
-
-
-def empty_disk(made: Scene) -> None:
-    inside(made.server, "sh", "-c", f"rm -f {made.data}/filler*")
-
-
-def _many_files(made: Scene) -> None:
-    inside(made.server, "sh", "-c", f"mkdir {made.data}/filler; cd {made.data}/filler; seq 3700 | xargs touch")
-
-
-def _few_files(made: Scene) -> None:
-    inside(made.server, "rm", "-r", f"{made.data}/filler")
-
-
-def _busy(made: Scene) -> None:
-    """Work that gives way to all other work."""
-    made.held += [subprocess.Popen(["nice", "-n", "19", "sh", "-c", "while :; do :; done"]) for _ in range(2)]
-
-
-def _idle(made: Scene) -> None:
-    while made.held:
-        process = made.held.pop()
-        process.kill()
-        process.wait()
-
-
-def _take_memory(made: Scene) -> None:
-    held = mmap.mmap(-1, int(_memory() * 0.06))
-    for at in range(0, len(held), mmap.PAGESIZE):
-        held[at] = 1
-    made.held.append(held)
-
-
-def _give_memory_back(made: Scene) -> None:
-    made.held.pop().close()
-
-
-def _meminfo() -> dict[str, float]:
-    lines = (line.split() for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
-    return {line[0].rstrip(":"): float(line[1]) * 1024 for line in lines}
-
-
-def _memory() -> float:
-    return _meminfo()["MemTotal"]
-
-
-def _memory_limits() -> str:
-    found = _meminfo()
-    used = 1 - found["MemAvailable"] / found["MemTotal"]
-    return f"HighMemoryUsage.warning={used + 0.02:.3f},HighMemoryUsage.critical={used + 0.04:.3f}"
-
-
-def _set_clock(seconds: int) -> Act:
-    def act(made: Scene) -> None:
-        assert made.clock is not None
-        made.clock.shift_clock(seconds)
-
-    return act
-
-
-MACHINE = (
-    Fault(
-        "the disk is 93 % full",
-        ("DiskSpaceLow.warning", "DiskSpaceLow.critical"),
-        fill_disk(0.93),
-        empty_disk,
-        Needs(disk="size=100m", documents=2),
-        untold=("DiskSpaceLow.warning",),
-    ),
-    Fault(
-        "the disk fills steadily",
-        ("DiskFullSoon.warning",),
-        _fill_slowly,
-        empty_disk,
-        Needs(_DAYS, disk="size=60m", documents=2),
-    ),
-    Fault(
-        "a disk holds very many files",
-        ("InodesLow.warning",),
-        _many_files,
-        _few_files,
-        Needs(disk="size=60m,nr_inodes=4000", documents=2),
-    ),
-    Fault(
-        "the processors are busy",
-        ("HighCPUUsage.warning", "HighCPUUsage.critical"),
-        _busy,
-        _idle,
-        untold=("HighCPUUsage.warning",),
-        seconds=180,
-    ),
-    Fault(
-        "6 % of the memory is taken",
-        ("HighMemoryUsage.warning", "HighMemoryUsage.critical"),
-        _take_memory,
-        _give_memory_back,
-        Needs(thresholds=_memory_limits()),
-        untold=("HighMemoryUsage.warning",),
-    ),
-    *(
-        Fault(
-            f"the clock is set {way} by an hour", ("ClockSet.warning",), _set_clock(hours * 3600), _set_clock(0), _CLOCK
-        )
-        for way, hours in (("back", -1), ("forward", 1))
     ),
 )
 

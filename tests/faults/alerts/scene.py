@@ -27,12 +27,16 @@ from tests.integration.monitoring.stack import Programs, Stack, watching
 # Nothing else differs from a server as it comes.
 _SETTINGS = {"RAG_BREAKER_OPEN_SECONDS": "2", "RAG_MIN_FREE_MB": "0", "RAG_SHED_LOAD": "false"}
 _TEXT = "Order {0} of the harbour. Every ferry leaves at three minutes past the hour, also ferry {0}."
+SENDER = "left"
 PIECES = ("Every ferry leaves ", "at three minutes ", "past the hour [1].")
 
 
 @dataclass(frozen=True)
 class Needs:
-    """disk: options of a disk of its own; embedder: an endpoint in place of the shipped model; clock: one to set."""
+    """disk: options of a disk of its own; embedder: an endpoint in place of the shipped model; clock: one to set.
+
+    links: network devices of its own, one of which hears what is sent over the other.
+    """
 
     scale: float = 0.01
     model: bool = True
@@ -43,6 +47,7 @@ class Needs:
     settings: Mapping[str, str] = field(default_factory=dict)
     thresholds: str = ""
     clock: bool = False
+    links: bool = False
 
 
 @dataclass

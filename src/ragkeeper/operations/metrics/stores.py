@@ -97,6 +97,9 @@ class DatabaseFigures:
         sizes = await asyncio.to_thread(self._sizes)
         for part, size in {**sizes, "unused": await self._unused()}.items():
             self._metrics.set(figures.DATABASE_BYTES, size, part=part)
+
+    async def look_at_connections(self) -> None:
+        """Apart from the others, which need one themselves: while all are in use, this is what must be told."""
         in_use, most = self._connections()
         self._metrics.set(figures.CONNECTIONS, in_use, datname=self._file.stem)
         self._metrics.set(figures.CONNECTIONS_MOST, most)
