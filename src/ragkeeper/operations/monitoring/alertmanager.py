@@ -11,7 +11,7 @@ from ragkeeper.operations.monitoring.models import File, Files, Mail, Plan
 from ragkeeper.operations.monitoring.prometheus import noted
 
 CONFIGURATION = "alertmanager.yml"
-_PAGERDUTY, _SLACK, _SMTP = "secrets/pagerduty_key", "secrets/slack_url", "secrets/smtp_password"
+_PAGERDUTY, _SLACK, _SMTP = BY_WHOLE_PATH = ("secrets/pagerduty_key", "secrets/slack_url", "secrets/smtp_password")
 SUBJECT = "RAG Interface Alert"
 _TITLE = SUBJECT + ": {{ .CommonLabels.alertname }} ({{ .Status }})"
 _TEXT = (

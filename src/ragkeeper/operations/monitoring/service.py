@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ragkeeper.operations.monitoring.alertmanager import alertmanager_files
+from ragkeeper.operations.monitoring.alertmanager import BY_WHOLE_PATH, alertmanager_files
 from ragkeeper.operations.monitoring.dashboards import dashboard_files
 from ragkeeper.operations.monitoring.folder import ExportFolder
 from ragkeeper.operations.monitoring.models import Difference, Files, Plan
@@ -26,6 +26,17 @@ def check(plan: Plan, folder: Path) -> Difference:
 
 def notes(plan: Plan) -> Iterator[str]:
     """What an operator should know about an export that is fine otherwise."""
+    secret = sorted(name for name, file in files(plan).items() if file.secret)
+    if secret:
+        yield (
+            f"Only their owner may read these: give them to the users that run Prometheus and Alertmanager "
+            f"(chown): {', '.join(secret)}."
+        )
+    if any(name in secret for name in BY_WHOLE_PATH):
+        yield (
+            f"Alertmanager finds its secrets only by their whole path, {plan.seen_at}/secrets: after moving the folder "
+            "export again; --seen-at says where it will be."
+        )
     if not plan.receivers.names:
         yield (
             "Nobody is told of alerts: set RAG_ALERT_MAIL_TO, RAG_ALERT_WEBHOOK_URL, RAG_ALERT_SLACK_URL or "

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 # What YAML takes for nothing but a text, without quotes.
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./ -]*(?<! )")
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./ -]*(?<! )|\d+(?:ms|[smhdwy])")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
 
@@ -41,4 +41,6 @@ def _entry(head: str, value: object, depth: int) -> Iterator[str]:
 def _scalar(value: object) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
+    if isinstance(value, str) and ('"' in value or "\\" in value) and value.isprintable():
+        return "'" + value.replace("'", "''") + "'"  # what a JSON string would have to escape
     return json.dumps(value, ensure_ascii=False)
