@@ -246,7 +246,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
     audit = AuditService(database, utc_now)
     restraint = Restraint(DegradationService(database, metrics, utc_now, audit))
     shared = _Shared(metrics, foreground, open_caches(settings, metrics), restraint, FailedJobs(metrics))
-    chat_models = probes.observed(guards.chat(engines.metered(settings, metrics)))
+    chat_models = guards.chat(engines.metered(settings, metrics))
 
     writer = OutboxWriter(utc_now)
     documents = DocumentService(database, files, writer, utc_now)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from ragkeeper import __version__
 from ragkeeper.core.clock import utc_now
-from ragkeeper.entrypoints.probes import usable
 from ragkeeper.ingestion.holdings import Holdings
 from ragkeeper.operations.health.repository import machine
 from ragkeeper.operations.metrics.condition import ConditionFigures
@@ -40,7 +39,7 @@ def add_looks(looks: Looks, application: "Application") -> None:
         application.health.health,
         lambda: application.health.ready,
         application.upkeep.loops,
-        lambda: usable(application.chat_models, application.board),
+        application.board.usable,
     )
     _add_machine(looks, application)
     _add_documents(looks, application)

@@ -1,97 +1,21 @@
 """How each part of this server is looked at for its health."""
 
-import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
 from ragkeeper.operations.health.models import ComponentState, ProbeResult
 from ragkeeper.operations.health.ports import Probe
-from ragkeeper.providers.chat.errors import ChatCrowded, ChatError, ChatRefused
-from ragkeeper.providers.chat.port import ChatMessage, ChatModel, ChatReply
-from ragkeeper.providers.chat.wrapped import WrappedChat
+from ragkeeper.providers.chat.errors import ChatError
+from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.guarded import GuardedEmbedder
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.embedding.rules import steady
-from ragkeeper.providers.resilience.board import Board
-from ragkeeper.providers.resilience.models import State
 from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.retrieval.switching import SwitchableIndex
 from ragkeeper.storage.cache.fallback import FallbackCache
 from ragkeeper.storage.sql.database import Database
 
-# How long what a call showed holds. Listing a provider's models is free but not ours to repeat at every look.
-_MODEL_SECONDS = 30.0
 _HEALTHY = ProbeResult(ComponentState.HEALTHY)
 _ABSENT = ProbeResult(ComponentState.NOT_CONFIGURED)
-
-
-class ObservedModel(WrappedChat):
-    """A model whose calls tell how it is, so that it need not be asked apart."""
-
-    def __init__(self, model: ChatModel) -> None:
-        super().__init__(model)
-        self._seen: float | None = None
-        self._error: ChatError | None = None
-
-    async def complete(self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float) -> ChatReply:
-        with self._observed():
-            return await self._model.complete(messages, max_tokens=max_tokens, temperature=temperature)
-
-    async def stream(
-        self, messages: Sequence[ChatMessage], *, max_tokens: int, temperature: float
-    ) -> AsyncGenerator[str, None]:
-        with self._observed():
-            pieces = self._model.stream(messages, max_tokens=max_tokens, temperature=temperature)
-            async with aclosing(pieces):
-                async for piece in pieces:
-                    yield piece
-
-    @property
-    def well(self) -> bool:
-        """Nobody called it yet, or the newest call went well."""
-        return self._error is None
-
-    async def check(self) -> None:
-        """Raise what the newest call showed; ask the provider where that is too long ago."""
-        if self._seen is None or time.monotonic() - self._seen >= _MODEL_SECONDS:
-            await self._ask()
-        if self._error is not None:
-            raise self._error.with_traceback(None)
-
-    async def _ask(self) -> None:
-        self._note(None)  # however this one ends, the next is due after the time
-        try:
-            await self._model.check()
-        except ChatError as error:
-            self._note(error)
-
-    @contextmanager
-    def _observed(self) -> Iterator[None]:
-        """Whatever else ends a call, a caller who goes away included, says nothing about the provider."""
-        try:
-            yield
-        except (ChatRefused, ChatCrowded):
-            raise  # the request may be at fault, or it was not even sent
-        except ChatError as error:
-            self._note(error)
-            raise
-        self._note(None)
-
-    def _note(self, error: ChatError | None) -> None:
-        self._seen, self._error = time.monotonic(), error
-
-
-def observed(models: Sequence[ChatModel]) -> list[ChatModel]:
-    return [ObservedModel(model) for model in models]
-
-
-def usable(models: Sequence[ChatModel], board: Board) -> dict[tuple[str, str], bool]:
-    """Whether each model of a provider can be used, by provider and model. models: `observed` ones."""
-    found = {(model.name, model.model): model.well for model in models if isinstance(model, ObservedModel)}
-    for guard in board.guards():
-        key = (guard.key.provider, guard.key.model)
-        found[key] = found.get(key, True) and guard.breaker.state is State.CLOSED
-    return found
 
 
 def probes(
@@ -102,7 +26,10 @@ def probes(
     models: Sequence[ChatModel],
     redis: FallbackCache | None = None,
 ) -> dict[str, Probe]:
-    """models: `observed` ones; redis: None where none is set; retrieval: its searches tell how the index is."""
+    """models: guarded ones, whose calls tell how they are; redis: None where none is set.
+
+    retrieval: its searches tell how the index is.
+    """
     stores = _of_stores(database, retrieval, index, redis)
     return {"api": _probe_api, **stores, **_of_models(embedder, models)}
 

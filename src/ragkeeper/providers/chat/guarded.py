@@ -21,6 +21,8 @@ from ragkeeper.providers.resilience.models import Judgement, Outcome
 
 _REQUEST_TIMEOUT = 408
 _SERVER_ERROR = 500
+# How long what was seen holds. Listing a provider's models is free, but not ours to repeat at every look.
+_SHOWN_SECONDS = 30.0
 
 
 class GuardedChat(WrappedChat):
@@ -74,11 +76,28 @@ class GuardedChat(WrappedChat):
             piece = await anext(pieces, None)
 
     async def check(self) -> None:
-        """Says that the breaker is open without asking the provider. What the provider says here opens nothing."""
+        """Raises what the newest call showed; asks the provider only where that is too long ago, which opens nothing.
+
+        While the breaker is open it is not asked at all.
+        """
         found = self._guard.refused()
         if found:
             raise refused(found)
-        await super().check()
+        if not self._guard.saw_within(_SHOWN_SECONDS):
+            await self._look()
+        sign = self._guard.sign
+        if sign is not None and sign.error is not None:
+            raise sign.error.with_traceback(None)
+
+    async def _look(self) -> None:
+        before = self._guard.sign
+        found: ChatError | None = None
+        try:
+            await super().check()
+        except ChatError as error:
+            found = error
+        if self._guard.sign is before:  # a call that ended meanwhile knows better
+            self._guard.saw(found)
 
 
 def judge(error: BaseException) -> Judgement:

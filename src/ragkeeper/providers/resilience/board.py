@@ -23,5 +23,13 @@ class Board:
         """By `provider:operation`, or all of a provider."""
         return [guard for key, guard in self._guards.items() if name in {key.name, key.provider}]
 
+    def usable(self) -> dict[tuple[str, str], bool]:
+        """Whether each model can be used, by provider and model."""
+        found: dict[tuple[str, str], bool] = {}
+        for key, guard in self._guards.items():
+            name = (key.provider, key.model)
+            found[name] = found.get(name, True) and guard.well
+        return found
+
     async def states(self) -> list[ProviderState]:
         return [await guard.state() for guard in self.guards()]

@@ -19,6 +19,7 @@ from ragkeeper.providers.resilience.models import (
     Permit,
     ProviderState,
     Refusal,
+    Sign,
     Standing,
     State,
 )
@@ -85,6 +86,7 @@ class Guard:
         self.budget = budget
         self.sleep = sleep
         self.tally = Tally()
+        self.sign: Sign | None = None
         self.silence = Silence(lambda: self.tally.latency(_NEARLY_ALL), lambda: self.failing_for_now() is not None)
         self._listeners = listeners
         self._status_page = status_page
@@ -111,9 +113,11 @@ class Guard:
         limit = None if self.limit.paused_for else self.limit.per_minute
         return NotCalled(self.key, None, datetime.now(UTC) + timedelta(seconds=wait), wait, limit)
 
-    def note(self, judged: Judgement, seconds: float, reason: str) -> None:
+    def note(self, judged: Judgement, seconds: float, reason: str, error: BaseException | None = None) -> None:
         """Count a call that was made."""
         now = self.breaker.now()
+        if judged.outcome is not Outcome.IGNORED:
+            self.saw(error)
         if judged.outcome is Outcome.SUCCESS:
             self.tally.succeeded(now, seconds)
         elif judged.outcome is Outcome.FAILURE:
@@ -122,6 +126,19 @@ class Guard:
             self.limit.pause(_UNSAID_PAUSE if judged.pause is None else judged.pause)
         for listener in self._listeners:
             listener.called(self.key, judged.outcome, seconds)
+
+    def saw(self, error: BaseException | None) -> None:
+        """Of the provider, whether by a call or by asking it; `error`: None where it was well."""
+        self.sign = Sign(self.breaker.now(), error)
+
+    def saw_within(self, seconds: float) -> bool:
+        return self.sign is not None and self.breaker.now() - self.sign.at < seconds
+
+    @property
+    def well(self) -> bool:
+        """Whether calls are let through, and the newest sign is not a failure of the last minute."""
+        unwell = self.sign is not None and self.sign.error is not None and self.saw_within(_TELLING)
+        return self.breaker.state is State.CLOSED and not unwell
 
     def failing_for_now(self) -> str | None:
         """Why the newest call failed, if it did, and for as long as that says anything about now."""
@@ -133,6 +150,7 @@ class Guard:
         await self.breaker.act(what)
         if what is Act.CLOSE:
             self.limit.resume()
+            self.sign = None
 
     async def state(self) -> ProviderState:
         record, tally, now = await self.breaker.look(), self.tally, self.breaker.now()
@@ -208,7 +226,7 @@ class GuardedCall:
         seconds = (now if self._first is None else self._first) - self._began
         judged = self._wording.judge(error) if error else Judgement(Outcome.SUCCESS)
         reason = " ".join(str(error).split())[:_SHOWN_REASON] if error else f"no reply within {self._slow_after:g} s"
-        guard.note(judged, seconds, reason)
+        guard.note(judged, seconds, reason, error)
         await guard.breaker.settle(self._permit, judged.outcome, slow=seconds > self._slow_after, reason=reason)
 
     async def first(self, piece: Awaitable[_T]) -> _T:
@@ -247,7 +265,9 @@ class GuardedCall:
         try:
             return await self._guard.limit.take(self._queue)
         except LimitReached as error:
-            raise self._wording.refused(self._guard.limited(error.wait)) from None
+            refused = self._wording.refused(self._guard.limited(error.wait))
+            self._guard.saw(refused)
+            raise refused from None
 
     async def _has_place(self) -> bool:
         """A retry does not queue."""

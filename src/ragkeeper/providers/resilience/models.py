@@ -180,6 +180,14 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """How a provider was when something was last seen of it: at a call, or when it was asked. error: None for well."""
+
+    at: float
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderState:
     """One line of the board. Shares are of the counted calls in memory, latencies in seconds until the first piece."""
 
