@@ -49,7 +49,8 @@ def _databases() -> tuple[Alert, ...]:
             "PostgresDown",
             WARNING,
             "The database cannot be used",
-            "The same as DatabaseDown, which keeps it silent: one notification is sent.",
+            "The server's own look at its database, whatever engine that is, has failed for a minute. DatabaseDown "
+            "says so sooner and keeps this one silent.",
             Below(_DATABASE, 1, ("instance",)),
             MINUTE,
             "database-down",
@@ -94,7 +95,8 @@ def _index_itself() -> tuple[Alert, ...]:
             "QdrantDown",
             CRITICAL,
             "The search index cannot be used",
-            "Searches go by words in the database; a broken index is built anew by itself.",
+            "The server cannot search its index, whatever engine that is: searches go by words in the database. "
+            "A broken index in the data folder is built anew by itself.",
             Below(_INDEX, 1, ("instance",)),
             30,
             "index-out-of-step",

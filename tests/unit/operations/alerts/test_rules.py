@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from ragkeeper.core.metrics import TABLE
@@ -46,6 +48,19 @@ def test_each_can_be_read_understood_and_looked_up(alert):
     assert alert.description.endswith((".", "?"))
     assert {one.metric for one in alert.condition.expression.selects()} <= {*TABLE, UP}
     assert alert.condition.expression.promql(Span())
+
+
+@pytest.mark.parametrize("name", ["PostgresDown", "DatabaseDown", "QdrantDown", "OllamaDown"])
+def test_what_may_run_on_any_engine_is_told_without_the_name_of_one(name: str):
+    told = [f"{one.summary} {one.description}" for one in RULES if one.name == name]
+    assert told
+    assert [text for text in told if re.search("postgres|sqlite|qdrant|chroma|ollama", text, re.IGNORECASE)] == []
+    assert name == "OllamaDown" or all(re.search("database|index", text) for text in told)
+
+
+@pytest.mark.parametrize("name", ["PostgresDown", "QdrantDown"])
+def test_what_has_the_name_of_one_engine_says_that_it_means_any(name: str):
+    assert [one.title for one in RULES if one.name == name and "whatever engine" not in one.description] == []
 
 
 def test_quantiles_lie_below_their_last_bucket():
