@@ -217,6 +217,14 @@ class Settings(AlertSettings):
         le=64,
         description="Threads of the embedder; 0 = usable cores, at most 4.",
     )
+    embedding_batch: int = Field(
+        0,
+        alias="RAG_EMBEDDING_BATCH",
+        ge=0,
+        le=2048,
+        description="Texts in one request to an endpoint (0 = 64) or one run of a `fastembed` model (0 = 8): fewer "
+        "need less memory. The shipped model takes one at a time.",
+    )
     lexical_language: str = Field(
         "auto",
         alias="RAG_LEXICAL_LANGUAGE",

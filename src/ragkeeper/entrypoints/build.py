@@ -344,7 +344,7 @@ def _reading(settings: Settings, stores: Stores, changes: Changes, shared: _Shar
         # The lock of the data folder keeps every other process out.
         Worker(stores.database, alone=True),
         DiskBrake(stores.files.space, held=shared.restraint.held),
-        ReadingLimits(settings.parser_workers, settings.retry_seconds),
+        ReadingLimits(settings.parser_workers, settings.retry_seconds, settings.embedding_batch),
         shared.foreground,
     )
 

@@ -69,7 +69,7 @@ async def open_embedder(
     if kind == "fastembed" and model:
         module = _optional("ragkeeper.providers.embedding.fastembed", "RAG_EMBEDDING_MODEL")
         made: Embedder = module.FastembedEmbedder(
-            model, settings.data_dir / "models", settings.embedding_threads or None
+            model, settings.data_dir / "models", settings.embedding_threads or None, settings.embedding_batch or None
         )
         return made
     raise SettingInvalid(name="RAG_EMBEDDING_MODEL", reason=f"{name} names no embedder")
@@ -87,6 +87,8 @@ async def _open_endpoint(settings: Settings, model: str, dimension: int | None) 
     endpoint = EmbeddingEndpoint(
         base_url=settings.embedding_base_url, api_key=key, model=model, timeout=settings.embedding_timeout
     )
+    if settings.embedding_batch:
+        endpoint = replace(endpoint, batch_size=settings.embedding_batch)
     # Connecting tries often enough to get a server started; after that, whoever guards the calls decides on retries.
     once = replace(endpoint, retries=0)
     try:

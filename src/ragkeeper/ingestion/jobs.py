@@ -53,10 +53,14 @@ Result = tuple[PendingVersion, ParsedVersion | Problem]
 
 @dataclass(frozen=True, slots=True)
 class ReadingLimits:
-    """parsers: files parsed at the same time; retry_seconds: the wait before a file is read a second time."""
+    """parsers: files parsed at the same time; retry_seconds: the wait before a file is read a second time.
+
+    embedded: texts that the embedder takes at once; so many are handed to it together, and never very few.
+    """
 
     parsers: int
     retry_seconds: float
+    embedded: int = 0
 
 
 def _size(result: ParsedVersion | Problem) -> int:
@@ -83,6 +87,7 @@ class IngestionJobs:
         self._foreground = foreground or Foreground()
         self._workers = limits.parsers
         self._retry_seconds = limits.retry_seconds
+        self._embedded = max(limits.embedded, _EMBED_BATCH)
         self._results: asyncio.Queue[Result] = asyncio.Queue(_UNSAVED)
         self._unsaved: list[Result] = []
         self._claimed: deque[PendingVersion] = deque()
@@ -284,7 +289,7 @@ class IngestionJobs:
     async def _embed_some(self) -> bool:
         if self._brake.on_embedding():
             return False
-        batch = _GIVING_WAY_BATCH if self._parsers_are_busy or self._foreground.busy else _EMBED_BATCH
+        batch = _GIVING_WAY_BATCH if self._parsers_are_busy or self._foreground.busy else self._embedded
         urgent = await self._pipeline.unembedded(0, batch, Priority.PERSON)
         pending = urgent or await self._pipeline.unembedded(self._cursor, batch)
         if not pending and self._cursor:

@@ -25,7 +25,10 @@ WINDOW_SHARE = 0.9
 class FastembedEmbedder:
     """Loads the model when made, so that a missing one stops the start and not the first question."""
 
-    def __init__(self, model: str, cache_dir: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, model: str, cache_dir: Path | None = None, threads: int | None = None, batch: int | None = None
+    ) -> None:
+        """batch: texts of one run of the model."""
         try:
             self._model = TextEmbedding(model, cache_dir=str(cache_dir) if cache_dir else None, threads=threads)
         except (ValueError, OSError) as error:
@@ -33,6 +36,7 @@ class FastembedEmbedder:
         self.name = model
         self.dimension = int(self._model.embedding_size)
         self._tokenizer, self.max_tokens = _own_tokenizer(self._model.model.tokenizer)
+        self._batch = batch or BATCH_SIZE
         self._closed = False
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
@@ -62,7 +66,7 @@ class FastembedEmbedder:
             refuse_longer(self.name, length, self.max_tokens)
         vectors = np.empty((len(texts), self.dimension), np.float32)
         by_length = np.argsort(lengths)[::-1]  # neighbours of one length need no padding
-        found = self._model.passage_embed([writable(texts[position]) for position in by_length], batch_size=BATCH_SIZE)
+        found = self._model.passage_embed([writable(texts[position]) for position in by_length], batch_size=self._batch)
         for position, vector in zip(by_length, found, strict=True):
             vectors[position] = vector
         return unit_rows(vectors)
