@@ -2,6 +2,9 @@
 
 DBOS runs on threads and an event loop of its own, and takes over the thread pool of a loop that it is called from. So
 handlers and the work of their steps run on ours, and only what DBOS writes down runs on its loop.
+
+It asks its record several times a second whether there is work. Where nobody else can add any, it is there only while
+jobs are under way, or were asked for a while ago: a server that rests costs nothing.
 """
 
 import asyncio
@@ -43,8 +46,11 @@ _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDE
 _RESUME_EVERY: Final = 5.0
 # Seconds between two looks into the queue.
 _LOOK_EVERY: Final = 0.5
+# Seconds without a job and without a question about one, after which DBOS is let go of.
+_REST_AFTER: Final = 300.0
 # Calls to the record that are under way at once. Threads of their own: where it hangs, nothing else waits for them.
 _CALLS: Final = 4
+_ACTIVE: Final = ["ENQUEUED", "DELAYED", "PENDING"]
 _STATES: Final = {
     "ENQUEUED": DurableState.QUEUED,
     "DELAYED": DurableState.QUEUED,
@@ -67,7 +73,8 @@ class DbosEngine:
     """One at a time in a process: DBOS keeps its state in its module.
 
     url: as SQLAlchemy has it, no async driver; load: imports the class `DBOS`, which takes a quarter of a second;
-    remembered: jobs that have ended, of each kind; resume_every: seconds between two looks for jobs that were dropped.
+    remembered: jobs that have ended, of each kind; resume_every: seconds between two looks for jobs that were dropped;
+    rest_after: seconds without use until DBOS is let go of.
     """
 
     def __init__(
@@ -77,6 +84,7 @@ class DbosEngine:
         clock: Clock = utc_now,
         remembered: int = _REMEMBERED,
         resume_every: float = _RESUME_EVERY,
+        rest_after: float = _REST_AFTER,
         metrics: Metrics | None = None,
         failed: FailedJobs | None = None,
     ) -> None:
@@ -91,6 +99,11 @@ class DbosEngine:
         self._lanes: dict[str, str] = {}
         self._forgetting = Loop("forget_jobs", self._forget_some, idle_seconds=_FORGET_EVERY)
         self._resuming = Loop("resume_jobs", self._resume_dropped, idle_seconds=resume_every)
+        self._resting = Loop("rest_jobs", self._rest, idle_seconds=rest_after / 2)
+        self._rest_after = rest_after
+        self._used_at = time.monotonic()
+        self._n_calls = 0
+        self._is_started = False
         self._seen_dropped: frozenset[str] = frozenset()
         self._scheduler = Scheduler(self._submit_scheduled, clock)
         self._working: dict[str, asyncio.Task[Json]] = {}
@@ -101,33 +114,57 @@ class DbosEngine:
         self._handlers[kind] = handler
         self._lanes[kind] = lane
 
+    @property
+    def is_awake(self) -> bool:
+        return self._dbos is not None
+
     async def start(self) -> None:
         async with self._changing:
-            if self._dbos is None:
-                try:
-                    await self._launched()
-                except RagkeeperError as error:
-                    self._note(error)
-                    raise
-                self._note(None)
-                self._scheduler.start()
-                self._forgetting.start()
-                self._resuming.start()
+            if self._is_started:
+                return
+            if not await asyncio.to_thread(self._record.is_idle):
+                await self._wake()
+            self._is_started = True
+            self._scheduler.start()
+            self._resting.start()
 
     async def stop(self) -> None:
         async with self._changing:
             await self._scheduler.stop()
-            await self._forgetting.stop()
-            await self._resuming.stop()
-            if self._dbos is None:
-                return
-            # DBOS writes nothing down about what is cancelled here: the next start finds it under way.
-            await end_all(list(self._working.values()))
-            if self.trouble:
-                self._record.break_off()
-            await asyncio.to_thread(self._dbos.destroy, destroy_registry=True)
-            self._record.close()
-            self._dbos = None
+            await self._resting.stop()
+            await self._sleep()
+            self._is_started = False
+
+    async def _wake(self) -> None:
+        if self._dbos is None:
+            try:
+                await self._launched()
+            except RagkeeperError as error:
+                self._note(error)
+                raise
+            self._note(None)
+            self._forgetting.start()
+            self._resuming.start()
+
+    async def _sleep(self) -> None:
+        await self._forgetting.stop()
+        await self._resuming.stop()
+        if self._dbos is None:
+            return
+        # DBOS writes nothing down about what is cancelled here: the next start finds it under way.
+        await end_all(list(self._working.values()))
+        if self.trouble:
+            self._record.break_off()
+        await asyncio.to_thread(self._dbos.destroy, destroy_registry=True)
+        self._record.close()
+        self._dbos = None
+
+    async def _rest(self) -> bool:
+        async with self._changing:
+            is_unused = not self._n_calls and not self._working and time.monotonic() - self._used_at >= self._rest_after
+            if self.is_awake and is_unused and await asyncio.to_thread(self._record.is_idle):
+                await self._sleep()
+        return False
 
     async def submit(self, kind: str, argument: Json, *, job_id: str | None = None) -> str:
         job_id = job_id or new_id()
@@ -148,12 +185,26 @@ class DbosEngine:
         found = await self._call("list_workflows", name=kind, limit=limit, sort_desc=True)
         return [_job(one) for one in found]
 
+    async def active(self, kind: str) -> list[DurableJob]:
+        if self._is_started and not self.is_awake:
+            return []
+        found = await self._call("list_workflows", name=kind, status=_ACTIVE, sort_desc=True)
+        return [_job(one) for one in found]
+
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
         self._scheduler.set(kind, schedules)
 
     async def _call(self, method: str, *arguments: object, **named: object) -> Any:
+        """What somebody asks for, see `_ask`."""
+        self._used_at = time.monotonic()
+        return await self._ask(method, *arguments, **named)
+
+    async def _ask(self, method: str, *arguments: object, **named: object) -> Any:
         """One of DBOS's blocking calls; starts it if need be."""
         await self.start()
+        async with self._changing:
+            await self._wake()
+            self._n_calls += 1
         try:
             found = await self._answer(partial(getattr(self._dbos, method), *arguments, **named))
         except JobsUnavailable as error:
@@ -161,6 +212,8 @@ class DbosEngine:
             raise
         except DBAPIError as error:
             raise self._record.failure(error) from error
+        finally:
+            self._n_calls -= 1
         self._note(None)
         return found
 
@@ -189,13 +242,13 @@ class DbosEngine:
         Only those seen so twice: one that has just been taken from the queue has not come to its handler yet.
         """
         try:
-            under_way = await self._call("list_workflows", status="PENDING", load_input=False, load_output=False)
+            under_way = await self._ask("list_workflows", status="PENDING", load_input=False, load_output=False)
         except JobsDatabaseAway:
             return False  # which is known now, and looked at again
         dropped = frozenset(one.workflow_id for one in under_way) - self._working.keys()
         for job_id in sorted(dropped & self._seen_dropped):
             _log.warning("job_taken_up_again", job=job_id)
-            await self._call("resume_workflow", job_id)
+            await self._ask("resume_workflow", job_id)
         self._seen_dropped = dropped - self._seen_dropped
         return False
 
@@ -203,7 +256,7 @@ class DbosEngine:
         """Every schedule makes jobs for ever. True when more of them may be left."""
         is_more = False
         for kind in self._handlers:
-            old = await self._call(
+            old = await self._ask(
                 "list_workflows",
                 name=kind,
                 status=_ENDED,
@@ -214,7 +267,7 @@ class DbosEngine:
                 load_output=False,
             )
             if old:
-                await self._call("delete_workflows", [one.workflow_id for one in old])
+                await self._ask("delete_workflows", [one.workflow_id for one in old])
             is_more |= len(old) == _FORGOTTEN
         return is_more
 

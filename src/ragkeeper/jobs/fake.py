@@ -75,6 +75,9 @@ class FakeJobEngine:
         found = [job for job in self.store.jobs.values() if job.kind == kind]
         return sorted(found, key=lambda job: (job.created_at, job.id), reverse=True)[:limit]
 
+    async def active(self, kind: str) -> list[DurableJob]:
+        return [job for job in await self.jobs(kind, len(self.store.jobs)) if not job.state.is_final]
+
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
         for schedule in schedules:
             check_cron(schedule.cron)

@@ -111,5 +111,8 @@ class JobEngine(Protocol):
     async def jobs(self, kind: str, limit: int) -> list[DurableJob]:
         """Newest first."""
 
+    async def active(self, kind: str) -> list[DurableJob]:
+        """Those that have not ended, newest first."""
+
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
         """These and no others of this kind. Raises CronInvalid, before anything is changed."""

@@ -3,6 +3,7 @@
 import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
@@ -11,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.jobs.errors import JobsDatabaseAway, JobsDatabaseRefuses, JobsUnavailable
-from ragkeeper.storage.sql.errors import StorageFull, is_full
+from ragkeeper.storage.sql.errors import DatabaseUnreadable, StorageFull, is_full
+from ragkeeper.storage.sql.readonly import ReadOnly
 
 _CONNECTIONS: Final = 10
 # Seconds until a server that does not answer is taken to be away: to connect, to answer a call.
@@ -22,12 +24,16 @@ _KEEPALIVE: Final = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalive
 # Transactions of a process that hangs let go of their locks after a minute, in milliseconds.
 _IDLE_IN_TRANSACTION: Final = 60_000
 _CONNECTION_LOST = ("08", "53", "57")
+_UNDER_WAY: Final = "SELECT 1 FROM workflow_status WHERE status IN ('ENQUEUED', 'DELAYED', 'PENDING') LIMIT 1"
 _STATEMENT_CANCELLED: Final = "57014"
 
 
 class Record(Protocol):
     patience: float | None
     """Seconds that a call may take; None: as long as it does."""
+
+    def is_idle(self) -> bool:
+        """True when no job waits or is under way, and nobody else can add one. Blocks."""
 
     def open(self) -> dict[str, Any]:
         """What DBOS is to be configured with. Blocks; raises JobsUnavailable when it cannot be reached."""
@@ -46,6 +52,15 @@ class SqliteRecord:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._file = ReadOnly(Path(make_url(url).database or ""))
+
+    def is_idle(self) -> bool:
+        if not self._file.path.exists():
+            return True
+        try:
+            return not self._file.ask(_UNDER_WAY)
+        except DatabaseUnreadable:
+            return False  # DBOS will say what is the matter with it
 
     def open(self) -> dict[str, Any]:
         return {"system_database_url": self._url}
@@ -70,6 +85,9 @@ class PostgresRecord:
         self._url = make_url(url).set(drivername="postgresql+psycopg")
         self._engine: Engine | None = None
         self._connections: WeakSet[Any] = WeakSet()
+
+    def is_idle(self) -> bool:
+        return False  # another process may submit at any moment
 
     def open(self) -> dict[str, Any]:
         if self._engine is None:

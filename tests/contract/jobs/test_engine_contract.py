@@ -208,3 +208,21 @@ async def test_a_step_may_use_the_engine_itself(opener: Opener):
     assert job.result[1] == 1
     child = await ended(engine, str(job.result[0]))
     assert (child.state, child.argument) == (DurableState.DONE, "from within")
+
+
+async def test_active_jobs_are_those_that_have_not_ended(opener: Opener):
+    waiting, ending = Counting(), Counting()
+    ending.may_go_on.set()
+    engine = opener()
+    engine.handle("count", waiting)
+    engine.handle("quick", ending)
+    await engine.start()
+    assert await engine.active("count") == []
+    job_id = await engine.submit("count", 1)
+    await ended(engine, await engine.submit("quick", 1))
+    await waiting.reached.wait()
+    assert [job.id for job in await engine.active("count")] == [job_id]
+    assert await engine.active("quick") == []
+    waiting.may_go_on.set()
+    await ended(engine, job_id)
+    assert await engine.active("count") == []

@@ -48,7 +48,6 @@ _T = TypeVar("_T")
 _MEGABYTE = 1_000_000
 _LONGEST_PAUSE = 60.0  # seconds
 _PORTION = 250_000  # chunks filled in one step: what a crash can cost
-_JOBS = 20
 
 
 @dataclass(slots=True)
@@ -257,7 +256,7 @@ class ReindexService:
         return self.embedder.beside or self.embedder.serving
 
     async def _active(self) -> DurableJob | None:
-        return next((job for job in await self.engine.jobs(KIND, _JOBS) if not job.state.is_final), None)
+        return next(iter(await self.engine.active(KIND)), None)
 
     async def _require_idle(self) -> None:
         if (active := await self._active()) is not None:
