@@ -15,7 +15,8 @@ run: .venv/run.stamp ## Install, ingest the sample documents, answer one questio
 	@$(BIN)/python -m ragkeeper.entrypoints.first_run
 
 test: .venv/dev.stamp ## Install what development needs and run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@# In the order of the folders: what takes long comes first. Three at once: many tests wait for a second process.
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev.stamp ## Lint, types, import contracts, unit and architecture tests, in under a minute
 	@$(BIN)/ruff check --quiet $(CODE)
