@@ -14,7 +14,7 @@ import prometheus_client
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 
-from ragkeeper.core.figures import holdings, machine, work
+from ragkeeper.core.figures import holdings, machine, quality, work
 from ragkeeper.core.instruments import Counter, Gauge, Histogram, Label, Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -187,6 +187,7 @@ TABLE: tuple[Metric, ...] = (
     *work.TABLE,
     *holdings.TABLE,
     *machine.TABLE,
+    *quality.TABLE,
 )
 
 # One of the client's counters, gauges or histograms: which one, the metric's own class says.

@@ -16,6 +16,7 @@ from typing import Self, TypeVar
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from ragkeeper.core.accuracy import AccuracySettings
 from ragkeeper.core.alerting import AlertSettings
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.profiles import (
@@ -84,7 +85,7 @@ class ChatProvider(BaseModel):
     status_page: str | None = None
 
 
-class Settings(AlertSettings):
+class Settings(AlertSettings, AccuracySettings):
     """Field = setting; its alias is the variable's name."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=False, extra="forbid")
@@ -211,11 +212,7 @@ class Settings(AlertSettings):
         description="Seconds the endpoint has for a question; then the search goes on by words.",
     )
     embedding_threads: int = Field(
-        0,
-        alias="RAG_EMBEDDING_THREADS",
-        ge=0,
-        le=64,
-        description="Threads of the embedder; 0 = usable cores, at most 4.",
+        0, alias="RAG_EMBEDDING_THREADS", ge=0, le=64, description="Threads of the embedder; 0 = its cores, at most 4."
     )
     embedding_batch: int = Field(
         0,

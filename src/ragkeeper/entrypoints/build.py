@@ -22,6 +22,7 @@ from ragkeeper.entrypoints import engines, probes
 from ragkeeper.entrypoints.caches import Caches, open_caches
 from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
 from ragkeeper.entrypoints.figures import add_looks
+from ragkeeper.entrypoints.golden import assemble_golden
 from ragkeeper.entrypoints.guards import Guards
 from ragkeeper.entrypoints.history import History
 from ragkeeper.entrypoints.index import Opened, open_search
@@ -54,6 +55,8 @@ from ragkeeper.operations.tracing.service import TraceExporter
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.switchable import SwitchableEmbedder
 from ragkeeper.providers.resilience.board import Board
+from ragkeeper.quality.golden.jobs import schedule_golden
+from ragkeeper.quality.golden.service import GoldenQuestions
 from ragkeeper.retrieval.outbox import OutboxDrain, OutboxWriter
 from ragkeeper.retrieval.reconcile import Reconciler
 from ragkeeper.retrieval.reindex.folder import IndexFolder
@@ -101,7 +104,6 @@ class Application:
     progress: ProgressService
     pipeline: Pipeline
     retrieval: RetrievalService
-    reconciler: Reconciler
     answers: AnswerService
     conversations: ConversationService
     health: HealthService
@@ -116,7 +118,12 @@ class Application:
     caches: Caches
     degradation: DegradationService
     watch: Watch
+    golden: GoldenQuestions
     _background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return self.upkeep.reconciler
 
     @property
     def board(self) -> Board:
@@ -161,7 +168,9 @@ class Application:
         self._in_background("parsers", self.parser.start())
         self._in_background("originals", self._remove_unused_originals())
         await self.sources.jobs.start()
+        await self.golden.restore()
         if not for_one_command:
+            await schedule_golden(self.engine, self.golden, self.settings.golden_schedule)
             self._in_background("jobs", self.upkeep.start())
             self._in_background("checks", asyncio.to_thread(tell_findings, self.settings, self.folder))
         add_looks(self.looks, self)
@@ -279,7 +288,6 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         progress=ProgressService(database, documents, deletions, jobs, embedder, sources.listing),
         pipeline=changes.pipeline,
         retrieval=retrieval,
-        reconciler=upkeep.reconciler,
         answers=answers,
         conversations=ConversationService(database, answers, retrieval, utc_now, restraint.refusal),
         engine=engine,
@@ -294,6 +302,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
         caches=shared.caches,
         degradation=restraint.degradation,
         watch=watch,
+        golden=assemble_golden(settings, retrieval, database, metrics, engine),
     )
 
 

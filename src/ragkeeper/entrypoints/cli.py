@@ -32,6 +32,7 @@ from ragkeeper.operations.history.commands import history_commands
 from ragkeeper.operations.monitoring.commands import monitoring_commands
 from ragkeeper.operations.upgrade.commands import database_commands
 from ragkeeper.quality.evaluation.commands import evaluation_commands
+from ragkeeper.quality.golden.commands import add_golden_command
 from ragkeeper.retrieval.commands import add_search_commands
 from ragkeeper.retrieval.inspection.commands import add_index_doctor
 from ragkeeper.retrieval.reindex.commands import add_reindex_command
@@ -57,7 +58,9 @@ def command_tree(place: Place) -> typer.Typer:
     app.add_typer(document_commands(place.connect))
     app.add_typer(job_commands(place.connect))
     app.add_typer(source_commands(place.connect))
-    app.add_typer(evaluation_commands(place.connect))
+    evaluation = evaluation_commands(place.connect)
+    add_golden_command(evaluation, place.connect)
+    app.add_typer(evaluation)
     app.add_typer(cache_commands(place.connect))
     app.add_typer(degrade_commands(place.connect))
     add_health_commands(app, place.connect, place.connect_to_server)

@@ -40,6 +40,7 @@ from ragkeeper.operations.health.service import HealthService
 from ragkeeper.operations.history.routes import history_routes
 from ragkeeper.operations.metrics.routes import metrics_routes
 from ragkeeper.operations.usage.routes import usage_routes
+from ragkeeper.quality.golden.routes import golden_routes
 from ragkeeper.retrieval.inspection.routes import inspection_routes
 from ragkeeper.retrieval.reindex.routes import index_routes
 from ragkeeper.retrieval.routes import search_routes
@@ -102,6 +103,7 @@ def create_app(application: Application) -> FastAPI:
     app.include_router(chat_routes(application.conversations))
     app.include_router(cache_routes(application.caches.service))
     app.include_router(openai_routes(application.answers, application.embedder))
+    app.include_router(golden_routes(application.golden))
     app.include_router(console_routes())
     return app
 

@@ -17,6 +17,7 @@ from ragkeeper.core.figures.holdings import (
     SQL_SECONDS,
 )
 from ragkeeper.core.figures.machine import PROCESS_CPU, PROCESS_OWN_MEMORY
+from ragkeeper.core.figures.quality import HIT_RATE, NDCG
 from ragkeeper.core.figures.work import DOCUMENTS_PROCESSED, FRESHNESS, INGEST_SECONDS, LOG_RECORDS, UPLOADS
 from ragkeeper.core.instruments import Gauge
 from ragkeeper.core.metrics import (
@@ -105,10 +106,17 @@ def _answering(shown: Shown) -> Row:
                 "percent",
                 (Query(percent(grounded.over(_HOUR)), "grounded %"),),
             ),
+            _accuracy(),
             Panel("Stages, 95th percentile", "Where the time of searches and answers goes.", "s", (_stages(),)),
             _rates("Requests turned away", "More came than could be answered.", "reqps", Select(REQUESTS_SHED), "kind"),
         ),
     )
+
+
+def _accuracy() -> Panel:
+    found, near = (Aggregate("min", Select(gauge)) for gauge in (HIT_RATE, NDCG))
+    queries = (Query(percent(found), "found %", quiet=True), Query(percent(near), "nDCG@10 %", quiet=True))
+    return Panel("Golden questions", "Whether searches find what RAG_GOLDEN_QUESTIONS says.", "percent", queries)
 
 
 def _models(shown: Shown) -> Row:

@@ -20,6 +20,19 @@ def read_retrieval_set(folder: Path) -> RetrievalSet:
 
     Raises SetUnreadable.
     """
+    texts, judgements = _judged(folder)
+    queries = {query: texts[query] for query in judgements}
+    return RetrievalSet(read_corpus(folder), queries, judgements, len(texts) - len(queries))
+
+
+def read_judgements(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """The queries for which something is judged relevant, and all that was judged of each. Raises SetUnreadable."""
+    texts, judgements = _judged(folder)
+    return {query: texts[query] for query in judgements}, judgements
+
+
+def _judged(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """The texts of all queries, and judgements of those that have an answer."""
     texts = {str(row["_id"]): row["text"] for row in _rows(folder, "queries.jsonl", "_id", "text")}
     judged: dict[str, dict[str, int]] = {}
     for query, document, grade in _judgement_rows(folder):
@@ -29,8 +42,7 @@ def read_retrieval_set(folder: Path) -> RetrievalSet:
     }
     if not judgements:
         raise SetUnreadable(folder=folder, reason="qrels.tsv judges no document relevant to a query of queries.jsonl")
-    queries = {query: texts[query] for query in judgements}
-    return RetrievalSet(read_corpus(folder), queries, judgements, len(texts) - len(queries))
+    return texts, judgements
 
 
 def read_question_set(folder: Path) -> QuestionSet:

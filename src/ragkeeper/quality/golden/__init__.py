@@ -1,0 +1,1 @@
+"""Golden questions: whether searches of the documents themselves still find what they should, run after run."""
