@@ -91,6 +91,15 @@ class Source:
         return [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
 
 
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` of a name or of attributes of one; of anything else its last attribute with a dot before it."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id if isinstance(node, ast.Name) else "", *reversed(parts)])
+
+
 def sources(root: Path, *folders: str) -> list[Source]:
     """Every Python file below the folders, in path order; a folder that is missing holds none."""
     return [
@@ -107,10 +116,11 @@ def _source(root: Path, path: Path, _changed: int, _size: int) -> Source:
     return Source(root, path)
 
 
+@cache
 def body_lines(function: Function) -> int:
     """Lines from `def` to the last statement, without the docstring and without functions inside: they count alone."""
     own = (function.end_lineno or function.lineno) - function.lineno + 1
-    docstring = [function.body[0]] if ast.get_docstring(function) is not None else []
+    docstring = [function.body[0]] if ast.get_docstring(function, clean=False) is not None else []
     return own - sum(_span(node) for node in [*_outermost(function), *docstring])
 
 

@@ -1,6 +1,7 @@
 """Generated pages equal what the code says; links between pages lead somewhere."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,14 @@ def _unknown_commands(text: str) -> list[str]:
     return [unknown for line in typed if (unknown := _unknown(line.split()))]
 
 
+@cache
+def _commands() -> Any:
+    """Of the whole command line; it takes longer to build than to ask for all that the pages name."""
+    return typer.main.get_command(command_tree(Place()))
+
+
 def _unknown(words: list[str]) -> str:
-    command: Any = typer.main.get_command(command_tree(Place()))
+    command = _commands()
     path: list[str] = []
     if words[0] == "--data-dir":
         words = words[2:]

@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.architecture.rules import source_named_by
@@ -68,8 +69,12 @@ def _mirrored() -> tuple[float, list[str]]:
 def _is_private(line: str) -> bool:
     words = re.findall(r"[a-z.][a-z-]+", line.lower())
     beginnings = [word[: word.index("-") + 1] for word in words if "-" in word]
-    digests = {hashlib.sha256(word.encode()).hexdigest()[:16] for word in [*words, *beginnings]}
-    return bool(HOME.search(line) or digests & PRIVATE_WORDS)
+    return bool(HOME.search(line)) or any(_digest(word) in PRIVATE_WORDS for word in [*words, *beginnings])
+
+
+@cache
+def _digest(word: str) -> str:
+    return hashlib.sha256(word.encode()).hexdigest()[:16]
 
 
 def _lines() -> Iterator[tuple[Path, int, str]]:
