@@ -7,7 +7,7 @@ import numpy as np
 
 from ragkeeper.core.checks import Check, Finding, Kind, Severity
 from ragkeeper.core.errors import RagkeeperError
-from ragkeeper.providers.chat.errors import ChatModelUnknown, ChatRefused
+from ragkeeper.providers.chat.errors import ChatModelUnknown, ChatRefused, ChatTimedOut
 from ragkeeper.providers.chat.port import ChatModel
 from ragkeeper.providers.embedding.port import Embedder, Vectors
 
@@ -109,26 +109,32 @@ def _judged(name: str, known: Vectors | None, vector: Vectors, others: tuple[Vec
         yield EMBEDDER_SENSELESS.found({"model": name, "related": related, "unrelated": unrelated})
 
 
-def provider_checks(models: Callable[[], Sequence[ChatModel]], urls: Sequence[str]) -> list[Check]:
-    """models: opened anew, in the order of the settings; urls: theirs."""
+def provider_checks(
+    models: Callable[[], Sequence[ChatModel]], urls: Sequence[str], seconds: float = _SECONDS
+) -> list[Check]:
+    """models: opened anew, in the order of the settings; urls: theirs; seconds: that each may take to answer."""
 
     def look() -> Iterable[Finding]:
-        found = asyncio.run(_asked(models()))
+        found = asyncio.run(_asked(models(), seconds))
         told = [(model, error, url) for (model, error), url in zip(found, urls, strict=True) if error]
         return [_told(model, error, url) for model, error, url in told]
 
     return [Check("models", "providers", look)] if urls else []
 
 
-async def _asked(models: Sequence[ChatModel]) -> list[tuple[ChatModel, RagkeeperError | None]]:
-    return list(await asyncio.gather(*(_ask(model) for model in models)))
+async def _asked(models: Sequence[ChatModel], seconds: float) -> list[tuple[ChatModel, RagkeeperError | None]]:
+    return list(await asyncio.gather(*(_ask(model, seconds) for model in models)))
 
 
-async def _ask(model: ChatModel) -> tuple[ChatModel, RagkeeperError | None]:
+async def _ask(model: ChatModel, seconds: float) -> tuple[ChatModel, RagkeeperError | None]:
     try:
-        await model.check()
+        # Its own limit may be minutes, which suits an answer and not somebody who asks what is wrong.
+        async with asyncio.timeout(seconds):
+            await model.check()
     except RagkeeperError as error:
         return model, error
+    except TimeoutError:
+        return model, ChatTimedOut(provider=model.name, seconds=seconds, phase="saying what it offers")
     finally:
         await model.close()
     return model, None

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -5,7 +6,8 @@ import pytest
 
 from ragkeeper.core.checks import Check
 from ragkeeper.providers.chat.errors import ChatUnavailable
-from ragkeeper.providers.checks import KNOWN_TEXT, cache_checks, embedder_checks
+from ragkeeper.providers.chat.fake import FakeChat
+from ragkeeper.providers.checks import KNOWN_TEXT, cache_checks, embedder_checks, provider_checks
 from ragkeeper.providers.embedding.fake import FakeEmbedder
 from ragkeeper.providers.embedding.onnx import OnnxEmbedder
 from ragkeeper.providers.embedding.port import Embedder, Vectors
@@ -70,3 +72,14 @@ def test_redis_is_looked_at_where_there_should_be_one() -> None:
     assert cache_checks(None) == []
     assert [finding.code for finding in cache_checks(away)[0].look()] == ["redis_unreachable"]
     assert list(cache_checks(there)[0].look()) == []
+
+
+class Hanging(FakeChat):
+    async def check(self) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_provider_that_hangs_is_told_of_and_hides_no_other() -> None:
+    [check] = provider_checks(lambda: [Hanging(), FakeChat()], ["http://hangs", "http://here"], seconds=0.05)
+    [found] = check.look()
+    assert (found.code, found.evidence["code"]) == ("provider_unreachable", "chat_timed_out")
