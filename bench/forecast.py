@@ -6,8 +6,8 @@ The hourly means of the CloudWatch series of the Numenta Anomaly Benchmark (proc
 14 days each). From each midnight on, what is known by then is forecast: first with all days known and three days ahead,
 then with four days known and up to ten ahead, which is about the report's 30 to 90. Error: mean absolute error divided
 by that of taking yesterday's hour (MASE; above 1 is worse than that). Coverage: how much of what came lay in the
-interval of 80 %. The guide's fit: mean of the last seven hours, and the slope of a straight line through all hours by day.
-Target: better than the guide's on the median series, and coverage between 70 and 90 %.
+interval of 80 %. The guide's fit: mean of the last seven hours, and the slope of a straight line through all hours by
+day. Target: better than the guide's on the median series, and coverage between 70 and 90 %.
 """
 
 import argparse
