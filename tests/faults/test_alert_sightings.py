@@ -6,12 +6,9 @@ from scripts.alerts import read_sightings
 from tests.faults.alerts.course import Seen
 from tests.faults.alerts.faults import FAULTS
 
-# Judged by promtool and by the evaluator only. Nothing here makes so much traffic or so many connections; the
-# processors were busy before their fault began; eight documents found at once were too brief.
+# Judged by promtool and by the evaluator only, so far: the processors were busy before their fault began, and eight
+# documents found at once were too brief; both faults wait for a machine that has nothing else to do.
 UNSEEN = {
-    "NetworkInSpike.warning",
-    "NetworkOutSpike.warning",
-    "DatabaseConnectionsHigh.warning",
     "HighCPUUsage.warning",
     "HighCPUUsage.critical",
     "FreshnessBurn.critical.1h",
