@@ -1,13 +1,8 @@
 """The product's services over a real SQLite file and fake engines, in one process, without HTTP."""
 
-import asyncio
-import atexit
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from ragkeeper.core.access import Caller, Role, local_administrator
@@ -35,9 +30,9 @@ from ragkeeper.retrieval.service import RetrievalService, SearchOptions
 from ragkeeper.retrieval.switching import Generation, SwitchableIndex
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.migrate import upgrade_schema
 from ragkeeper.storage.vectors.fake import FakeIndex
 from ragkeeper.storage.vectors.port import VectorIndex
+from tests.schema import migrated
 
 ADMIN = local_administrator()
 OPTIONS = SearchOptions(top_k=10, candidates=50, fusion=FusionMethod.WEIGHTED, dense_weight=0.7, longest_query=1000)
@@ -113,25 +108,6 @@ class Wired:
         return [hit.name for hit in (await self.search(query, caller, mode)).hits]
 
 
-async def _empty_database() -> Path:
-    """A file with the schema, made once in a process: to migrate takes longer than most of the tests."""
-    folder = _kept_folder()
-    path = folder / "empty.db"
-    if not path.exists():
-        database = Database(f"sqlite+aiosqlite:///{folder / 'made.db'}")
-        await upgrade_schema(database)
-        await database.close()
-        (folder / "made.db").rename(path)
-    return path
-
-
-@cache
-def _kept_folder() -> Path:
-    kept = tempfile.TemporaryDirectory(prefix="ragkeeper-schema-")
-    atexit.register(kept.cleanup)
-    return Path(kept.name)
-
-
 @asynccontextmanager
 async def wired(
     folder: Path,
@@ -142,9 +118,7 @@ async def wired(
 ) -> AsyncIterator[Wired]:
     embedder = embedder or FakeEmbedder()
     used_index = index or FakeIndex(embedder.dimension)
-    if not (folder / "ragkeeper.db").exists():
-        await asyncio.to_thread(shutil.copyfile, await _empty_database(), folder / "ragkeeper.db")
-    database = Database(f"sqlite+aiosqlite:///{folder / 'ragkeeper.db'}")
+    database = await migrated(folder / "ragkeeper.db")
     files = FileStore(folder / "files", limit_mb=1, reserve_mb=0)
     (folder / "files").mkdir(exist_ok=True)
     files.prepare()

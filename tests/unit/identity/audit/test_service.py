@@ -5,16 +5,14 @@ import pytest
 
 from ragkeeper.core.access import Forbidden
 from ragkeeper.identity.audit.service import AuditService
-from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.migrate import upgrade_schema
+from tests.schema import migrated
 from tests.wired import ADMIN, user
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 async def test_acts_are_listed_newest_first_page_by_page(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
-    await upgrade_schema(database)
+    database = await migrated(tmp_path / "x.db")
     audit = AuditService(database, lambda: NOW)
     for number in range(5):
         await audit.record(ADMIN, "breaker_close" if number % 2 else "breaker_open", "groq:chat", number=number)

@@ -15,7 +15,7 @@ from ragkeeper.operations.alerts.models import Scene
 from ragkeeper.operations.alerts.rules import alerts
 from ragkeeper.operations.alerts.service import AlertService
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.migrate import upgrade_schema
+from tests.schema import migrated
 from tests.waiting import until
 from tests.wired import user
 
@@ -56,8 +56,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    await upgrade_schema(database)
+    database = await migrated(tmp_path / "x.db")
     yield World(database)
     await database.close()
 

@@ -11,15 +11,14 @@ from ragkeeper.operations.breakers.service import BreakerService
 from ragkeeper.providers.resilience.board import Board
 from ragkeeper.providers.resilience.models import Act, Outcome, State
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.migrate import upgrade_schema
+from tests.schema import migrated
 from tests.unit.providers.resilience.stage import KEY, HandClock, calls, guard
 from tests.wired import ADMIN, user
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
-    await upgrade_schema(made)
+    made = await migrated(tmp_path / "x.db")
     yield made
     await made.close()
 

@@ -8,8 +8,8 @@ from sqlalchemy import func, select, text
 from ragkeeper.core.tally import ErrorTally
 from ragkeeper.operations.errors.service import ErrorService
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.migrate import upgrade_schema
 from ragkeeper.storage.sql.tables import error_counts
+from tests.schema import migrated
 
 BEGIN = datetime(2026, 1, 1, 12, 59, tzinfo=UTC)
 
@@ -34,8 +34,7 @@ def tally(clock: Clock) -> ErrorTally:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
-    await upgrade_schema(made)
+    made = await migrated(tmp_path / "x.db")
     yield made
     await made.close()
 

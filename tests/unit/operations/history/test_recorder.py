@@ -17,8 +17,8 @@ from ragkeeper.operations.history.recorder import HistoryRecorder
 from ragkeeper.operations.history.service import HistoryService
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.errors import StorageFull
-from ragkeeper.storage.sql.migrate import upgrade_schema
 from ragkeeper.storage.sql.tables import history
+from tests.schema import migrated
 
 TABLE = (HTTP_REQUESTS, HTTP_SECONDS, INDEX_LAG)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -92,8 +92,7 @@ def full(database: Database) -> Iterator[None]:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    await upgrade_schema(database)
+    database = await migrated(tmp_path / "x.db")
     yield World(database)
     await database.close()
 

@@ -9,15 +9,14 @@ from ragkeeper.operations.history.errors import HistoryUnknown, SpanInvalid
 from ragkeeper.operations.history.models import Figures, Period, Resolution
 from ragkeeper.operations.history.service import HistoryService
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.migrate import upgrade_schema
+from tests.schema import migrated
 
 NOW = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    await upgrade_schema(made)
+    made = await migrated(tmp_path / "x.db")
     yield made
     await made.close()
 
