@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.faults.signs.cases import Case, Signs
-from tests.faults.signs.stage import Tools
+from tests.faults.signs.stage import Stage
 from tests.faults.signs.watch import Kind, Watch
+
+_LONGEST = 150.0
 
 
 @dataclass(frozen=True)
@@ -39,29 +40,18 @@ class Row:
         times = [self.first[kind].get(sign) for sign in wanted_of(self.case.signs)[kind]]
         return max((time for time in times if time is not None), default=None) if None not in times else None
 
-    def also(self) -> list[str]:
-        """Other signs, but for those that were there before."""
-        wanted = wanted_of(self.case.signs)
-        return sorted(
-            sign
-            for kind, seen in self.first.items()
-            for sign in seen
-            if sign not in wanted[kind] and sign not in self.before
-        )
-
 
 def wanted_of(signs: Signs) -> Mapping[Kind, tuple[str, ...]]:
     one = {Kind.METRIC: signs.metric, Kind.ALERT: signs.alert, Kind.FINDING: signs.finding}
     return {Kind.HEALTH: signs.health, **{kind: (sign,) if sign else () for kind, sign in one.items()}}
 
 
-def run(case: Case, folder: Path, tools: Tools) -> Row:
-    with case.stage(folder, tools) as stage:
-        watch = Watch(stage, case.signs.metric, case.signs.finding)
-        with watch.running():
-            try:
-                watch.begin()
-                watch.until(wanted_of(case.signs), case.seconds)
-            finally:
-                stage.end()
-        return Row(case, watch.first, frozenset(watch.before), frozenset(watch.paths))
+def run(case: Case, stage: Stage) -> Row:
+    watch = Watch(stage, wanted_of(case.signs))
+    with stage.work(case.fault), watch.running():
+        try:
+            watch.begin(case.fault)
+            watch.until_all(_LONGEST)
+        finally:
+            stage.end(case.fault)
+    return Row(case, watch.first, watch.before, frozenset(watch.paths))

@@ -15,11 +15,9 @@ PAGE = ROOT / "docs" / "reference" / "signs.md"
 _MEASURED = "## As it was measured"
 _NONE = "none"
 _PAGES = {one.title: one.page for one in alerts(Scene())}
-# The servers, their Prometheus and the doctor keep a machine of two processors busy by themselves.
-_OF_THE_RUN = ("HighCPUUsage", "targets.cpu")
 
 STABLE = ("what breaks", "health", "metric", "alert", "finding", "what to type")
-MEASURED = ("what breaks", "health", "metric", "alert", "times as fast", "finding", "seen besides")
+MEASURED = ("what breaks", "health", "metric", "alert", "times as fast", "finding")
 
 _HEAD = """\
 <!-- Written by `python -m tests.faults.signs --write`; edit the code, not this page. -->
@@ -37,9 +35,9 @@ _NOTES = """
   `degradation`) and `GET /status` (`targets`, `queue`), with what stands there. `ragkeeper health` and
   `ragkeeper status` show the same.
 - Metric: a query of Prometheus that has a result while the fault lasts.
-- The faults beside the server are those of [Faults](faults.md), with the same short time limits and under the same
-  light load. Disks of 60 and 100 MB were really filled and made read-only, the clock was set for the server alone, and
-  the figures that the kernel tells of memory were replaced for the server and the doctor.
+- The faults beside the server are those of [Faults](faults.md), with the same short time limits; meanwhile three people
+  ask, search and add notes. Disks of 60 and 100 MB were really filled and made read-only, the clock was set for the
+  server and the doctor, and the figures that the kernel tells them of memory were replaced.
 - Thresholds are those of [Alerts](alerts.md), but where a queue would have to wait for half an hour.
 - Certificates and backups have no row yet: this version makes neither.
 """
@@ -47,13 +45,18 @@ _TIMES = """\
 Seconds from the begin of the fault until every sign of the row was seen. Alerts were evaluated with shorter waits and
 windows (`--time-scale`), so many times as fast; health, metrics and findings as they come. Parts are looked at every
 five seconds, and a change is told when it is seen twice. A finding has the time that the doctor took, which shares two
-processors with all the rest here.
+processors with all the rest here, and with other work.
 """
 
 
-def page(rows: Sequence[Row], conditions: str) -> str:
-    lasting = table(STABLE, (stable(row.case) for row in rows))
-    return f"{_HEAD}{lasting}{_NOTES}\n{_MEASURED}\n\n{_TIMES}\n{conditions}\n\n{figures(rows)}"
+def page(cases: Sequence[Case], rows: Sequence[Row], conditions: str) -> str:
+    """rows: of which every sign was seen. Other cases keep what was measured of them; without that they have no row."""
+    before = _page().partition(_MEASURED)[2]
+    lines = {case.name: _line_of(case.name, before) for case in cases}
+    lines |= {row.case.name: figures([row]).splitlines()[-1] for row in rows}
+    lasting = table(STABLE, (stable(case) for case in cases if lines[case.name]))
+    measured = table(MEASURED, ()) + "".join(f"{line}\n" for line in lines.values() if line)
+    return f"{_HEAD}{lasting}{_NOTES}\n{_MEASURED}\n\n{_TIMES}\n{conditions}\n\n{measured}"
 
 
 def figures(rows: Sequence[Row]) -> str:
@@ -82,13 +85,19 @@ def line(case: Case) -> str:
 
 def told_by_page(name: str) -> str:
     """The page's line about the fault that does not change from run to run; empty where there is none."""
-    lasting = PAGE.read_text(encoding="utf-8").partition(_MEASURED)[0] if PAGE.exists() else ""
-    found = re.search(rf"^\| {re.escape(name)} \|.*$", lasting, re.MULTILINE)
+    return _line_of(name, _page().partition(_MEASURED)[0])
+
+
+def _page() -> str:
+    return PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+
+
+def _line_of(name: str, text: str) -> str:
+    found = re.search(rf"^\| {re.escape(name)} \|.*$", text, re.MULTILINE)
     return found.group() if found else ""
 
 
 def _measured(row: Row) -> tuple[str, ...]:
-    also = [sign for sign in row.also() if not sign.startswith(_OF_THE_RUN)]
     return (
         row.case.name,
         _seconds(row, Kind.HEALTH),
@@ -96,7 +105,6 @@ def _measured(row: Row) -> tuple[str, ...]:
         _seconds(row, Kind.ALERT),
         f"{1 / row.case.scale:g}",
         _seconds(row, Kind.FINDING),
-        ", ".join(f"`{sign}`" for sign in also),
     )
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 
-from tests.faults.signs.stage import Stage
+from tests.faults.signs.stage import Fault, Stage
 
 NO_ANSWER = "no answer"
 FAILED = "queue.failed"
+_STATUS = ("targets.", "queue.")
 _WELL = {"healthy", "not_configured", "ok"}
-_EVERY = 0.25
-_CALM_SECONDS = 4.0
+_EVERY = 0.5
 _PATIENCE = 120.0
 
 
@@ -28,21 +28,21 @@ class Kind(StrEnum):
 
 
 class Watch:
-    """first: seconds from the begin of the fault until each sign was seen; before: what was there already.
+    """wanted: signs by kind; of metrics, queries.
 
-    paths: everything of health that could say something.
+    first: seconds from the begin of the fault until each sign was seen; before: what was there when it began. paths:
+    everything of health that could say something.
     """
 
-    def __init__(self, stage: Stage, metric: str, finding: str) -> None:
+    def __init__(self, stage: Stage, wanted: Mapping[Kind, tuple[str, ...]]) -> None:
         self.first: dict[Kind, dict[str, float]] = {kind: {} for kind in Kind}
-        self.before: set[str] = set()
+        self.before: frozenset[str] = frozenset()
         self.paths: set[str] = {NO_ANSWER}
         self._stage = stage
-        self._metric = metric
-        self._finding = finding
+        self._wanted = wanted
         self._began: float | None = None
         self._over = threading.Event()
-        self._looked: set[str] = set()
+        self._newest: dict[str, frozenset[str]] = {}
         self._looks: dict[str, tuple[Kind, Callable[[], Iterable[str]]]] = {
             "health": (Kind.HEALTH, self._health),
             "status": (Kind.HEALTH, self._status),
@@ -53,15 +53,14 @@ class Watch:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Returns when each was looked at in peace."""
+        """Begins when each was looked at, and nothing is there that is wanted."""
         threads = [threading.Thread(target=self._look, args=(name,), daemon=True) for name in self._looks]
         for thread in threads:
             thread.start()
         try:
             end = time.monotonic() + _PATIENCE
-            time.sleep(_CALM_SECONDS)
-            while self._looked != set(self._looks):
-                assert time.monotonic() < end, f"only {sorted(self._looked)} could be looked at"
+            while not self._is_calm():
+                assert time.monotonic() < end, f"no calm: {self._newest}"
                 time.sleep(_EVERY)
             yield
         finally:
@@ -69,38 +68,45 @@ class Watch:
             for thread in threads:
                 thread.join(_PATIENCE)
 
-    def begin(self) -> None:
+    def begin(self, fault: Fault) -> None:
+        self.before = frozenset[str]().union(*self._newest.values())
         self._began = time.monotonic()
-        self._stage.begin()
+        self._stage.begin(fault)
 
-    def until(self, wanted: Mapping[Kind, Iterable[str]], seconds: float) -> None:
+    def until_all(self, seconds: float) -> None:
         """Every wanted sign was seen, or so many seconds have passed."""
         assert self._began is not None
-        while any(set(names) - self.first[kind].keys() for kind, names in wanted.items()):
-            if time.monotonic() - self._began > seconds:
-                return
+        while not all(self._has_all(kind) for kind in Kind) and time.monotonic() - self._began < seconds:
             time.sleep(_EVERY)
+
+    def _is_calm(self) -> bool:
+        wanted = {sign for signs in self._wanted.values() for sign in signs}
+        return self._newest.keys() == self._looks.keys() and not any(wanted & seen for seen in self._newest.values())
+
+    def _has_all(self, kind: Kind) -> bool:
+        return set(self._wanted[kind]) <= self.first[kind].keys()
 
     def _look(self, name: str) -> None:
         kind, look = self._looks[name]
         while not self._over.is_set():
-            began = time.monotonic()
-            with suppress(httpx.TransportError):
-                self._note(kind, set(look()), began)
-                self._looked.add(name)
-            while not self._over.wait(_EVERY) and kind is Kind.FINDING and self._rests():
-                pass
+            if kind is not Kind.FINDING or self._calls_the_doctor():
+                began = time.monotonic()
+                with suppress(httpx.TransportError):
+                    self._note(name, kind, frozenset(look()), began)
+            self._over.wait(_EVERY)
 
-    def _rests(self) -> bool:
-        """The doctor takes a processor for seconds: no more often than is needed."""
-        seen = self._finding in self.first[Kind.FINDING] if self._finding else bool(self.first[Kind.FINDING])
-        return seen or (self._began is None and "doctor" in self._looked)
-
-    def _note(self, kind: Kind, seen: set[str], looked: float) -> None:
-        """What was looked at before the fault began says nothing about it, whenever the look came to its end."""
+    def _calls_the_doctor(self) -> bool:
+        """Once in peace; then when health shows the fault, until it is found: a run takes a processor for seconds."""
         if self._began is None:
-            self.before |= seen
-        elif looked >= self._began:
+            known = {sign for signs in self._wanted.values() for sign in signs}
+            return not self._newest.get("doctor", known).isdisjoint(known)
+        found = self._has_all(Kind.FINDING) and bool(self.first[Kind.FINDING] or not self._wanted[Kind.FINDING])
+        return self._has_all(Kind.HEALTH) and not found
+
+    def _note(self, name: str, kind: Kind, seen: frozenset[str], looked: float) -> None:
+        """What was looked at before the fault began says nothing about it, whenever the look came to its end."""
+        self._newest[name] = seen
+        if self._began is not None and looked >= self._began:
             for sign in seen:
                 self.first[kind].setdefault(sign, time.monotonic() - self._began)
 
@@ -120,6 +126,8 @@ class Watch:
             yield f"degradation: {cause['name']}"
 
     def _status(self) -> Iterator[str]:
+        if "status" in self._newest and not any(sign.startswith(_STATUS) for sign in self._wanted[Kind.HEALTH]):
+            return  # it counts documents each time
         found = self._get("/status")
         for name, one in self._of(found, "targets"):
             if one["ok"] is False:
@@ -129,7 +137,7 @@ class Watch:
                 yield name
 
     def _figures(self) -> list[str]:
-        return [self._metric] if self._stage.stack.query(self._metric) else []
+        return [one for one in self._wanted[Kind.METRIC] if self._stage.stack.query(one)]
 
     def _findings(self) -> list[str]:
         return [one["code"] for one in json.loads(self._stage.doctor().stdout)["findings"]]
