@@ -62,10 +62,11 @@ def test_a_check_that_hangs_hides_no_other() -> None:
         return []
 
     began = time.monotonic()
-    found = examined(Check("a", "hangs", hangs), Check("a", "wrong", lambda: [WRONG.found(what="so")]), seconds=0.3)
+    many = [Check("a", f"hangs {number}", hangs) for number in range(20)]
+    found = examined(*many, Check("a", "wrong", lambda: [WRONG.found(what="so")]), seconds=0.3)
     assert time.monotonic() - began < 5
     ended.set()
-    assert [finding.code for finding in found.findings] == ["check_unfinished", "wrong"]
+    assert [finding.code for finding in found.findings] == [*["check_unfinished"] * 20, "wrong"]
 
 
 def test_what_mends_itself_is_done_and_what_fails_is_told() -> None:
