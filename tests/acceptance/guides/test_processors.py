@@ -13,16 +13,16 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _WORDS = "The keeper of light {0} rings the bell of silver in the fog, and writes the hour into book {0} by hand. "
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(240)
 def test_g4_018_processor_time_is_told_by_what_it_is_spent_on(tmp_path: Path):
     with serving(tmp_path) as server:
         server.run("jobs", "pause")
-        documents = [add_text(server, f"Light {number}", _WORDS.format(number) * 250) for number in range(12)]
+        documents = [add_text(server, f"Light {number}", _WORDS.format(number) * 250) for number in range(6)]
         before = _spent(server)
         server.run("jobs", "resume")
         # Nobody asks anything meanwhile: what the API then spends is not for an answer.
         log = tmp_path / "data/logs/ragkeeper.log"
-        wait_for(lambda: log.read_text(encoding="utf-8").count('"kind": "document"') == len(documents), 100)
+        wait_for(lambda: log.read_text(encoding="utf-8").count('"kind": "document"') == len(documents), 150)
         after = _spent(server)
         ingesting = {role: after[role] - before[role] for role in after}
         worked = ingesting["worker"] + ingesting["parser"]
