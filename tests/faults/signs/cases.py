@@ -11,7 +11,7 @@ from tests.faults.signs.stage import Fault, Place
 # So that a scrape has time to answer on a machine that runs all of this and the doctor beside it.
 _SCALE = 0.1
 # What lasts an hour lasts seconds.
-_SCALES = {"reading is paused": 0.005, "the disk fills steadily": 0.0005}
+_SCALES = {"reading is paused": 0.005, "the disk fills steadily": 0.001}
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,6 @@ _INSIDE = {
         "InodesLow.warning",
         "inodes_nearly_full",
     ),
-    "the disk is mounted read-only": Signs(
-        (*_part("database", "degraded", "ingest"), "degradation: database"),
-        "node_filesystem_readonly == 1",
-        "ReadOnly.critical",
-        "filesystem_read_only",
-    ),
     "97 % of the memory is in use": Signs(
         ("targets.memory: missed",),
         "node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes < 0.05",
@@ -162,7 +156,7 @@ _INSIDE = {
         _part("worker", "degraded", "ingest"), "rag_queue_paused == 1", "QueuePaused.warning", "reading_paused"
     ),
     "a file cannot be read": Signs(
-        ("queue.failed",), "rag_queue_dead_letters > 0", "DeadLetters.warning", "documents_failed"
+        ("documents.failed",), "rag_queue_dead_letters > 0", "DeadLetters.warning", "documents_failed"
     ),
     "a table that reading needs is gone": Signs(
         _part("worker", "degraded", "ingest"), "rag_loop_ok == 0", "LoopFailing.warning", "tables_missing"

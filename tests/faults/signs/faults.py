@@ -3,20 +3,12 @@
 import tempfile
 from pathlib import Path
 
-from tests.acceptance.mounts import inside, remount
+from tests.acceptance.mounts import inside
 from tests.faults.alerts.fault import Fault
 from tests.faults.alerts.machine import empty_disk, fill_disk
 from tests.faults.alerts.scene import Needs, Scene
 
 _MEMINFO = Path("/proc/meminfo")
-
-
-def _mount_read_only(made: Scene) -> None:
-    remount(made.server, "", "ro")
-
-
-def _mount_writable(made: Scene) -> None:
-    remount(made.server, "", "rw")
 
 
 def _little_memory(made: Scene) -> None:
@@ -38,6 +30,5 @@ def _own_memory(made: Scene) -> None:
 _OWN_DISK = Needs(disk="size=100m", documents=2)
 OF_MACHINE = (
     Fault("the disk is 97 % full", (), fill_disk(0.97), empty_disk, _OWN_DISK),
-    Fault("the disk is mounted read-only", (), _mount_read_only, _mount_writable, _OWN_DISK, Scene.add, pause=0.5),
     Fault("97 % of the memory is in use", (), _little_memory, _own_memory, _OWN_DISK),
 )

@@ -32,11 +32,11 @@ leads to the page that the alert links to, with what to type; each finding bring
 """
 _NOTES = """
 - Health: paths into `GET /health/detailed` (`components`, `disks`), `GET /health/ready` (`capabilities`,
-  `degradation`) and `GET /status` (`targets`, `queue`), with what stands there. `ragkeeper health` and
+  `degradation`) and `GET /status` (`targets`, `documents`), with what stands there. `ragkeeper health` and
   `ragkeeper status` show the same.
 - Metric: a query of Prometheus that has a result while the fault lasts.
 - The faults beside the server are those of [Faults](faults.md), with the same short time limits; meanwhile three people
-  ask, search and add notes. Disks of 60 and 100 MB were really filled and made read-only, the clock was set for the
+  ask, search and add notes. Disks of 60 and 100 MB were really filled, the clock was set for the
   server and the doctor, and the figures that the kernel tells them of memory were replaced.
 - Thresholds are those of [Alerts](alerts.md), but where a queue would have to wait for half an hour.
 - Certificates and backups have no row yet: this version makes neither.
@@ -45,7 +45,8 @@ _TIMES = """\
 Seconds from the begin of the fault until every sign of the row was seen. Alerts were evaluated with shorter waits and
 windows (`--time-scale`), so many times as fast; health, metrics and findings as they come. Parts are looked at every
 five seconds, and a change is told when it is seen twice. A finding has the time that the doctor took, which shares two
-processors with all the rest here, and with other work.
+processors with all the rest here, and with other work. Rows may come from several runs; the conditions are those of the
+last.
 """
 
 

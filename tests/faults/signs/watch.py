@@ -13,8 +13,8 @@ import httpx
 from tests.faults.signs.stage import Fault, Stage
 
 NO_ANSWER = "no answer"
-FAILED = "queue.failed"
-_STATUS = ("targets.", "queue.")
+FAILED = "documents.failed"
+_STATUS = ("targets.", "documents.")
 _WELL = {"healthy", "not_configured", "ok"}
 _EVERY = 0.5
 _PATIENCE = 120.0
@@ -132,7 +132,7 @@ class Watch:
         for name, one in self._of(found, "targets"):
             if one["ok"] is False:
                 yield f"{name}: missed"
-        for name, count in self._of(found, "queue"):
+        for name, count in self._of(found, "documents"):
             if name == FAILED and count:
                 yield name
 
