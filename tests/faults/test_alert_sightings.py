@@ -12,7 +12,6 @@ UNSEEN = {
     "HighCPUUsage.warning",
     "HighCPUUsage.critical",
     "FreshnessBurn.critical.1h",
-    "ClockSet.warning",
 }
 RULES = {one.title for one in alerts(Scene((("rag-interface", "a:1"),)))}
 SEEN = read_sightings()
