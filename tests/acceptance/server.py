@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 COMMAND = Path(sys.executable).with_name("ragkeeper")
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None, within: Seq
             yield Server(process, folder, environment, http, stranger)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def add_text(server: Server, title: str, text: str, **more: str) -> str:
@@ -109,7 +109,7 @@ def events(text: str) -> list[tuple[str, Any]]:
     return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Ask again until the condition holds; fail after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():

@@ -86,8 +86,8 @@ def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
 
 
 def _quiet(level: str) -> str:
-    """A command's own server logs only what is wrong, unless more was asked for."""
-    return "warning" if level == "info" else level
+    """A command's own server logs only what fails, unless more was asked for: that it is slow helps nobody here."""
+    return "error" if level == "info" else level
 
 
 def served_at(settings: Settings) -> str | None:
@@ -173,7 +173,10 @@ class LocalSchema:
     def preflight(self) -> Sequence[Finding]:
         from ragkeeper.entrypoints.preflight import before_upgrade  # noqa: PLC0415 - heavy: checks of every kind
 
-        return before_upgrade(self.place.settings())
+        settings = self.place.settings()
+        if settings.data_dir.exists() and not settings.data_dir.is_dir():
+            raise DataFolderUnusable(path=settings.data_dir, reason="it is a file")
+        return before_upgrade(settings)
 
     def upgrade(self, revision: str) -> SchemaState:
         from ragkeeper.entrypoints.schema import upgrade  # noqa: PLC0415 - heavy: SQLAlchemy and Alembic

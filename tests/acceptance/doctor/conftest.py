@@ -16,7 +16,7 @@ from ragkeeper.entrypoints.local import Place
 from ragkeeper.operations.doctor.models import Examination
 from ragkeeper.operations.doctor.service import examine
 from tests.acceptance.guides.texts import lighthouse
-from tests.acceptance.server import Server, add_text, serving, wait_until_ready
+from tests.acceptance.server import Server, add_text, serving, wait_for, wait_until_ready
 
 # What an installation without backups and alerts is told, and one that nobody serves.
 NOTES = {"backups_not_configured", "alert_address_not_configured", "server_not_running"}
@@ -24,8 +24,11 @@ DOCUMENTS = 6
 
 
 def fill(server: Server) -> None:
+    """Documents, and a durable job, with which the record of jobs is made."""
     documents = [add_text(server, f"Lighthouse {number}", lighthouse(number)) for number in range(DOCUMENTS)]
     wait_until_ready(server, documents)
+    job = server.http.post("/api/v1/index/repair").json()["job_id"]
+    wait_for(lambda: server.http.get(f"/api/v1/index/jobs/{job}").json()["state"] == "done")
 
 
 @pytest.fixture(scope="session")

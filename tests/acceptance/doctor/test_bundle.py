@@ -134,7 +134,7 @@ def test_a_bundle_is_made_whatever_is_broken(tmp_path: Path):
     with serving(tmp_path, SETTINGS) as server:
         use(server)
     (tmp_path / "data/ragkeeper.db").write_bytes(b"no database" * 500)
-    (tmp_path / "data/jobs.db").unlink()
+    (tmp_path / "data/jobs.db").unlink(missing_ok=True)
     done = run("support-bundle", "case.tar.gz", folder=tmp_path, environment={**SETTINGS, "RAG_PORTT": "1"})
     assert done.returncode == 0, done.stderr
     files = unpacked(tmp_path / "case.tar.gz")

@@ -245,3 +245,11 @@ def test_reference_count_of_documents_is_what_was_made(healthy: Installation) ->
     for path in (healthy.data / "files").glob("[0-9a-f][0-9a-f]/*"):
         path.unlink()
     assert healthy.findings()["originals_missing"].evidence["count"] == DOCUMENTS
+
+
+def test_where_no_durable_job_ever_ran_there_is_nothing_to_find(healthy: Installation) -> None:
+    for file in healthy.data.glob("jobs.db*"):
+        file.unlink()
+    examined = healthy.examined()
+    assert {finding.code for finding in examined.findings} == NOTES
+    assert {one.branch for one in examined.looked if one.state is State.SKIPPED} == {"server"}
