@@ -166,16 +166,21 @@ async def test_on_a_full_disk_nothing_is_begun_and_it_goes_on_when_there_is_room
 
 
 async def test_stopping_while_files_are_read_counts_no_attempt(tmp_path: Path) -> None:
-    async with wired(tmp_path, parser=OvertaxedParser(failures=100)) as product:
+    class Endless(FakeParser):
+        begun = 0
+
+        async def parse(self, path: Path, filename: str) -> ParsedDocument:
+            self.begun += 1
+            await asyncio.Event().wait()
+            return await super().parse(path, filename)
+
+    parser = Endless()
+    async with wired(tmp_path, parser=parser) as product:
         added = await product.add("a.md", "Words.")
-
-        async def being_read() -> bool:
-            return (await product.documents.get(ADMIN, added.id)).version.status is VersionStatus.PARSING
-
-        for _ in range(5):
+        for number in range(5):
             background = jobs(product, retry_seconds=60)
             await background.start()
-            await until(being_read)
+            await until(lambda number=number: parser.begun > number)
             await background.stop()
         version = (await product.documents.get(ADMIN, added.id)).version
         assert (version.status, version.attempts) == (VersionStatus.ACCEPTED, 0)

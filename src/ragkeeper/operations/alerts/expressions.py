@@ -147,7 +147,9 @@ class Rate:
         found = moment.edges(self.of, self.window)
         times = self.window if self.total else 1.0
         return {
-            labels: (end - begin) / (last - first) * times for labels, ((first, begin), (last, end)) in found.items()
+            labels: (end - begin) / (last - first) * times
+            for labels, ((first, begin), (last, end)) in found.items()
+            if last > first  # two looks in one moment, as after a clock was set, tell of no rate
         }
 
     def selects(self) -> Iterator[Select]:

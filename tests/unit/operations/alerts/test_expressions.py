@@ -88,6 +88,10 @@ def test_a_counter_that_begins_later_began_with_nothing():
     assert Rate(ALL, 60, total=True).values(moment)[frozenset(dict(request("500", 3)[1]).items())] == 3 / 15 * 60
 
 
+def test_two_rows_of_one_moment_have_no_rate():
+    assert TOTAL.values(recent([request("200", 10)], [request("200", 25)], every=0.0)) == NOTHING
+
+
 def test_one_row_has_no_rate():
     assert TOTAL.values(recent([request("200", 10)])) == NOTHING
     assert TOTAL.values(recent()) == NOTHING
