@@ -46,7 +46,7 @@ _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDE
 _RESUME_EVERY: Final = 5.0
 # Seconds between two looks into the queue.
 _LOOK_EVERY: Final = 0.5
-# Seconds without a job and without a question about one, after which DBOS is let go of.
+# Seconds since somebody last asked for or about a job, after which DBOS is let go of where none waits or is under way.
 _REST_AFTER: Final = 300.0
 # Calls to the record that are under way at once. Threads of their own: where it hangs, nothing else waits for them.
 _CALLS: Final = 4

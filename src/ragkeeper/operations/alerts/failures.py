@@ -11,7 +11,7 @@ HIGH: Final = "high"
 """The guides' severity of it: somebody should look today, and nothing else says so of this one job."""
 
 REPEAT_SECONDS = 4 * 3600.0
-"""Jobs that do the same again and again are told of so often."""
+"""What goes on is told again so often: an alert, and jobs that fail at the same again and again."""
 
 _LISTED = 20
 

@@ -7,11 +7,9 @@ from datetime import datetime
 
 from ragkeeper.core.job_log import FailedJob
 from ragkeeper.operations.alerts.evaluation import Active, Key
+from ragkeeper.operations.alerts.failures import REPEAT_SECONDS
 from ragkeeper.operations.alerts.messages import News
 from ragkeeper.operations.alerts.models import Severity
-
-REPEAT_SECONDS = 4 * 3600.0
-"""What goes on is told again so often."""
 
 _MOST_FAILED = 1000
 # The first says what the second would.

@@ -2,9 +2,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ragkeeper.operations.alerts.evaluation import Active, by_name
+from ragkeeper.operations.alerts.failures import REPEAT_SECONDS
 from ragkeeper.operations.alerts.models import Scene
 from ragkeeper.operations.alerts.rules import alerts
-from ragkeeper.operations.alerts.telling import REPEAT_SECONDS, Silence, Told, loud
+from ragkeeper.operations.alerts.telling import Silence, Told, loud
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 RULES = {one.title: one for one in alerts(Scene())}
