@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from bench.processes import free_port
 from ragkeeper.cli.client import Client
 
 _START_SECONDS = 120.0
@@ -57,7 +57,7 @@ def start(
     folder: Path, settings: Mapping[str, str] | None = None, command: Sequence[str] | None = None
 ) -> tuple[subprocess.Popen[bytes], int]:
     """The process and its port; it does not answer yet."""
-    port = _free_port()
+    port = free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     environment = kept | {"RAG_DATA_DIR": str(folder.resolve() / "data"), "RAG_PORT": str(port), **(settings or {})}
     environment |= {"PYTHONPATH": str(_ROOT)} if command else {}
@@ -93,9 +93,3 @@ def wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) 
 def _command() -> list[str]:
     """What `ragkeeper serve` runs, also where the package is on the path only."""
     return [sys.executable, "-m", "ragkeeper.entrypoints.cli", "serve"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

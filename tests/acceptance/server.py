@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from bench.processes import free_port
 
 COMMAND = Path(sys.executable).with_name("ragkeeper")
 START_SECONDS = 120.0
@@ -132,10 +133,3 @@ def _wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path)
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
     return {name: os.environ[name] for name in kept if name in os.environ} | dict(more)
-
-
-def free_port() -> int:
-    """One of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

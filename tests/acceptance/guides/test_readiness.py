@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench.processes import free_port
 from tests.acceptance.guides.test_answers import QUESTION, fill, provider
 from tests.acceptance.guides.test_health import able, curl, damage
 from tests.acceptance.server import COMMAND, Server, run, serving, wait_for
@@ -37,9 +37,7 @@ def degraded(server: Server) -> bool:
 @contextmanager
 def starting(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A server from its first moment on, and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {"RAG_DATA_DIR": str(folder / "data"), "RAG_PORT": str(port), "PATH": ""}
     process = subprocess.Popen(
         [COMMAND, "serve"], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
@@ -226,9 +224,7 @@ http {{
 @contextmanager
 def proxied(server: Server, folder: Path, nginx: Path, openssl: Path) -> Iterator[str]:
     """The address of a TLS proxy before the server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     making = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
     making += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem", "-addext", "subjectAltName=DNS:localhost"]
     subprocess.run(making, capture_output=True, check=True)

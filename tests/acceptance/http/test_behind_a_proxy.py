@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.server import Server, free_port, serving, wait_for
+from bench.processes import free_port
+from tests.acceptance.server import Server, serving, wait_for
 from tests.machine import ROOT
 
 pytestmark = pytest.mark.timeout(120)

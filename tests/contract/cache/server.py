@@ -8,13 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.processes import free_port
+
 START_SECONDS = 20.0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -24,7 +20,7 @@ class RedisServer:
     binary: Path
     folder: Path
     password: str = ""
-    port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
     options: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 

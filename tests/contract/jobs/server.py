@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from bench.processes import free_port
 
 START_SECONDS = 30.0
 PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - of a server that lives for one test
@@ -29,7 +30,7 @@ class PostgresServer:
 
     binaries: Path
     folder: Path
-    port: int = field(default_factory=lambda: _free_port())  # noqa: PLW0108 - defined below
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str, password: str = PASSWORD) -> str:
@@ -138,9 +139,3 @@ def _unprivileged() -> tuple[int, int]:
 def _as_nobody() -> dict[str, Any]:
     user, group = _unprivileged()
     return {"user": user, "group": group, "extra_groups": []} if os.getuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,6 +4,8 @@ import asyncio
 from typing import Self
 from urllib.parse import urlsplit
 
+from bench.processes import free_port
+
 _CHUNK = 65_536
 
 
@@ -14,7 +16,7 @@ class Door:
         parts = urlsplit(base_url)
         self._target = (parts.hostname or "", parts.port or 0)
         self._path = parts.path
-        self._port = 0
+        self._port = free_port()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -39,7 +41,6 @@ class Door:
         self._flowing.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
-            self._port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
         """No connection is accepted any more, and those there are break."""

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.processes import descendants, memory_mb
+from bench.processes import descendants, free_port, memory_mb
 from tests.acceptance.server import COMMAND
 from tests.faults.harness.interposer import Interposer
 
@@ -43,7 +42,7 @@ class Server:
         self.interposer = interposer
         self._folder = folder
         self._settings = settings
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -149,9 +148,3 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return  # it ended by itself
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

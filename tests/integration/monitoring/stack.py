@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.server import free_port, run, wait_for
+from bench.processes import free_port
+from tests.acceptance.server import run, wait_for
 
 _START_SECONDS = 30.0
 
