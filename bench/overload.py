@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -150,8 +151,9 @@ def _refuser() -> Iterator[str]:
 
 async def flood(address: str, key: str, searches: list[load.Request], per_second: float, seconds: float) -> Outcome:
     """Searches that arrive at random times, on average so many a second."""
-    free = [await load.Connection.open(address, key) for _ in range(_CONNECTIONS)]
-    everyone, outcome, dice = list(free), Outcome(), random.Random(1)  # noqa: S311 - no secret
+    everyone = [await load.Connection.open(address, key) for _ in range(_CONNECTIONS)]
+    # In turns: the server closes a connection that rests.
+    free, outcome, dice = deque(everyone), Outcome(), random.Random(1)  # noqa: S311 - no secret
     tasks: set[asyncio.Task[None]] = set()
 
     async def ask(connection: load.Connection, request: load.Request, arrived: float) -> None:
@@ -167,7 +169,7 @@ async def flood(address: str, key: str, searches: list[load.Request], per_second
         if not free:
             outcome.late += 1
             continue
-        task = asyncio.create_task(ask(free.pop(), dice.choice(searches), time.perf_counter()))
+        task = asyncio.create_task(ask(free.popleft(), dice.choice(searches), time.perf_counter()))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     await asyncio.gather(*tasks)

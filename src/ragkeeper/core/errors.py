@@ -4,6 +4,7 @@ A subclass states its failure once: its docstring is the message (with `{fields}
 `status` is the HTTP answer, `fix` says what to do. Faces (HTTP, CLI, job loop) render it; nobody else catches it.
 """
 
+import functools
 import inspect
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -26,8 +27,7 @@ class RagkeeperError(Exception):
 
     def __init__(self, **fields: object) -> None:
         self.fields = fields
-        message = inspect.cleandoc(type(self).__doc__ or "").split("\n\n", 1)[0].replace("\n", " ")
-        super().__init__(_filled(message, fields))
+        super().__init__(_filled(_message(type(self).__doc__ or ""), fields))
 
     @property
     def message(self) -> str:
@@ -36,6 +36,12 @@ class RagkeeperError(Exception):
     @property
     def advice(self) -> str:
         return _filled(self.fix, self.fields)
+
+
+@functools.cache
+def _message(docstring: str) -> str:
+    """Known from the first one on: under overload there are hundreds a second."""
+    return inspect.cleandoc(docstring).split("\n\n", 1)[0].replace("\n", " ")
 
 
 def _filled(template: str, fields: Mapping[str, object]) -> str:

@@ -34,13 +34,11 @@ SECRETS: Final = (
 )
 """What is a secret by the look of it, wherever it stands; the first group is no part of it."""
 
-# Whatever one of them fits has one of these in it.
-_WORDS = ("secr", "pass", "cred", "tok", "key", "pwd", "sig", "auth", "sess", "cook", "bear", "basi")
-_HINTS = "|".join(
-    (
-        *("".join(f"[{letter.upper()}{letter}]" for letter in word) for word in _WORDS),
-        *("://", "rk_", "sk[-_]", "gh[opsu]_", "github_pat", "glpat", "xox", "A[KS]IA", "eyJ", "-----BEGIN"),
-    )
+# Whatever one of them fits has one of these in it, in letters of either case.
+_HINTS: Final = (
+    *("secr", "pass", "cred", "tok", "key", "pwd", "sig", "auth", "sess", "cook", "bear", "basi", "://"),
+    *("rk_", "rk-", "sk_", "sk-", "gho_", "ghp_", "ghs_", "ghu_", "gho-", "ghp-", "ghs-", "ghu-"),
+    *("github_pat", "glpat", "xox", "akia", "asia", "eyj", "-----begin"),
 )
 
 
@@ -58,26 +56,38 @@ def _is_secret(name: str) -> bool:
     return _NAMES.search(name) is not None
 
 
+@functools.lru_cache(1000)
+def _any_is_secret(names: tuple[str, ...]) -> bool:
+    return any(_is_secret(name) for name in names)
+
+
 class Redactor:
     """A structlog processor. secrets: those of the settings, which are hidden whatever they look like."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = [re.escape(one) for one in sorted(set(secrets), key=len, reverse=True) if len(one) >= _SHORTEST]
-        self._known = re.compile("|".join(known)) if known else None
-        self._suspect = re.compile("|".join([*known, _HINTS]))
+        self._secrets = sorted({one for one in secrets if len(one) >= _SHORTEST}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, self._secrets))) if self._secrets else None
 
     def __call__(self, _logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for name, value in record.items():
-            if not self._is_harmless(name, value):
+        if not self._is_harmless(record):
+            for name, value in record.items():
                 record[name] = self._value(name, value)
         return record
 
-    def _is_harmless(self, name: str, value: Any) -> bool:
-        """Most values are, and each request has a record: one look tells those that are worth more of them."""
-        kind = type(value)
-        if kind is int or kind is float:
-            return True
-        return kind is str and len(value) <= _LONGEST and not self._suspect.search(value) and not _is_secret(name)
+    def _is_harmless(self, record: Mapping[str, Any]) -> bool:
+        """Most records are, and each request has one: a quick look tells those that are worth a longer one."""
+        texts = []
+        for value in record.values():
+            kind = type(value)
+            if kind is str:
+                texts.append(value)
+            elif kind is not int and kind is not float:
+                return False
+        text = "\n".join(texts)
+        if len(text) > _LONGEST or _any_is_secret(tuple(record)) or any(secret in text for secret in self._secrets):
+            return False
+        lowered = text.lower()
+        return not any(hint in lowered for hint in _HINTS)
 
     def text(self, text: str) -> str:
         if self._known is not None:

@@ -67,16 +67,15 @@ def configure_logging(level: str, redactor: Redactor | None = None, write: Write
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            redactor or Redactor(),
             structlog.processors.add_log_level,
             ERRORS,
             LOGGED,
             _loud,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            redactor or Redactor(),
-            _Copy(json, write) if write else _unchanged,
-            structlog.dev.ConsoleRenderer() if console else json,
+            _Rendered(json, structlog.dev.ConsoleRenderer() if console else None, write),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=_StandardError,
@@ -93,21 +92,27 @@ def _loud(_logger: Any, method: str, record: MutableMapping[str, Any]) -> Mutabl
     return record
 
 
-class _Copy:
-    """The same record for the file."""
+class _Rendered:
+    """The record's line for standard error; and as JSON for the file, where there is one."""
 
-    def __init__(self, json: structlog.processors.JSONRenderer, write: Write) -> None:
+    def __init__(
+        self,
+        json: structlog.processors.JSONRenderer,
+        console: structlog.dev.ConsoleRenderer | None,
+        write: Write | None,
+    ) -> None:
         self._json = json
+        self._console = console
         self._write = write
 
-    def __call__(self, logger: Any, method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def __call__(self, logger: Any, method: str, record: MutableMapping[str, Any]) -> str:
+        if self._console is not None and self._write is None:
+            return self._console(logger, method, record)
         line = self._json(logger, method, dict(record))
-        self._write(line if isinstance(line, str) else line.decode())
-        return record
-
-
-def _unchanged(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return record
+        text = line if isinstance(line, str) else line.decode()
+        if self._write is not None:
+            self._write(text)
+        return text if self._console is None else self._console(logger, method, record)
 
 
 class _StandardError:

@@ -2,7 +2,8 @@
 
 Whoever comes may wait a moment: people come in bursts. Once somebody had to be turned away it is an overload, and
 waiting only makes every answer late: then nobody waits longer than a few milliseconds, until all who come find room
-again. The idea is CoDel's; Facebook described it for requests ("Fail at Scale", ACM Queue 2015).
+again; and when more keep coming it was no burst, and those who wait since before are turned away too. The idea is
+CoDel's; Facebook described it for requests ("Fail at Scale", ACM Queue 2015).
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from ragkeeper.http.limit import AdaptiveLimit
 # After somebody was turned away, one expects more of the same for so long, in seconds.
 _PRESSED_SECONDS = 1.0
 _PATIENCE_PRESSED = 0.003
+# Who comes so long after the first who was turned away, and finds no room either, is not of the same burst.
+_BURST_SECONDS = 0.1
 # Waiting outside costs memory alone, so the queue's time is what counts; under pressure one who waits for each that is
 # worked on is enough to go on without a pause.
 _QUEUE = 64
@@ -30,6 +33,7 @@ class Gate:
     clock: Callable[[], float] = time.monotonic
     at_once: int = 0
     _queue: deque[asyncio.Future[bool]] = field(default_factory=deque)
+    _pressed_since: float = float("-inf")
     _pressed_until: float = float("-inf")
 
     @property
@@ -47,23 +51,34 @@ class Gate:
         longest = self.limit.current if self.pressed else _QUEUE
         entered = len(self._queue) < longest and await self._wait()
         if not entered:
-            self._pressed_until = self.clock() + _PRESSED_SECONDS
+            self._press()
         return entered
 
     async def _wait(self) -> bool:
-        turn = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
         try:
             await asyncio.wait([turn], timeout=_PATIENCE_PRESSED if self.pressed else self.patience)
         except asyncio.CancelledError:
-            if turn.done():
-                self._let_in(-1)
-            else:
+            if not turn.done():
                 self._queue.remove(turn)
+            elif turn.result():
+                self._let_in(-1)
             raise
-        if not turn.done():
-            self._queue.remove(turn)
-        return turn.done()
+        if turn.done():
+            return turn.result()
+        self._queue.remove(turn)
+        return False
+
+    def _press(self) -> None:
+        now = self.clock()
+        if not self.pressed:
+            self._pressed_since = now
+        elif now >= self._pressed_since + _BURST_SECONDS:
+            # Whoever waits came before, or will not wait for more than milliseconds.
+            while len(self._queue) > self.limit.current:
+                self._queue.popleft().set_result(False)
+        self._pressed_until = now + _PRESSED_SECONDS
 
     def leave(self, seconds: float | None) -> None:
         """What was let in took so long; None: how long says nothing about others."""

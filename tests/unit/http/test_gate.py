@@ -79,6 +79,39 @@ async def test_the_queue_has_an_end() -> None:
     assert one.at_once == 0
 
 
+async def test_when_more_keep_coming_those_who_wait_since_before_are_turned_away_too() -> None:
+    clock = Clock()
+    one = Gate(AdaptiveLimit(LimitRules(1, 1, 1, 2.0)), patience=60, clock=clock)
+    await one.enter()
+    waiting = [asyncio.create_task(one.enter()) for _ in range(80)]
+    await asyncio.sleep(0)
+    assert not await one.enter()
+    assert not [task for task in waiting[:64] if task.done()], "it may have been a burst"
+    clock.now += 0.2
+    assert not await one.enter()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [task.result() for task in waiting if task.done()] == [False] * 79
+    one.leave(0.01)
+    assert await waiting[63], "the last who came in time"
+    one.leave(0.01)
+    assert one.at_once == 0
+
+
+async def test_who_goes_away_the_moment_it_is_turned_away_gives_no_place_on() -> None:
+    clock = Clock()
+    one = Gate(AdaptiveLimit(LimitRules(1, 1, 1, 2.0)), patience=60, clock=clock)
+    await one.enter()
+    waiting = [asyncio.create_task(one.enter()) for _ in range(65)]
+    await asyncio.sleep(0)
+    clock.now += 0.2
+    last = asyncio.create_task(one.enter())
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], last, return_exceptions=True)
+    assert one.at_once == 1
+
+
 async def test_who_keeps_a_few_under_way_all_the_time_is_never_turned_away() -> None:
     one = gate(1)
 

@@ -16,12 +16,21 @@ RULES_OF_CHAT = gates()[Kind.CHAT].limit.rules
 RULES = LimitRules(least=2, at_first=10, most=50, tolerance=2.0)
 
 
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def limit() -> AdaptiveLimit:
-    return AdaptiveLimit(RULES)
+    return AdaptiveLimit(RULES, Clock())
 
 
 def observe(learned: AdaptiveLimit, seconds: float, at_once: int, times: int = 15) -> int:
+    """So many requests that each took so long, one after another in so many places."""
     for _ in range(times):
+        learned.clock.now += seconds / at_once
         learned.observe(seconds, at_once)
     return learned.current
 
@@ -68,6 +77,55 @@ def test_a_slow_model_that_is_back_is_soon_asked_by_as_many_as_before() -> None:
     assert learned.current >= RULES.at_first
 
 
+def test_after_a_fall_it_rests() -> None:
+    learned = limit()
+    observe(learned, 0.01, 3)
+    assert observe(learned, 0.03, 10) == 7
+    assert observe(learned, 0.01, 7) == 7
+    learned.clock.now += 2
+    assert observe(learned, 0.01, 7) == 8
+
+
+def test_where_more_at_once_only_take_longer_it_is_rarely_tried() -> None:
+    """One interpreter: a second search gains nothing, and both take twice as long."""
+    learned = AdaptiveLimit(LimitRules(1, 4, 200, 1.3), Clock())
+    levels = list[int]()
+    for _ in range(100 * 60):
+        at_once = learned.current
+        learned.clock.now += 0.01
+        learned.observe(0.01 * at_once, at_once)
+        levels.append(at_once)
+    learned_levels = levels[1500:]
+    assert sum(level > 1 for level in learned_levels) < 0.03 * len(learned_levels)
+    assert max(learned_levels) == 2, "and yet it is tried"
+
+
+def test_where_more_at_once_take_no_longer_looking_at_fewer_costs_little() -> None:
+    """Such as searches that wait for another machine's embedder."""
+    learned, levels = limit(), list[int]()
+    for _ in range(15 * 300):
+        observe(learned, 0.05, learned.current, times=1)
+        levels.append(learned.current)
+    assert levels[-1] == RULES.most
+    assert statistics.mean(levels[-15 * 100 :]) > 0.97 * RULES.most
+
+
+def test_a_rise_that_does_well_shortens_the_next_rest() -> None:
+    learned = limit()
+    observe(learned, 0.01, 3)
+    for _ in range(5):
+        observe(learned, 0.03, learned.current)
+    while learned.current < RULES.at_first:
+        observe(learned, 0.01, learned.current)
+        learned.clock.now += 1
+    observe(learned, 0.01, learned.current)
+    before = learned.current
+    assert observe(learned, 0.05, before) < before
+    learned.clock.now += 2
+    fallen = learned.current
+    assert observe(learned, 0.01, fallen) > fallen
+
+
 @given(st.lists(st.tuples(st.floats(0, 100), st.integers(1, 100)), max_size=400))
 def test_it_never_leaves_its_bounds(samples: list[tuple[float, int]]) -> None:
     learned = limit()
@@ -93,7 +151,7 @@ class ModelServer:
 
 def learn(places: int, callers: int, seed: int, *, by_beginning: bool) -> list[int]:
     """The limit after each answer, while so many ask again as soon as they have their answer."""
-    learned = AdaptiveLimit(RULES_OF_CHAT)
+    learned = AdaptiveLimit(RULES_OF_CHAT, clock := Clock())
     server, under_way, limits = ModelServer(places, seed), list[tuple[float, float, float]](), list[int]()
     now = 0.0
     for _ in range(3000):
@@ -102,7 +160,7 @@ def learn(places: int, callers: int, seed: int, *, by_beginning: bool) -> list[i
             heapq.heappush(under_way, (ends, now, begins))
         at_once = len(under_way)
         ends, asked, begins = heapq.heappop(under_way)
-        now = ends
+        now = clock.now = ends
         learned.observe((begins if by_beginning else ends) - asked, at_once)
         limits.append(learned.current)
     return limits
