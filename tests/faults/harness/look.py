@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import shutil
 import sqlite3
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -155,9 +157,27 @@ def _damage(paths: Iterable[Path]) -> list[str]:
         if not path.exists():
             continue
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as sql:
-            found += [f"{path.name}: {row[0]}" for row in sql.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            found += [f"{path.name}: foreign key of {row[0]}" for row in sql.execute("PRAGMA foreign_key_check")]
+            try:
+                found += _wrong(sql, path.name)
+            except sqlite3.OperationalError as error:
+                if "readonly" not in str(error):
+                    raise
+                # Left by a kill and opened by nobody since: SQLite would have to work off its log first.
+                found += _wrong_in_copy(path)
     return found
+
+
+def _wrong_in_copy(path: Path) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        for one in (path, path.with_name(f"{path.name}-wal")):
+            shutil.copy(one, folder)
+        with closing(sqlite3.connect(Path(folder) / path.name)) as sql:
+            return _wrong(sql, path.name)
+
+
+def _wrong(sql: sqlite3.Connection, name: str) -> list[str]:
+    found = [f"{name}: {row[0]}" for row in sql.execute("PRAGMA integrity_check") if row[0] != "ok"]
+    return found + [f"{name}: foreign key of {row[0]}" for row in sql.execute("PRAGMA foreign_key_check")]
 
 
 def _originals(folder: Path) -> dict[str, str]:
