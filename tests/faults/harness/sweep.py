@@ -16,6 +16,7 @@ from tests.faults.harness.workload import NAMES, Act, Operation
 # source.
 _BEFORE = 6
 _PUTS, _UPDATES = range(6, 9), range(2)
+_TOLD_EVERY = 50
 _ACTIONS = (Action.KILL, Action.TORN, Action.CUT)
 
 
@@ -53,7 +54,10 @@ async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -
     shutil.move(place, kept)
     trace = await era(prepared).whole(_work(seed))
     report.calls = len(trace)
-    for point in sample(seed, trace, most):
+    points = sample(seed, trace, most)
+    for done, point in enumerate(points):
+        if done and done % _TOLD_EVERY == 0:
+            say(f"so far {done} of {len(points)}, {len(report.failures)} failures")
         struck = era(prepared)
         action = _ACTIONS[point.number % len(_ACTIONS)]
         await struck.killed_at(_work(seed), action, point.number)
