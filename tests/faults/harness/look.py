@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,15 +162,16 @@ def _damage(paths: Iterable[Path]) -> list[str]:
             except sqlite3.OperationalError as error:
                 if "readonly" not in str(error):
                     raise
-                # Left by a kill and opened by nobody since: SQLite would have to work off its log first.
+                # Nobody has it open: SQLite would have to make the memory that is shared beside it, and work off a log.
                 found += _wrong_in_copy(path)
     return found
 
 
 def _wrong_in_copy(path: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        for one in (path, path.with_name(f"{path.name}-wal")):
-            shutil.copy(one, folder)
+        shutil.copy(path, folder)
+        with suppress(FileNotFoundError):
+            shutil.copy(path.with_name(f"{path.name}-wal"), folder)
         with closing(sqlite3.connect(Path(folder) / path.name)) as sql:
             return _wrong(sql, path.name)
 
