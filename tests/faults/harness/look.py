@@ -164,6 +164,8 @@ def _damage(paths: Iterable[Path]) -> list[str]:
                     raise
                 # Nobody has it open: SQLite would have to make the memory that is shared beside it, and work off a log.
                 found += _wrong_in_copy(path)
+            except sqlite3.DatabaseError as error:
+                found.append(f"{path.name}: {error}")
     return found
 
 
