@@ -3,12 +3,12 @@
     python -m bench.metrics_cost [--chunks 10000] [--pairs 4] [--rounds 8] [--json]
 
 Two real servers on copies of a prepared folder (see bench/prepared.py): one as it is, with its log in a file, scraped
-once in its ten to fifteen seconds, twice as often as the exported configuration does it; the other counts
-nothing, writes no log and is not scraped. They answer the same searches in short rounds in turns, two at a time, so
-that both meet the same noise, once the work that follows a start is done. Two processes of the same program differ by
-some percent too (how their memory lies), so several pairs are started, one side first and then the other, and the
-median pair counts. Beside the searches lost stands the processor time of a search,
-which a noisy machine disturbs less. Target: at most 3 % fewer searches in the same time.
+once in its ten to fifteen seconds, twice as often as the exported configuration does it; the other counts nothing,
+writes no log and is not scraped. They answer the same searches in short rounds in turns, two at a time, so that both
+meet the same noise, once the work that follows a start is done. Two processes of the same program differ by some
+percent too, so several pairs are started, one side first and then the other, and the median pair counts. Beside the
+searches lost stands the processor time of a search, which a noisy machine disturbs less. Target: at most 3 % fewer
+searches in the same time.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.processes import free_port
+from bench.ports import free_port
 from ragkeeper.cli.client import Client
 
 _START_SECONDS = 120.0

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from bench.processes import free_port
+from bench.ports import free_port
 
 COMMAND = Path(sys.executable).with_name("ragkeeper")
 START_SECONDS = 120.0

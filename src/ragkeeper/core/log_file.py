@@ -81,7 +81,8 @@ class LogFile:
             pass  # the first records come before the data folder is there, and this makes none
         while True:
             self._keep(self._next())
-            self._ending.wait(_GATHER)
+            if self._waiting.empty():
+                self._ending.wait(_GATHER)
             if self._ending.is_set() and self._waiting.empty():
                 self._close_file()
                 return

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.processes import free_port
+from bench.ports import free_port
 from tests.acceptance.guides.test_answers import QUESTION, fill, provider
 from tests.acceptance.guides.test_health import able, curl, damage
 from tests.acceptance.server import COMMAND, Server, run, serving, wait_for

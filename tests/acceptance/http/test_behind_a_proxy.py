@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.processes import free_port
+from bench.ports import free_port
 from tests.acceptance.server import Server, serving, wait_for
 from tests.machine import ROOT
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.processes import free_port
+from bench.ports import free_port
 
 START_SECONDS = 20.0
 

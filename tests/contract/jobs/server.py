@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from bench.processes import free_port
+from bench.ports import free_port
 
 START_SECONDS = 30.0
 PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - of a server that lives for one test

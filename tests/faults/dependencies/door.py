@@ -4,7 +4,7 @@ import asyncio
 from typing import Self
 from urllib.parse import urlsplit
 
-from bench.processes import free_port
+from bench.ports import free_port
 
 _CHUNK = 65_536
 

@@ -156,17 +156,24 @@ def _damage(paths: Iterable[Path]) -> list[str]:
     for path in paths:
         if not path.exists():
             continue
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as sql:
-            try:
-                found += _wrong(sql, path.name)
-            except sqlite3.OperationalError as error:
-                if "readonly" not in str(error):
-                    raise
-                # Nobody has it open: SQLite would have to make the memory that is shared beside it, and work off a log.
-                found += _wrong_in_copy(path)
-            except sqlite3.DatabaseError as error:
-                found.append(f"{path.name}: {error}")
+        try:
+            found += _wrong_in(path)
+        except sqlite3.OperationalError:
+            raise  # it cannot be looked at, which says nothing of what is in it
+        except sqlite3.DatabaseError as error:
+            found.append(f"{path.name}: {error}")
     return found
+
+
+def _wrong_in(path: Path) -> list[str]:
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as sql:
+            return _wrong(sql, path.name)
+    except sqlite3.OperationalError as error:
+        if "readonly" not in str(error):
+            raise
+        # Nobody has it open: SQLite would have to make the memory that is shared beside it, and work off a log.
+        return _wrong_in_copy(path)
 
 
 def _wrong_in_copy(path: Path) -> list[str]:

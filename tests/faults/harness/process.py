@@ -11,7 +11,8 @@ from pathlib import Path
 
 import httpx
 
-from bench.processes import descendants, free_port, memory_mb
+from bench.ports import free_port
+from bench.processes import descendants, memory_mb
 from tests.acceptance.server import COMMAND
 from tests.faults.harness.interposer import Interposer
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from bench.processes import free_port
+from bench.ports import free_port
 from tests.acceptance.server import run, wait_for
 
 _START_SECONDS = 30.0
