@@ -7,10 +7,15 @@ import pytest
 from hypothesis import settings
 
 from tests import machine
+from tests.standstill import SecondRuns
 
 # A property is never a timed test: how long an example takes says more of the machine than of the code.
 settings.register_profile("untimed")
 settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(SecondRuns(), "second runs")
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -305,9 +305,7 @@ def test_g3_008_slow_statements_are_listed_without_their_values(tmp_path: Path):
         server.http.post("/api/v1/sources", json={"kind": "folder", "location": str(tmp_path), "name": "kept-private"})
         with sqlite3.connect(tmp_path / "data" / "ragkeeper.db") as truth:
             truth.executescript(SLOW_VIEW.format(rounds=rounds))
-        began = time.monotonic()
         assert server.http.get("/api/v1/sources").status_code == 200
-        assert time.monotonic() - began > 0.2
         found = json.loads(server.run("diagnose", "performance", "--json", check=False).stdout)
         text = server.run("diagnose", "performance", check=False).stdout
     slow = [one for one in found["slow_statements"] if "FROM sources" in one["text"]]
@@ -321,13 +319,15 @@ def test_g3_008_slow_statements_are_listed_without_their_values(tmp_path: Path):
 
 
 def rounds_of(seconds: float) -> int:
-    """How far SQLite counts here in that time."""
-    connection = sqlite3.connect(":memory:")
+    """How far SQLite counts here in that time when nothing else is going on: in the best of some tries."""
     counted = 200_000
-    began = time.perf_counter()
-    connection.execute(
+    statement = (
         f"WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {counted}) SELECT max(x) FROM n"  # noqa: S608 - a number
-    ).fetchall()
-    spent = time.perf_counter() - began
-    connection.close()
-    return round(counted * seconds / spent)
+    )
+    spent = []
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for _ in range(7):
+            began = time.perf_counter()
+            connection.execute(statement).fetchall()
+            spent.append(time.perf_counter() - began)
+    return round(counted * seconds / min(spent))

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from scripts.tables import table
@@ -11,6 +13,7 @@ from tests.faults.dependencies.faults import Fault
 from tests.faults.dependencies.scene import BREAKER_SECONDS, Programs
 from tests.faults.dependencies.table import MEASURED, STABLE, Row, measured, row_of, stable
 from tests.machine import ROOT
+from tests.standstill import ENOUGH, Watcher
 
 PAGE = ROOT / "docs" / "reference" / "faults.md"
 AT_ONCE = 4
@@ -61,18 +64,32 @@ async def run_all(
     """In the order of the faults; `told` as soon as each is there."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(number: int, fault: Fault) -> Row:
+    async def one(number: int, fault: Fault, watcher: Watcher) -> Row:
         async with places:
-            row = row_of(await run(fault, folder / f"fault-{number}", programs))
+            row = await _undisturbed(fault, folder / f"fault-{number}", programs, watcher)
         told(row)
         return row
 
     tasks: dict[str, asyncio.Task[Row]] = {}
-    async with asyncio.TaskGroup() as group:
-        # The longest first, so that it is not what all wait for in the end.
-        for number, fault in sorted(enumerate(faults), key=lambda item: -(item[1].within or item[1].seconds)):
-            tasks[fault.name] = group.create_task(one(number, fault))
+    with closing(Watcher()) as watcher:
+        async with asyncio.TaskGroup() as group:
+            # The longest first, so that it is not what all wait for in the end.
+            for number, fault in sorted(enumerate(faults), key=lambda item: -(item[1].within or item[1].seconds)):
+                tasks[fault.name] = group.create_task(one(number, fault, watcher))
     return [tasks[fault.name].result() for fault in faults]
+
+
+async def _undisturbed(fault: Fault, folder: Path, programs: Programs, watcher: Watcher) -> Row:
+    """From a course during which the machine did not stand still: the short time limits would end for that alone.
+
+    The last of three tries, whatever the machine did.
+    """
+    for attempt in ("first", "second", "third"):
+        began = time.monotonic()
+        row = row_of(await run(fault, folder / attempt, programs))
+        if watcher.stood_still(began) < ENOUGH:
+            break
+    return row
 
 
 def page(rows: Sequence[Row], conditions: str) -> str:
