@@ -24,7 +24,7 @@ from tests.acceptance.server import Server, add_text, serving, wait_for
 from tests.contract.cache.server import redis_server
 from tests.contract.chat.standin import Behaviour, StandIn
 from tests.integration.monitoring.cases import ALERTS, TARGETS
-from tests.integration.monitoring.stack import Stack, programs, watching
+from tests.integration.monitoring.stack import Stack, of_all_servers, programs, watching
 
 PLAN = Plan(ALERTS, TARGETS, USER_PATHS, "localhost:9093", Receivers(), "https://example.org/operate", Path("/x"))
 PANELS = [panel for board in dashboards(PLAN) for panel in board.panels]
@@ -101,7 +101,7 @@ def test_a_series_that_nobody_exports_is_found(live: Live):
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.legend)
 def test_every_panel_is_answered(live: Live, query: Query):
     """By a number, but where that there is nothing is good news."""
-    found = live.stack.query(promql(query).replace("[1h]", "[1m]").replace("[5m]", "[1m]"))
+    found = live.stack.query(of_all_servers(promql(query)).replace("[1h]", "[1m]").replace("[5m]", "[1m]"))
     assert found
     assert [one for one in found if one["value"][1] != "NaN"] or query.quiet
 

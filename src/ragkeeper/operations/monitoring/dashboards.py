@@ -17,6 +17,7 @@ def dashboard_files(plan: Plan) -> Files:
     boards = {f"{_FOLDER}/{board.uid}.json": File(_json(board, plan.span)) for board in dashboards(plan)}
     return {
         **boards,
+        f"{_FOLDER}/.lint": File(noted(_exceptions(plan))),
         f"{_PROVISIONING}/dashboards/ragkeeper.yml": File(noted(_provider(plan))),
         f"{_PROVISIONING}/datasources/ragkeeper.yml": File(noted(_data_source())),
     }
@@ -49,6 +50,25 @@ def _overview(shown: Shown) -> Dashboard:
             Row("System Resources", (shown.cpu(), shown.memory(), shown.disk(), shown.network())),
         ),
     )
+
+
+def _exceptions(plan: Plan) -> dict[str, object]:
+    """What Grafana's dashboard-linter is to let pass, and why: https://github.com/grafana/dashboard-linter/blob/main/docs/index.md."""
+    everywhere = [
+        {"dashboard": board.title, "panel": panel.title}
+        for board in dashboards(plan)
+        for panel in board.panels
+        if any(query.everywhere for query in panel.queries)
+    ]
+    of_all = {"reason": "It shows which servers there are, chosen or not.", "entries": everywhere}
+    windows = {"reason": "A panel looks at the window of the alert beside it, so that the two agree."}
+    return {
+        "exclusions": {
+            "target-rate-interval-rule": windows,
+            "target-job-rule": of_all,
+            "target-instance-rule": of_all,
+        }
+    }
 
 
 def _json(board: Dashboard, span: Span) -> str:

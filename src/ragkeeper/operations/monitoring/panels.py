@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from ragkeeper.operations.alerts.expressions import Expression, Span
+from ragkeeper.core.figures.holdings import BUILD
+from ragkeeper.operations.alerts.expressions import JOB, Expression, Span
 
 DATA_SOURCE = "prometheus"
 """The uid of the data source that is provisioned beside the dashboards, and chosen where nobody chose another."""
@@ -16,15 +17,22 @@ DATA_SOURCE = "prometheus"
 _SCHEMA = 39
 _COLUMNS = 24
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+# What an alert reads of every server, a panel reads of those that its reader chose.
+_ALL_SERVERS, _CHOSEN_SERVERS = f'job="{JOB}"', 'job=~"$job",instance=~"$instance"'
+_ON_TIME_RANGE_CHANGE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """legend: may hold `{{label}}`. quiet: that there is nothing to show is good news."""
+    """legend: may hold `{{label}}`. quiet: that there is nothing to show is good news.
+
+    everywhere: of all servers, whichever were chosen.
+    """
 
     asks: Expression
     legend: str
     quiet: bool = False
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +87,15 @@ def grafana(board: Dashboard, span: Span = Span()) -> dict[str, Any]:  # noqa: B
         "time": {"from": "now-6h", "to": "now"},
         "annotations": {"list": []},
         "links": [],
-        "templating": {"list": [_source()]},
+        "templating": {"list": [_source(), *_servers()]},
         "panels": list(_placed(board.rows, span)),
     }
 
 
 def promql(query: Query, span: Span = Span()) -> str:  # noqa: B008 - frozen
-    return query.asks.promql(span).replace("\n", " ")
+    """With Grafana's variables `$job` and `$instance` in it."""
+    text = query.asks.promql(span).replace("\n", " ")
+    return text if query.everywhere else text.replace(_ALL_SERVERS, _CHOSEN_SERVERS)
 
 
 def _source() -> dict[str, Any]:
@@ -102,6 +112,34 @@ def _source() -> dict[str, Any]:
         "multi": False,
         "skipUrlSync": False,
         "current": {"selected": True, "text": "Prometheus", "value": DATA_SOURCE},
+        "options": [],
+    }
+
+
+def _servers() -> Iterator[dict[str, Any]]:
+    """Which ones are shown: ragkeeper's, not whatever else exports figures of the same name."""
+    yield _choice("job", f"label_values({BUILD.name}, job)", JOB, JOB)
+    yield _choice("instance", f'label_values({BUILD.name}{{job=~"$job"}}, instance)', "All", "$__all")
+
+
+def _choice(label: str, query: str, text: str, value: str) -> dict[str, Any]:
+    """One or several values of the label; text, value: what is chosen where nobody chose."""
+    return {
+        "name": label,
+        "label": label.title(),
+        "type": "query",
+        "datasource": _SOURCE,
+        "query": query,
+        "definition": query,
+        "hide": 0,
+        "refresh": _ON_TIME_RANGE_CHANGE,
+        "regex": "",
+        "sort": 1,
+        "includeAll": True,
+        "allValue": ".+",
+        "multi": True,
+        "skipUrlSync": False,
+        "current": {"selected": True, "text": [text], "value": [value]},
         "options": [],
     }
 

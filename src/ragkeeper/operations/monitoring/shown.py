@@ -25,8 +25,8 @@ class Shown:
         return tuple(round(limit * scale, 6) for limit in found if limit is not None)
 
     def service_health(self) -> Panel:
-        up = Query(Select(UP), "{{instance}}")
-        about = "1 while Prometheus can read the server, 0 while it cannot."
+        up = Query(Select(UP), "{{instance}}", everywhere=True)
+        about = "1 while Prometheus can read the server, 0 while it cannot; of every server, chosen or not."
         return Panel("Service Health", about, "none", (up,), kind="stat", limits=(1,), falling=True)
 
     def response_time(self) -> Panel:

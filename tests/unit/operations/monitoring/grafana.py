@@ -11,9 +11,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of these texts."""
+    """One of these texts or numbers."""
 
-    values: tuple[str, ...]
+    values: tuple[str | int, ...]
 
 
 SOURCE = {"type": OneOf(("prometheus",)), "uid": str}
@@ -63,16 +63,30 @@ ROW = {"id": int, "type": OneOf(("row",)), "title": str, "collapsed": bool, "gri
 VARIABLE = {
     "name": str,
     "label": str,
-    "type": OneOf(("datasource",)),
     "query": str,
     "hide": int,
-    "refresh": int,
+    "refresh": OneOf((0, 1, 2)),
     "regex": str,
     "includeAll": bool,
     "multi": bool,
     "skipUrlSync": bool,
-    "current": {"selected": bool, "text": str, "value": str},
     "options": [],
+}
+VARIABLES = {
+    "datasource": {
+        **VARIABLE,
+        "type": OneOf(("datasource",)),
+        "current": {"selected": bool, "text": str, "value": str},
+    },
+    "query": {
+        **VARIABLE,
+        "type": OneOf(("query",)),
+        "datasource": SOURCE,
+        "definition": str,
+        "sort": OneOf(tuple(range(9))),
+        "allValue": str,
+        "current": {"selected": bool, "text": [str], "value": [str]},
+    },
 }
 DASHBOARD = {
     "uid": str,
@@ -88,7 +102,7 @@ DASHBOARD = {
     "time": {"from": str, "to": str},
     "annotations": {"list": []},
     "links": [],
-    "templating": {"list": [VARIABLE]},
+    "templating": {"list": [dict]},
     "panels": [dict],
 }
 
@@ -98,6 +112,8 @@ def faults(board: Mapping[str, Any]) -> list[str]:
     found = list(_faults(board, DASHBOARD, "dashboard"))
     for number, panel in enumerate(board.get("panels", [])):
         found += _faults(panel, _panel(panel), f"panel {number}")
+    for number, variable in enumerate(board.get("templating", {}).get("list", [])):
+        found += _faults(variable, VARIABLES.get(variable.get("type"), {}), f"variable {number}")
     return found
 
 
