@@ -38,25 +38,22 @@ class RequestMetrics:
         self._metrics = metrics
         self._uploads = frozenset(uploads)
         self._in_flight = 0
+        metrics.before_scrape(lambda: metrics.set(REQUESTS_IN_FLIGHT, self._in_flight))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         answer = _Answer(send)
-        self._note_in_flight(1)
+        self._in_flight += 1
         try:
             await self._app(scope, receive, answer.send)
         except Exception:
             answer.crashed()  # the server's own handler answers it outside of this one
             raise
         finally:
-            self._note_in_flight(-1)
+            self._in_flight -= 1
             self._count(scope, answer)
-
-    def _note_in_flight(self, change: int) -> None:
-        self._in_flight += change
-        self._metrics.set(REQUESTS_IN_FLIGHT, self._in_flight)
 
     def _count(self, scope: Scope, answer: "_Answer") -> None:
         method, path, status = scope["method"], route_template(scope), answer.status or _GONE

@@ -143,8 +143,7 @@ class Overload:
         self._metrics = metrics
         self._clock = clock
         self._refusals = _Refusals(clock)
-        for kind in gates:
-            self._show_limit(kind)
+        metrics.before_scrape(self._show_limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = kind_of(scope["method"], scope["path"]) if scope["type"] == "http" else None
@@ -161,7 +160,6 @@ class Overload:
                 seconds = await self._timed(scope, receive, send)
         finally:
             gate.leave(seconds)
-            self._show_limit(kind)
 
     async def _timed(self, scope: Scope, receive: Receive, send: Send) -> float | None:
         """How long the answer took, or took to begin where a model writes it.
@@ -183,8 +181,9 @@ class Overload:
         end = self._clock() if done.spoke_at is None else done.spoke_at
         return end - began if answered and not done.spared else None
 
-    def _show_limit(self, kind: Kind) -> None:
-        self._metrics.set(CONCURRENCY_LIMIT, self._gates[kind].limit.current, kind=kind.value)
+    def _show_limits(self) -> None:
+        for kind, gate in self._gates.items():
+            self._metrics.set(CONCURRENCY_LIMIT, gate.limit.current, kind=kind.value)
 
     async def _enter(self, kind: Kind, scope: Scope) -> Gate | None:
         """The gate that let the request in."""

@@ -191,8 +191,12 @@ def _wrong(sql: sqlite3.Connection, name: str) -> list[str]:
 
 
 def _originals(folder: Path) -> dict[str, str]:
-    files = [path for path in folder.glob("??/*") if path.is_file()]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """What is cleaned up while one looks is not there; if somebody still needs it, the next look misses it too."""
+    found = {}
+    for path in folder.glob("??/*"):
+        with suppress(FileNotFoundError, IsADirectoryError):
+            found[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
 
 
 def _left(data: Path) -> list[str]:

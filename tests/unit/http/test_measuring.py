@@ -133,11 +133,12 @@ async def answered(metrics: Metrics, *messages: Message, path: str = "/api/v1/do
         for message in messages:
             await send(message)
 
-    async def nothing(*_: object) -> Message:
-        return {}
-
     scope = {"type": "http", "method": "POST", "path": path, "headers": [], "route": type("R", (), {"path": path})}
     await RequestMetrics(app, metrics, {"/api/v1/documents"})(scope, nothing, nothing)
+
+
+async def nothing(*_: object) -> Message:
+    return {}
 
 
 def start(status: int, kind: bytes = b"application/problem+json") -> Message:
@@ -161,6 +162,18 @@ async def test_uploads_are_counted_by_what_was_said_of_them():
     }
     assert by(metrics, "rag_errors_total", "code") == {("file_empty",): 1, ("disk_space_low",): 1, ("query_empty",): 1}
     assert by(metrics, "rag_requests_by_caller_total", "path", "caller")["/chat", "administrator"] == 1
+    assert by(metrics, "rag_requests_in_flight") == {}
+
+
+async def test_a_scrape_tells_how_many_are_being_answered():
+    metrics, scraped = Metrics(), []
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        scraped.append(by(metrics, "rag_requests_in_flight"))
+
+    measured = RequestMetrics(app, metrics)
+    await measured({"type": "http", "method": "GET", "path": "/"}, nothing, nothing)
+    assert scraped == [{(): 1}]
     assert by(metrics, "rag_requests_in_flight") == {}
 
 
