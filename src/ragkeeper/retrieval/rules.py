@@ -25,17 +25,19 @@ def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
     """
     kept: list[Ranked] = []
     for chunk, score in ranked:
-        close = [better for better, best in kept if best - score <= _CLOSE_SCORES * max(best, 1e-9)]
-        others = [better for better in close if better.document_id != chunk.document_id]
-        if not any(_alike(chunk.text, other.text) for other in others):
+        close = (better for better, best in kept if best - score <= _CLOSE_SCORES * max(best, 1e-9))
+        if not any(_is_copy(chunk, better) for better in close):
             kept.append((chunk, score))
     return kept
 
 
-def _alike(one: str, other: str) -> bool:
-    if min(len(one), len(other)) < _COMPARABLE * max(len(one), len(other)):
+def _is_copy(chunk: ConfirmedChunk, better: ConfirmedChunk) -> bool:
+    if better.document_id == chunk.document_id:
         return False
-    words, others = _words(one), _words(other)
+    size, other = len(chunk.text), len(better.text)
+    if size < _COMPARABLE * other or other < _COMPARABLE * size:
+        return False
+    words, others = _words(chunk.text), _words(better.text)
     shared = len(words & others)
     return shared > 0 and shared >= _ALIKE * (len(words) + len(others) - shared)
 
