@@ -23,7 +23,7 @@ check: .venv/dev.stamp ## Lint, types, import contracts, unit and architecture t
 	@$(BIN)/ruff format --quiet --check $(CODE)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo > .venv/contracts.log || { cat .venv/contracts.log; exit 1; }
-	@$(BIN)/python -m pytest --quiet -n 2 --dist loadfile tests/unit tests/architecture
+	@$(BIN)/python -m pytest --quiet -n auto --maxprocesses 4 --dist loadfile tests/unit tests/architecture
 
 fix: .venv/dev.stamp ## Repair what the linter and the formatter can
 	@$(BIN)/ruff check --quiet --fix $(CODE)

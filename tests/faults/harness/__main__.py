@@ -55,10 +55,17 @@ def _soak(options: argparse.Namespace, folder: Path) -> list[str]:
 
 
 def _sweep(options: argparse.Namespace, folder: Path) -> list[str]:
-    report = sweep.run(options.seed, options.sweep, folder, _say)
+    report = sweep.run(options.seed, options.sweep, folder, _say, options.share)
     _say(f"{report.calls} calls in the work, killed at {report.kills} of them: {describe(report.struck)}")
     _say(f"seed {options.seed}; {len(report.failures)} failures")
     return report.failures
+
+
+def _share(text: str) -> sweep.Share:
+    part, parts = map(int, text.split("/"))
+    if not 1 <= part <= parts:
+        raise ValueError(text)
+    return sweep.Share(part, parts)
 
 
 def _say(line: str) -> None:
@@ -76,6 +83,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--era", type=int, help="only this data folder of the run")
     parser.add_argument("--lives", type=int, default=LIVES, help="servers that one data folder sees")
     parser.add_argument("--sweep", type=int, metavar="N", help="kill a fixed piece of work at N of its calls; 0: all")
+    parser.add_argument(
+        "--share", type=_share, default=sweep.Share(), metavar="1/2", help="of a sweep; others do the rest"
+    )
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary one, kept after a failure")
     return parser.parse_args()
 

@@ -28,12 +28,23 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
 
-def run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Report:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Of `parts` that do the work between them, this one; the first is 1."""
+
+    part: int = 1
+    parts: int = 1
+
+    def of(self, points: Sequence[Point]) -> Sequence[Point]:
+        return points[self.part - 1 :: self.parts]
+
+
+def run(seed: int, most: int, folder: Path, say: Callable[[str], None], share: Share = Share()) -> Report:
     """Kill at `most` of the calls, at all of them when it is 0. Raises CompilerMissing."""
-    return asyncio.run(_run(seed, most, folder, say))
+    return asyncio.run(_run(seed, most, folder, say, share))
 
 
-async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -> Report:
+async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None], share: Share) -> Report:
     report, counts = Report(), Counts()
     built = interposer.compile_library(folder)
     place, kept = folder / "work", folder / "prepared"
@@ -54,7 +65,7 @@ async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None]) -
     shutil.move(place, kept)
     trace = await era(prepared).whole(_work(seed))
     report.calls = len(trace)
-    points = sample(seed, trace, most)
+    points = share.of(sample(seed, trace, most))
     for done, point in enumerate(points):
         if done and done % _TOLD_EVERY == 0:
             say(f"so far {done} of {len(points)}, {len(report.failures)} failures")
