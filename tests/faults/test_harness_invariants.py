@@ -35,6 +35,14 @@ def model() -> Model:
     return found
 
 
+def test_what_was_cancelled_may_show_once_it_is_retried():
+    found = model()
+    found.settled("hall0/a", NEW, OLD, 1.0)
+    assert found.leaks([NEW.number], 2.0) == [NEW.number]
+    found.retrying("hall0/a")
+    assert found.leaks([NEW.number], 3.0) == []
+
+
 def stored(n: int, name: str, content: Content, status: str = "ready", code: str | None = None) -> Stored:
     shown = (f"v{n}", content.sha256) if status == "ready" else (None, None)
     return Stored(f"d{n}", name, "c", f"v{n}", content.sha256, status, code, *shown)

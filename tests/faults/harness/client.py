@@ -111,6 +111,7 @@ class Client:
 
     async def _retry(self, one: Operation) -> None:
         if job := self._model.name(one.names[0]).job:
+            self._model.retrying(one.names[0])
             await self._post(f"/api/v1/jobs/{job}/retry")
 
     # --- questions

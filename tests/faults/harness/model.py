@@ -71,6 +71,12 @@ class Model:
         record = self.name(name)
         record.stopped = record.stopped or outcome in {Outcome.DONE, Outcome.UNKNOWN}
 
+    def retrying(self, name: str) -> None:
+        """What was cancelled before it could be read may show from now on."""
+        for content in self.name(name).possible:
+            if content is not None:
+                self.putting(name, content)
+
     def settled(self, name: str, newest: Newest, shown: Newest, now: float) -> None:
         """What a look at a server with nothing left to do has shown; `shown` is what searches find of it."""
         record = self.name(name)

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,19 +60,20 @@ async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None], s
             found.begin_like(prepared)
         return found
 
-    prepared = era()
-    await prepared.prepare(_before(seed))
+    with _ending(era()) as prepared:
+        await prepared.prepare(_before(seed))
     shutil.rmtree(kept, ignore_errors=True)
     shutil.move(place, kept)
-    trace = await era(prepared).whole(_work(seed))
+    with _ending(era(prepared)) as unharmed:
+        trace = await unharmed.whole(_work(seed))
     report.calls = len(trace)
     points = share.of(sample(seed, trace, most))
     for done, point in enumerate(points):
         if done and done % _TOLD_EVERY == 0:
             say(f"so far {done} of {len(points)}, {len(report.failures)} failures")
-        struck = era(prepared)
         action = _ACTIONS[point.number % len(_ACTIONS)]
-        await struck.killed_at(_work(seed), action, point.number)
+        with _ending(era(prepared)) as struck:
+            await struck.killed_at(_work(seed), action, point.number)
         if struck.failures:
             report.failures += [f"{action.name} at {point}: {failure}" for failure in struck.failures]
             aside = shutil.move(place, folder / f"call-{point.number}")
@@ -79,6 +81,15 @@ async def _run(seed: int, most: int, folder: Path, say: Callable[[str], None], s
     report.failures += prepared.failures
     report.kills, report.struck = counts.kills, counts.struck
     return report
+
+
+@contextmanager
+def _ending(era: Era) -> Iterator[Era]:
+    """Whatever ends the harness ends the server: it would go on in the folder that the next one finds there."""
+    try:
+        yield era
+    finally:
+        era.server.kill()
 
 
 def sample(seed: int, trace: Sequence[Point], most: int) -> list[Point]:
