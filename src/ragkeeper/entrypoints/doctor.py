@@ -194,7 +194,7 @@ def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:
         *clock_checks(lambda: _newest(truth), utc_now),
         *folder_checks(root, paths),
         *api_key_checks(folder.secrets, by_setting=settings.api_key is not None),
-        *sqlite_checks("database", file, expected=_is_used(folder)),
+        *sqlite_checks("database", ReadOnly(file), expected=_is_used(folder)),
         *upgrade_checks(truth, revisions(), sorted(metadata.tables)),
         *index_checks(folder.index, truth, read_manifest, settings.lexical_language, utc_now),
         *document_checks(truth, originals.path),
@@ -214,7 +214,8 @@ def _of_jobs(folder: DataFolder) -> list[Check]:
     """None before the first job, which makes the file."""
     if not folder.jobs.exists():
         return []
-    return [*sqlite_checks("jobs", folder.jobs, expected=True), *job_checks(ReadOnly(folder.jobs))]
+    file = ReadOnly(folder.jobs, in_place=True)
+    return [*sqlite_checks("jobs", file, expected=True), *job_checks(file)]
 
 
 def truth_file(settings: Settings) -> Path:
@@ -337,7 +338,7 @@ def _or_nothing(truth: ReadOnly, query: str) -> list[str]:
 
 def _jobs(folder: DataFolder, truth: ReadOnly) -> Sequence[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for file, query, columns in ((truth, _STATES, _COUNTED), (ReadOnly(folder.jobs), _JOBS, _JOB)):
+    for file, query, columns in ((truth, _STATES, _COUNTED), (ReadOnly(folder.jobs, in_place=True), _JOBS, _JOB)):
         try:
             found += [dict(zip(columns, row, strict=True)) for row in file.rows(query)]
         except NotLooked as error:

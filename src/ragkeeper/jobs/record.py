@@ -52,7 +52,7 @@ class SqliteRecord:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._file = ReadOnly(Path(make_url(url).database or ""))
+        self._file = ReadOnly(Path(make_url(url).database or ""), in_place=True)
 
     def is_idle(self) -> bool:
         if not self._file.path.exists():

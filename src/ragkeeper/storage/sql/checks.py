@@ -48,9 +48,9 @@ LOG_LARGE = Kind(
 )
 
 
-def sqlite_checks(branch: str, path: Path, *, expected: bool) -> list[Check]:
+def sqlite_checks(branch: str, file: ReadOnly, *, expected: bool) -> list[Check]:
     """expected: whether it should be there by now; one that is made later is no fault while it is missing."""
-    file = ReadOnly(path)
+    path = file.path
 
     def there() -> Iterable[Finding]:
         return [] if path.is_file() or not expected else [DATABASE_MISSING.found({"path": str(path)})]

@@ -19,6 +19,17 @@ from ragkeeper.storage.sql.readonly import ReadOnly
 print(ReadOnly(Path(sys.argv[1])).rows({COUNT!r}), end="")
 """
 
+BROKEN_OFF = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("CREATE TABLE x (a)")
+connection.executemany("INSERT INTO x VALUES (?)", [("old" * 300,)] * 2000)
+connection.commit()
+connection.execute("PRAGMA cache_size=5")
+connection.execute("UPDATE x SET a = 'new'")
+os._exit(0)
+"""
+
 
 def traces(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.iterdir()}
@@ -67,6 +78,36 @@ def test_a_closed_database_gets_no_files_beside_it(tmp_path: Path) -> None:
     assert ReadOnly(tmp_path / "a.db").rows(COUNT) == [(0,)]
     assert traces(tmp_path) == before
     assert list(before) == ["a.db"]
+
+
+@pytest.fixture
+def broken_off(tmp_path: Path) -> Path:
+    """A file whose process was killed in the middle of a change of all its rows, so large that some are in the file."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    subprocess.run([sys.executable, "-c", BROKEN_OFF, folder / "a.db"], check=True)
+    assert (folder / "a.db-journal").stat().st_size
+    return folder
+
+
+def test_a_change_in_place_that_was_broken_off_is_not_seen(broken_off: Path) -> None:
+    before = traces(broken_off)
+    count = "SELECT count(*) FROM x WHERE a = 'new'"
+    assert ReadOnly(broken_off / "a.db").rows(count) != [(0,)]
+    assert ReadOnly(broken_off / "a.db", in_place=True).rows(count) == [(0,)]
+    assert traces(broken_off) == before
+
+
+def test_a_change_in_place_that_is_under_way_is_waited_for(broken_off: Path) -> None:
+    file = ReadOnly(broken_off / "a.db", in_place=True, seconds=0.2)
+    with contextlib.closing(sqlite3.connect(broken_off / "a.db")) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        before = traces(broken_off)
+        with pytest.raises(DatabaseUnreadable, match="locked"):
+            file.ask(COUNT)
+        connection.rollback()
+        assert file.ask(COUNT) == [(2000,)]
+        assert traces(broken_off).keys() == before.keys() - {"a.db-journal"}
 
 
 def test_nothing_can_be_written(open_database: Path) -> None:
