@@ -133,6 +133,15 @@ def test_what_lies_elsewhere_is_left_alone(interposer: Interposer, tmp_path: Pat
     assert interposer.calls == 0
 
 
+def test_a_power_cut_takes_nothing_back_that_lies_elsewhere(interposer: Interposer, tmp_path: Path):
+    """Such as what the server said on its way there."""
+    log = tmp_path / "said"
+    program = f"import os; os.write(os.open({str(log)!r}, os.O_WRONLY | os.O_CREAT), b'kept')\n{WRITE}"
+    interposer.arm(Action.CUT, 3)
+    assert run(interposer, program, tmp_path / "data", journal=True).returncode == -9
+    assert log.read_text() == "kept"
+
+
 def traced(interposer: Interposer, folder: Path) -> list[Point]:
     """What the program calls when nothing happens to it; its files are gone again."""
     data = folder / "data"

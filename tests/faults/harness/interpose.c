@@ -85,14 +85,17 @@ static enum part part_of(const char *path) {
 
 static int below_root(const char *path) { return starts(path, root); }
 
-/* The path of an open file below the root into `path`; 0 when it is elsewhere. */
+/* The path of an open file below the root into `path`; 0 when it is elsewhere, and no path, but that of the root itself:
+   an fsync of it covers the names in it. */
 static int path_of(int file, char *path) {
   char name[40];
   snprintf(name, sizeof name, "/proc/self/fd/%d", file);
   ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, name, path, 4095);
   if (length <= 0) return 0;
   path[length] = 0;
-  return below_root(path);
+  if (below_root(path)) return 1;
+  if ((size_t)length + 1 != root_length || strncmp(path, root, length)) path[0] = 0;
+  return 0;
 }
 
 /* The full path of a name relative to a folder; 0 when it is not below the root. */
