@@ -15,13 +15,10 @@ import asyncio
 import json
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +26,7 @@ import numpy as np
 
 from bench import load, prepared
 from bench.conditions import print_conditions
+from bench.refuser import refusing
 from bench.server import Server, serving
 
 RATIO = 2.0
@@ -118,7 +116,7 @@ async def measure(server: Server, n_searches: int, seconds: float, times: float)
     await load.run(server.address, server.key, searches[:50], 1)
     unloaded = await load.run(server.address, server.key, searches, 1)
     capacity = (await load.run(server.address, server.key, searches, 4)).per_second
-    with _refuser() as address:
+    with refusing() as address:
         beside = asyncio.create_task(flood(address, "", searches, times * capacity, seconds))
         control = await _until(beside, server, searches)
     outcome = await flood(server.address, server.key, searches, times * capacity, seconds)
@@ -134,19 +132,6 @@ async def _until(done: asyncio.Task[Outcome], server: Server, searches: list[loa
         milliseconds += (await load.run(server.address, server.key, some, 1)).milliseconds
     await done
     return load.Load(milliseconds, time.perf_counter() - began, [])
-
-
-@contextmanager
-def _refuser() -> Iterator[str]:
-    """The address of a program that refuses every request."""
-    with subprocess.Popen(
-        [sys.executable, "-c", "from bench.refuser import main; main()"], stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            port = (process.stdout.readline() if process.stdout else "").strip()
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
 
 
 async def flood(address: str, key: str, searches: list[load.Request], per_second: float, seconds: float) -> Outcome:
