@@ -1,5 +1,6 @@
 """A question in, confirmed hits out."""
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -136,14 +137,22 @@ class RetrievalService:
 
         Raises CollectionUnknown.
         """
-        return await self._scope(await self._documents.collection_ids(caller, collection))
+        # Both at once: each waits for a thread of its own.
+        found, version = await asyncio.gather(self._documents.collection_ids(caller, collection), self._version())
+        return self._scope_at(found, version)
 
     async def _scope(self, collection_ids: frozenset[str]) -> Scope | None:
+        return self._scope_at(collection_ids, await self._version())
+
+    def _scope_at(self, collection_ids: frozenset[str], version: str | None) -> Scope | None:
+        return None if version is None else Scope(collection_ids, version, self._index.serving.name)
+
+    async def _version(self) -> str | None:
+        """Of what searches find; None while that is changing."""
         if self._index.incomplete:
             return None
         async with self._database.read() as sql:
-            version = await repository.settled_version(sql)
-        return None if version is None else Scope(collection_ids, version, self._index.serving.name)
+            return await repository.settled_version(sql)
 
     async def _search_with(
         self, cache: SearchCache, collection_ids: frozenset[str], request: SearchRequest
