@@ -10,7 +10,7 @@ from tests import machine
 from tests.standstill import SecondRuns
 
 # A property is never a timed test: how long an example takes says more of the machine than of the code.
-settings.register_profile("untimed")
+settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
