@@ -9,7 +9,6 @@ which it saw the machine stand still gets a second run. A failure without that s
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
@@ -23,6 +22,7 @@ _LONGEST_WAIT = 0.1
 ENOUGH = 0.3
 _RERUN = "rerun"
 _STOOD_STILL = "Stood still"
+_NOT_ENDED = "Its fixtures' end"
 
 # Answers each moment that it reads with the seconds that were lost since then.
 _WATCHER = """
@@ -107,8 +107,8 @@ class SecondRuns:
         """Begin anew: end every fixture, of whatever scope, and the time limit. What could not be ended is told."""
         try:
             item.session._setupstate.teardown_exact(None)
-        except Exception:  # noqa: BLE001 - whatever a fixture raises at its end
-            yield "Its fixtures' end", traceback.format_exc()
+        except Exception as error:  # noqa: BLE001 - whatever a fixture raises at its end
+            yield _NOT_ENDED, f"{type(error).__name__}: {error}".splitlines()[0]
         if self._timeout is not None:
             item.ihook.pytest_timeout_cancel_timer(item=item)
             item.ihook.pytest_timeout_set_timer(item=item, settings=self._timeout)
@@ -118,7 +118,11 @@ class SecondRuns:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         for report in terminalreporter.stats.get(_RERUN, ()):
-            lost = dict(report.sections).get(_STOOD_STILL)
-            if lost is not None:
-                terminalreporter.line(f"RERUN {report.nodeid}: the machine stood still for {lost} of its first run")
-                terminalreporter.line(f"  {report.longreprtext.strip().splitlines()[-1]}")
+            told = dict(report.sections)
+            if _STOOD_STILL not in told:
+                continue
+            lost = told[_STOOD_STILL]
+            terminalreporter.line(f"RERUN {report.nodeid}: the machine stood still for {lost} of its first run")
+            terminalreporter.line(f"  {report.longreprtext.strip().splitlines()[-1]}")
+            if _NOT_ENDED in told:
+                terminalreporter.line(f"  its fixtures' end: {told[_NOT_ENDED]}")

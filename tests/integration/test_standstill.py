@@ -26,7 +26,7 @@ here = pathlib.Path(__file__).parent
 def once(name):
     file = here / name
     had, _ = file.exists(), file.touch()
-    assert had, "the first run"
+    assert had, name
 
 @pytest.fixture(scope="module")
 def server():
@@ -58,6 +58,7 @@ def test_a_failure_of_a_machine_that_stood_still_is_run_again(tmp_path: Path, op
     again = [line.split()[1].removesuffix(":") for line in lines if line.startswith("RERUN")]
     assert again == [f"test_some.py::test_{name}" for name in ("call", "setup", "always")]
     assert "RERUN test_some.py::test_call: the machine stood still for 0.3 s of its first run" in lines
+    assert [line for line in lines if "fixtures" in line] == ["  its fixtures' end: AssertionError: teardown"]
     assert lines[-2].startswith("FAILED test_some.py::test_always")
 
 

@@ -61,20 +61,26 @@ def unanswered(stack: Stack, found: dict[str, Any]) -> list[str]:
     return [text for text in (*asked, *choices) if not stack.query(of_all_servers(text))]
 
 
+def unanswered_for_long(stack: Stack, found: dict[str, Any]) -> list[str]:
+    """Those that still give nothing after a minute: a rate needs two scrapes."""
+    end = time.monotonic() + 60
+    while (left := unanswered(stack, found)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return left
+
+
 def test_g0_081_the_first_dashboard_is_valid_and_answered(busy: Stack):
     found = board(busy, "rag-interface-system")
     assert found["title"] == "RAG Interface System"
     assert found["uid"]
-    wait_for(lambda: unanswered(busy, found) == [])
-    assert unanswered(busy, found) == []
+    assert unanswered_for_long(busy, found) == []
 
 
 def test_g4_039_the_second_dashboard_is_valid_and_answered(busy: Stack):
     found = board(busy, "rag-system-overview")
     assert found["title"] == "RAG System Overview"
     assert found["uid"]
-    wait_for(lambda: unanswered(busy, found) == [])
-    assert unanswered(busy, found) == []
+    assert unanswered_for_long(busy, found) == []
 
 
 def test_g0_084_one_line_shows_the_95th_percentile(busy: Stack):

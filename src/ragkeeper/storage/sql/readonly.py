@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,16 @@ class ReadOnly:
         if not self.path.is_file():
             raise DatabaseUnreadable(reason=f"{self.path} is not there")
         try:
-            opened = (
-                _changed_in_place(self.path, min(_LOCKED_SECONDS, self.seconds))
-                if self.in_place
-                else _logged(self.path)
-            )
-            with opened as connection:
+            with self._opened() as connection:
                 _limited(connection, self.seconds)
                 return connection.execute(query, values).fetchall()
         except (sqlite3.Error, OSError) as error:
             raise DatabaseUnreadable(reason=str(error)) from error
+
+    def _opened(self) -> AbstractContextManager[sqlite3.Connection]:
+        if self.in_place:
+            return _changed_in_place(self.path, min(_LOCKED_SECONDS, self.seconds))
+        return _logged(self.path)
 
 
 def _limited(connection: sqlite3.Connection, seconds: float) -> None:
