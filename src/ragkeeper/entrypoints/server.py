@@ -22,6 +22,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.entrypoints.build import Application, build
 from ragkeeper.entrypoints.http import Front, create_app
 from ragkeeper.http.errors import PortInUse
+from ragkeeper.http.transport import OnePieceProtocol
 
 _log = structlog.get_logger()
 
@@ -142,6 +143,7 @@ def _server(app: ASGIApp, uds: str | None = None) -> _Server:
     config = uvicorn.Config(
         app,
         uds=uds,
+        http=OnePieceProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

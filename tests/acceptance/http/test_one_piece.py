@@ -1,0 +1,19 @@
+"""A short answer comes with its head, in one piece: a client that reads the head need not wait for the rest."""
+
+import socket
+
+import pytest
+
+from tests.acceptance.server import Server
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/api/v1/collections", "/no/such/page"])
+def test_an_answer_is_whole_when_its_head_is_there(server: Server, path: str) -> None:
+    base = server.stranger.base_url
+    request = f"GET {path} HTTP/1.1\r\nHost: here\r\nX-API-Key: {server.http.headers['X-API-Key']}\r\n\r\n".encode()
+    with socket.create_connection((base.host, base.port or 80), timeout=10) as connection:
+        for _ in range(20):
+            connection.sendall(request)
+            head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
+            assert f"content-length: {len(body)}".encode() in head.lower()
+            assert body
