@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
@@ -41,16 +41,28 @@ def _labelled_version() -> list[Any]:
 # --- collections ---------------------------------------------------------------------------------------------------
 
 
+# Built once: every search and every request for documents asks this first.
+_EVERY_COLLECTION = select(
+    collections.c.id, collections.c.name, collections.c.description, collections.c.created_at
+).order_by(collections.c.name)
+_GRANTED_COLLECTIONS = _EVERY_COLLECTION.where(
+    collections.c.id.in_(
+        select(collection_access.c.collection_id).where(
+            collection_access.c.principal.in_(bindparam("principals", expanding=True)),
+            collection_access.c.access.in_(bindparam("enough", expanding=True)),
+        )
+    )
+)
+
+
 async def visible_collections(sql: AsyncConnection, caller: Caller, right: Right) -> list[Collection]:
     """The collections on which `caller` holds `right`, by name."""
-    query = select(collections).order_by(collections.c.name)
-    if not caller.is_admin:
+    if caller.is_admin:
+        found = await sql.execute(_EVERY_COLLECTION)
+    else:
         enough = [level.value for level in Right if level.includes(right)]
-        granted = select(collection_access.c.collection_id).where(
-            collection_access.c.principal.in_(caller.principals), collection_access.c.access.in_(enough)
-        )
-        query = query.where(collections.c.id.in_(granted))
-    return [Collection(row.id, row.name, row.description, row.created_at) for row in await sql.execute(query)]
+        found = await sql.execute(_GRANTED_COLLECTIONS, {"principals": list(caller.principals), "enough": enough})
+    return [Collection(*row) for row in found]
 
 
 async def collection_exists(sql: AsyncConnection, name: str) -> bool:

@@ -1,6 +1,6 @@
 """What a search asks and gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,7 +50,7 @@ class ConfirmedChunk:
     end: int
     page: int | None
     page_end: int | None
-    headings: tuple[str, ...]
+    headings: Sequence[str]
     text: str
     gap: str  # white space up to the next chunk
 

@@ -21,12 +21,14 @@ _COMPARABLE = 0.9
 def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
     """Drop chunks of other documents whose words are at least 90 % the same as those of a better one.
 
-    Copies score almost alike, so only those are compared.
+    Copies score almost alike, so only those are compared: with the best first, those from some place on.
     """
     kept: list[Ranked] = []
+    close = 0
     for chunk, score in ranked:
-        close = (better for better, best in kept if best - score <= _CLOSE_SCORES * max(best, 1e-9))
-        if not any(_is_copy(chunk, better) for better in close):
+        while close < len(kept) and kept[close][1] - score > _CLOSE_SCORES * max(kept[close][1], 1e-9):
+            close += 1
+        if not any(_is_copy(chunk, better) for better, _ in kept[close:]):
             kept.append((chunk, score))
     return kept
 

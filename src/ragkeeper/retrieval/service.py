@@ -364,7 +364,7 @@ def _hit(group: Sequence[rules.Ranked], candidates: Mapping[int, Candidate]) -> 
         text=rules.joined(group),
         page=first.page,
         page_end=last.page_end,
-        headings=first.headings,
+        headings=tuple(first.headings),
         start=first.start,
         end=last.end,
         metadata=first.metadata,
