@@ -18,19 +18,31 @@ _CLOSE_SCORES = 0.02
 _COMPARABLE = 0.9
 
 
-def without_near_duplicates(ranked: Sequence[Ranked]) -> list[Ranked]:
-    """Drop chunks of other documents whose words are at least 90 % the same as those of a better one.
+def grouped(ranked: Sequence[Ranked], most: int) -> list[list[Ranked]]:
+    """The first `most` results of chunks that come best first: neighbours together in reading order, without copies.
 
-    Copies score almost alike, so only those are compared: with the best first, those from some place on.
+    Neighbours are chunks of one version whose ordinals touch. A copy is a chunk of another document whose words are
+    at least 90 % the same as those of a better one; copies score almost alike, so only such chunks are compared.
     """
+    groups: list[list[Ranked]] = []
+    group_of: dict[tuple[str, int], list[Ranked]] = {}
     kept: list[Ranked] = []
-    close = 0
+    close = 0  # from here on those that were kept score almost like the next one
     for chunk, score in ranked:
+        target = _smallest_fitting(*(group_of.get((chunk.version_id, chunk.ordinal + step)) for step in (-1, 1)))
+        if target is None and len(groups) >= most:
+            continue  # before it is compared with others, which takes the longest
         while close < len(kept) and kept[close][1] - score > _CLOSE_SCORES * max(kept[close][1], 1e-9):
             close += 1
-        if not any(_is_copy(chunk, better) for better, _ in kept[close:]):
-            kept.append((chunk, score))
-    return kept
+        if any(_is_copy(chunk, better) for better, _ in kept[close:]):
+            continue
+        if target is None:
+            target = []
+            groups.append(target)
+        target.append((chunk, score))
+        kept.append((chunk, score))
+        group_of[chunk.version_id, chunk.ordinal] = target
+    return [sorted(group, key=lambda item: item[0].ordinal) for group in groups]
 
 
 def _is_copy(chunk: ConfirmedChunk, better: ConfirmedChunk) -> bool:
@@ -48,22 +60,6 @@ def _is_copy(chunk: ConfirmedChunk, better: ConfirmedChunk) -> bool:
 @lru_cache(maxsize=256)
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.lower().split())
-
-
-def merge_neighbours(ranked: Sequence[Ranked]) -> list[list[Ranked]]:
-    """Group chunks of one version whose ordinals touch; each group in reading order, groups by their best chunk."""
-    group_of: dict[tuple[str, int], list[Ranked]] = {}
-    groups: list[list[Ranked]] = []
-    for chunk, score in ranked:
-        below = group_of.get((chunk.version_id, chunk.ordinal - 1))
-        above = group_of.get((chunk.version_id, chunk.ordinal + 1))
-        target = _smallest_fitting(below, above)
-        if target is None:
-            target = []
-            groups.append(target)
-        target.append((chunk, score))
-        group_of[chunk.version_id, chunk.ordinal] = target
-    return [sorted(group, key=lambda item: item[0].ordinal) for group in groups]
 
 
 def _smallest_fitting(*groups: list[Ranked] | None) -> list[Ranked] | None:

@@ -289,9 +289,8 @@ class RetrievalService:
                 batch, waiting = waiting[:size], waiting[size:]
                 rows = await repository.confirm(sql, batch, collection_ids)
                 confirmed += [rows[chunk_id] for chunk_id in batch if chunk_id in rows]
-                ranked = rules.ranked_together(confirmed, fused)
-                groups = rules.merge_neighbours(rules.without_near_duplicates(ranked))
-        return [_hit(group, candidates) for group in groups[:wanted]]
+                groups = rules.grouped(rules.ranked_together(confirmed, fused), wanted)
+        return [_hit(group, candidates) for group in groups]
 
     async def _rerank(self, query: str, hits: list[Hit], watch: Stopwatch, notes: list[str]) -> list[Hit] | None:
         """The hits in the reranker's order; None when there is one and it has not judged them."""

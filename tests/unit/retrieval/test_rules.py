@@ -8,6 +8,7 @@ from ragkeeper.retrieval.fusion import TOGETHER, Fused
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 
 LONG = " ".join(f"word{number}" for number in range(30))
+MANY = 100
 
 
 def chunk(number: int, document: str = "a", ordinal: int = 0, text: str = "") -> ConfirmedChunk:
@@ -30,27 +31,43 @@ def chunk(number: int, document: str = "a", ordinal: int = 0, text: str = "") ->
     )
 
 
+def shown(ranked: list[rules.Ranked], most: int = MANY) -> list[list[int]]:
+    """Chunk ids by result."""
+    return [[item.chunk_id for item, _ in group] for group in rules.grouped(ranked, most)]
+
+
 def test_a_copy_in_another_document_is_dropped() -> None:
     ranked = [(chunk(1, "a", text=LONG), 0.9), (chunk(2, "b", text=LONG + "."), 0.899), (chunk(3, "c"), 0.5)]
-    assert [item.chunk_id for item, _ in rules.without_near_duplicates(ranked)] == [1, 3]
+    assert shown(ranked) == [[1], [3]]
 
 
 def test_the_same_words_in_one_document_stay() -> None:
     ranked = [(chunk(1, "a", 0, LONG), 0.9), (chunk(2, "a", 5, LONG), 0.9)]
-    assert len(rules.without_near_duplicates(ranked)) == 2
+    assert shown(ranked) == [[1], [2]]
 
 
 def test_a_copy_that_scores_quite_differently_is_no_copy() -> None:
     ranked = [(chunk(1, "a", text=LONG), 0.9), (chunk(2, "b", text=LONG), 0.3)]
-    assert len(rules.without_near_duplicates(ranked)) == 2
+    assert shown(ranked) == [[1], [2]]
 
 
 def test_touching_chunks_become_one_group_in_reading_order() -> None:
     ranked = [(chunk(7, "a", 3), 0.9), (chunk(1, "b", 0), 0.8), (chunk(6, "a", 2), 0.7), (chunk(9, "a", 9), 0.1)]
-    groups = rules.merge_neighbours(ranked)
-    assert [[item.chunk_id for item, _ in group] for group in groups] == [[6, 7], [1], [9]]
+    groups = rules.grouped(ranked, MANY)
+    assert shown(ranked) == [[6, 7], [1], [9]]
     assert rules.best_score(groups[0]) == 0.9
     assert rules.best_first(groups[0]) == (7, 6)
+
+
+def test_what_comes_behind_the_results_may_still_belong_to_one() -> None:
+    ranked = [(chunk(1, "a", 3), 0.9), (chunk(2, "b"), 0.8), (chunk(3, "c"), 0.7), (chunk(4, "a", 4), 0.6)]
+    assert shown(ranked, 2) == [[1, 4], [2]]
+    assert shown(ranked, 1) == [[1, 4]]
+
+
+def test_a_copy_is_none_of_the_results_asked_for() -> None:
+    ranked = [(chunk(1, "a", text=LONG), 0.9), (chunk(2, "b", text=LONG), 0.9), (chunk(3, "c"), 0.8)]
+    assert shown(ranked, 2) == [[1], [3]]
 
 
 def test_joined_neighbours_are_the_text_as_it_stands() -> None:
@@ -66,19 +83,28 @@ def test_joined_neighbours_are_the_text_as_it_stands() -> None:
 
 def test_a_group_stops_growing() -> None:
     ranked = [(chunk(n, "a", n), 1 - n / 100) for n in range(10)]
-    groups = rules.merge_neighbours(ranked)
+    groups = rules.grouped(ranked, MANY)
     assert max(map(len, groups)) == rules.MOST_MERGED
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 12)), unique=True))
 def test_merging_loses_and_doubles_nothing(places: list[tuple[str, int]]) -> None:
     ranked = [(chunk(number, *place), 1.0 - number / 100) for number, place in enumerate(places)]
-    groups = rules.merge_neighbours(ranked)
+    groups = rules.grouped(ranked, MANY)
     assert sorted(item.chunk_id for group in groups for item, _ in group) == list(range(len(places)))
     for group in groups:
         ordinals = [item.ordinal for item, _ in group]
         assert ordinals == list(range(ordinals[0], ordinals[0] + len(ordinals)))
         assert len({item.version_id for item, _ in group}) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 12)), unique=True), st.integers(1, 6))
+def test_fewer_results_are_the_first_ones(places: list[tuple[str, int]], most: int) -> None:
+    ranked = [(chunk(number, *place), 1.0 - number / 100) for number, place in enumerate(places)]
+    all_results, first = (rules.grouped(ranked, count) for count in (MANY, most))
+    assert [rules.best_first(group)[0] for group in first] == [
+        rules.best_first(group)[0] for group in all_results[:most]
+    ]
 
 
 def test_a_document_with_the_best_meaning_and_the_best_words_in_two_chunks_comes_first() -> None:
