@@ -31,8 +31,10 @@ class Loop:
     """Repeats `step` while it returns True; then waits for `wake()` or `idle_seconds`, whichever comes first.
 
     An exception of the step is logged and followed by a pause that doubles up to a minute: the work stays where it
-    was, in SQL, and is tried again. `gather_seconds` is the least time from one step to the next: while much comes in,
-    work gathers and a step does more of it at once; after a rest the first step begins without waiting.
+    was, in SQL, and is tried again. What says when it can be asked again is asked then, or after a minute.
+
+    `gather_seconds` is the least time from one step to the next: while much comes in, work gathers and a step does
+    more of it at once; after a rest the first step begins without waiting.
     """
 
     def __init__(
@@ -84,11 +86,12 @@ class Loop:
                 self.failing = None
             except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
                 self.last_error = one_line(error, REASON_LENGTH)
-                self.failing = Failing(_reason(error), utc_now() + timedelta(seconds=pause))
+                wait = _told(error) or pause
+                self.failing = Failing(_reason(error), utc_now() + timedelta(seconds=wait))
                 # A log on the same full disk must not end the loop that waits for the disk to have room again.
                 with suppress(OSError, ValueError):
                     _log.error("loop_failed", loop=self.name, exc_info=error)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._woken.set()
             finally:
@@ -108,6 +111,12 @@ class Loop:
         except TimeoutError:
             pass
         self._woken.clear()
+
+
+def _told(error: Exception) -> float | None:
+    """The seconds that the error itself names, within what a pause may last."""
+    told = error.retry_after if isinstance(error, RagkeeperError) else None
+    return None if told is None else min(max(told, _FIRST_PAUSE), _LONGEST_PAUSE)
 
 
 def _reason(error: Exception) -> str:

@@ -1,10 +1,20 @@
 import asyncio
+from datetime import timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
+from ragkeeper.core.clock import utc_now
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.lines import REASON_LENGTH
 from ragkeeper.jobs.loop import Loop
 from tests.waiting import until
+
+
+class Busy(RagkeeperError):
+    """Not now."""
+
+    code = "busy"
 
 
 async def test_a_step_repeats_until_nothing_is_left_and_again_when_woken() -> None:
@@ -46,6 +56,24 @@ async def test_an_error_is_remembered_and_the_step_tried_again() -> None:
         assert loop.last_error == "no luck"
         await recovered.wait()
     await loop.stop()
+
+
+@pytest.mark.parametrize(("told", "seconds"), [(7.0, 7.0), (0.0, 0.5), (600.0, 60.0), (None, 0.5)])
+async def test_what_says_when_to_ask_again_is_asked_then(told: float | None, seconds: float) -> None:
+    async def step() -> bool:
+        error = Busy()
+        error.retry_after = told
+        raise error
+
+    loop = Loop("test", step)
+    before = utc_now()
+    loop.start()
+    async with asyncio.timeout(5):
+        await until(lambda: loop.failing)
+    after, failing = utc_now(), loop.failing
+    await loop.stop()
+    assert failing is not None
+    assert before + timedelta(seconds=seconds) <= failing.until <= after + timedelta(seconds=seconds)
 
 
 async def test_an_error_of_many_lines_is_remembered_as_one_and_logged_whole() -> None:
