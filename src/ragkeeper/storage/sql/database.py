@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ragkeeper.core.figures.holdings import SQL_SECONDS, SQL_SLOW
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.room import free_bytes
-from ragkeeper.storage.sql.driver import connector
+from ragkeeper.storage.sql.driver import BEGIN, connector
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written, unreadable
 from ragkeeper.storage.sql.statements import Statements
 
@@ -169,4 +169,4 @@ def _prepare_sqlite(cache_kilobytes: int, connection: Any, _record: object) -> N
 
 def _begin_immediate(connection: Connection) -> None:
     # A deferred transaction that turns into a writer fails at once when another wrote since; an immediate one waits.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    connection.exec_driver_sql(BEGIN)

@@ -1,0 +1,98 @@
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragkeeper.storage.sql.driver import BEGIN, OneTripConnection
+
+
+class Counted(OneTripConnection):
+    """Counts the trips to its thread, and remembers what it was told of statements."""
+
+    def __init__(self, path: Path) -> None:
+        self.trips = 0
+        self.told: list[tuple[str, float]] = []
+        super().__init__(lambda: _opened(path), lambda statement, seconds: self.told.append((statement, seconds)))
+
+    async def _execute(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        self.trips += 1
+        return await super()._execute(fn, *arguments, **named)  # type: ignore[no-untyped-call]
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, timeout=0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / "some.db") as connection:
+        connection.execute("CREATE TABLE words (word TEXT)")
+    return tmp_path / "some.db"
+
+
+@pytest.fixture
+async def connection(path: Path) -> AsyncIterator[Counted]:
+    found = await Counted(path)
+    assert isinstance(found, Counted)
+    found.told.clear()
+    yield found
+    await found.close()
+
+
+def words(path: Path) -> list[str]:
+    with sqlite3.connect(path, timeout=0) as other:
+        return [word for (word,) in other.execute("SELECT word FROM words")]
+
+
+async def test_a_statement_and_its_rows_are_one_trip(connection: Counted) -> None:
+    done = await connection.run("SELECT 1 AS one UNION SELECT 2", (), many=False)
+    assert (done.rows, done.description and done.description[0][0]) == ([(1,), (2,)], "one")
+    assert connection.trips == 1
+
+
+async def test_a_transaction_begins_on_the_trip_of_its_first_statement(connection: Counted, path: Path) -> None:
+    await connection.run(BEGIN, (), many=False)
+    assert connection.trips == 0
+    await connection.run("INSERT INTO words VALUES (?)", ["one"], many=False)
+    await connection.run("INSERT INTO words VALUES (?)", [["two"], ["three"]], many=True)
+    assert words(path) == []
+    await connection.commit()
+    assert words(path) == ["one", "two", "three"]
+    assert connection.trips == 3
+    assert [statement.split()[0] for statement, _ in connection.told] == ["INSERT", "BEGIN", "INSERT", "COMMIT"]
+    assert all(seconds >= 0 for _, seconds in connection.told)
+
+
+async def test_a_transaction_that_is_undone_leaves_nothing(connection: Counted, path: Path) -> None:
+    await connection.run(BEGIN, (), many=False)
+    await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
+    await connection.rollback()
+    assert words(path) == []
+
+
+@pytest.mark.parametrize("end", [OneTripConnection.commit, OneTripConnection.rollback])
+async def test_a_transaction_without_statements_costs_nothing(connection: Counted, path: Path, end: Any) -> None:
+    await connection.run(BEGIN, (), many=False)
+    await end(connection)
+    assert connection.trips == 0
+    await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
+    assert words(path) == ["one"]  # in no transaction
+
+
+async def test_who_cannot_begin_is_told_at_the_first_statement_and_can_try_again(
+    connection: Counted, path: Path
+) -> None:
+    other = _opened(path)
+    other.execute(BEGIN)
+    await connection.run(BEGIN, (), many=False)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
+    await connection.rollback()
+    other.execute("COMMIT")
+    other.close()
+    await connection.run(BEGIN, (), many=False)
+    await connection.run("INSERT INTO words VALUES ('two')", (), many=False)
+    await connection.commit()
+    assert words(path) == ["two"]
