@@ -127,22 +127,22 @@ class RetrievalService:
         """
         self._check(request.query)
         with self._foreground.waiting():
-            collection_ids = await self._documents.collection_ids(caller, request.collection)
             if self._cache is not None and not self._restrained():
-                return await self._search_with(self._cache, collection_ids, request)
-            return await self._search(collection_ids, request)
+                return await self._search_with(self._cache, caller, request)
+            return await self._search(await self._documents.collection_ids(caller, request.collection), request)
 
     async def scope(self, caller: Caller, collection: str | None) -> Scope | None:
         """What a search of `caller` in this collection (None: in all) sees; None while that is changing.
 
         Raises CollectionUnknown.
         """
+        return (await self._readable(caller, collection))[1]
+
+    async def _readable(self, caller: Caller, collection: str | None) -> tuple[frozenset[str], Scope | None]:
+        """The collections' ids, and the scope of a search in them."""
         # Both at once: each waits for a thread of its own.
         found, version = await asyncio.gather(self._documents.collection_ids(caller, collection), self._version())
-        return self._scope_at(found, version)
-
-    async def _scope(self, collection_ids: frozenset[str]) -> Scope | None:
-        return self._scope_at(collection_ids, await self._version())
+        return found, self._scope_at(found, version)
 
     def _scope_at(self, collection_ids: frozenset[str], version: str | None) -> Scope | None:
         return None if version is None else Scope(collection_ids, version, self._index.serving.name)
@@ -154,12 +154,10 @@ class RetrievalService:
         async with self._database.read() as sql:
             return await repository.settled_version(sql)
 
-    async def _search_with(
-        self, cache: SearchCache, collection_ids: frozenset[str], request: SearchRequest
-    ) -> SearchResult:
+    async def _search_with(self, cache: SearchCache, caller: Caller, request: SearchRequest) -> SearchResult:
         """From the cache where it has exactly what a search would find now; else a search, which the cache then has."""
         watch = Stopwatch()
-        scope = await self._scope(collection_ids)
+        collection_ids, scope = await self._readable(caller, request.collection)
         found = await cache.find(cache.key(scope, request)) if scope else None
         if found and await self.all_current({hit.version_id for hit in found.hits}, collection_ids):
             cache.counted(hit=True)
@@ -171,13 +169,11 @@ class RetrievalService:
         return result
 
     async def _keep(self, cache: SearchCache, scope: Scope, request: SearchRequest, result: SearchResult) -> None:
-        # What changed meanwhile may be in the result, or not.
-        if await self._scope(scope.collection_ids) != scope:
-            return
         key = cache.key(scope, request)
         await cache.keep(key, result)
-        # A deletion that came between empties the cache, perhaps before this was in it.
-        if await self._scope(scope.collection_ids) != scope:
+        # What changed since the search began may be in the result, or not; and a deletion that came in between empties
+        # the cache, perhaps before this was in it. Who found it meanwhile has looked whether all of it is current.
+        if self._scope_at(scope.collection_ids, await self._version()) != scope:
             await cache.drop(key)
 
     async def _search(self, collection_ids: frozenset[str], request: SearchRequest) -> SearchResult:
