@@ -5,9 +5,9 @@
     python -m tests.faults.harness --sweep 200                                          one fixed piece of work, killed
                                                                                         at 200 of its calls (0: all)
 
---minutes: after the faults, so long the same work without any, in which memory must stay flat. Prints the seed, every
-life of the server with its fault, and what was found wrong with the command that does it again. Exit code 1 when
-anything was, 3 without a C compiler.
+--minutes: after the faults, so long the same work without any, in which memory must stay flat; with --operations 0 and
+--kills 0 only that. Prints the seed, every life of the server with its fault, and what was found wrong with the command
+that does it again. Exit code 1 when anything was, 3 without a C compiler.
 """
 
 import argparse

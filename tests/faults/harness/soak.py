@@ -59,10 +59,10 @@ async def _run(plan: Plan, folder: Path, say: Say) -> Report:
     report = Report()
     built = interposer.compile_library(folder)
     for number in itertools.count() if plan.era is None else (plan.era,):
-        await _era(plan, number, folder, built, report, say)
         done = report.counts.operations >= plan.operations and report.counts.kills >= plan.kills
         if done or len(report.failed) >= _MOST_FAILED:
             break
+        await _era(plan, number, folder, built, report, say)
     if plan.minutes:
         await _quiet(plan, folder, built, report, say)
     report.seconds = time.monotonic() - began
@@ -74,7 +74,7 @@ async def _era(plan: Plan, number: int, folder: Path, built: Path, report: Repor
     shutil.rmtree(place, ignore_errors=True)
     era = Era(plan.seed, number, place, built, report.counts, say)
     # More than its share for each life: many a server dies early.
-    await era.run(plan.lives, round(1.6 * plan.operations / plan.kills) + 1)
+    await era.run(plan.lives, round(1.6 * plan.operations / max(plan.kills, 1)) + 1)
     if era.failures:
         again = f"{Path(sys.executable).name} -m tests.faults.harness --seed {plan.seed} --era {number}"
         again += f" --operations {plan.operations} --kills {plan.kills}"
