@@ -13,14 +13,21 @@ _HEAD = b"HTTP/1."
 
 
 class OnePieceProtocol(HttpToolsProtocol):
-    """uvicorn's own, over a transport that holds heads back."""
+    """uvicorn's own, over a transport that holds heads back until there is more, or nothing more to come."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        super().connection_made(HoldingTransport(transport))  # type: ignore[arg-type] # it has all that is asked of one
+    _holding: "HoldingTransport"
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # uvicorn narrows it too
+        self._holding = HoldingTransport(transport)
+        super().connection_made(self._holding)  # type: ignore[arg-type] # it has every method that uvicorn calls
+
+    def on_response_complete(self) -> None:
+        self._holding.let_go()
+        super().on_response_complete()
 
 
 class HoldingTransport:
-    """Keeps what begins like a head until more comes, it is closed, or the event loop has gone round once."""
+    """Keeps what begins like a head until more comes, it is let go or closed, or the event loop has gone round once."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -32,15 +39,15 @@ class HoldingTransport:
             self._transport.write(held + data)
             return
         self._held = data
-        asyncio.get_running_loop().call_soon(self._let_go)
+        asyncio.get_running_loop().call_soon(self.let_go)
+
+    def let_go(self) -> None:
+        if self._held and not self._transport.is_closing():
+            self.write(b"")
 
     def close(self) -> None:
-        self._let_go()
+        self.let_go()
         self._transport.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
-
-    def _let_go(self) -> None:
-        if self._held and not self._transport.is_closing():
-            self.write(b"")

@@ -17,6 +17,7 @@ _log = structlog.get_logger()
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 60.0
+_LEAST_TOLD = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Loop:
     """Repeats `step` while it returns True; then waits for `wake()` or `idle_seconds`, whichever comes first.
 
     An exception of the step is logged and followed by a pause that doubles up to a minute: the work stays where it
-    was, in SQL, and is tried again. What says when it can be asked again is asked then, or after a minute.
+    was, in SQL, and is tried again. An error that says when to ask again ends the pause then.
 
     `gather_seconds` is the least time from one step to the next: while much comes in, work gathers and a step does
     more of it at once; after a rest the first step begins without waiting.
@@ -86,7 +87,7 @@ class Loop:
                 self.failing = None
             except Exception as error:  # noqa: BLE001 - the job loop: whatever a step raises must not end the loop
                 self.last_error = one_line(error, REASON_LENGTH)
-                wait = _told(error) or pause
+                wait = _shortened(pause, error)
                 self.failing = Failing(_reason(error), utc_now() + timedelta(seconds=wait))
                 # A log on the same full disk must not end the loop that waits for the disk to have room again.
                 with suppress(OSError, ValueError):
@@ -113,10 +114,10 @@ class Loop:
         self._woken.clear()
 
 
-def _told(error: Exception) -> float | None:
-    """The seconds that the error itself names, within what a pause may last."""
+def _shortened(pause: float, error: Exception) -> float:
+    """Some errors name a time that is no better than now: the pause goes on growing up to a few seconds."""
     told = error.retry_after if isinstance(error, RagkeeperError) else None
-    return None if told is None else min(max(told, _FIRST_PAUSE), _LONGEST_PAUSE)
+    return pause if told is None else min(pause, max(told, _LEAST_TOLD))
 
 
 def _reason(error: Exception) -> str:

@@ -218,8 +218,8 @@ _SHOWN = {
     "text": chunks.c.text,
     "gap": chunks.c.gap,
 }
-# Built once: compiling a statement costs more than running this one. A row has the order of the fields: asking it for
-# each of them by name takes five times as long as all the rest.
+# Built once: compiling a statement costs more than running this one. Its columns come in the order of the fields:
+# making a chunk from values that are asked for by name takes five times as long.
 _CONFIRM = (
     select(*(_SHOWN[field.name].label(field.name) for field in fields(ConfirmedChunk)))
     .select_from(chunks)

@@ -21,6 +21,7 @@ _COMPARABLE = 0.9
 def grouped(ranked: Sequence[Ranked], most: int) -> list[list[Ranked]]:
     """The first `most` results of chunks that come best first: neighbours together in reading order, without copies.
 
+    A chunk behind the last result can only join one of them: it is no result that would take neighbours from them.
     Neighbours are chunks of one version whose ordinals touch. A copy is a chunk of another document whose words are
     at least 90 % the same as those of a better one; copies score almost alike, so only such chunks are compared.
     """

@@ -169,12 +169,17 @@ class RetrievalService:
         return result
 
     async def _keep(self, cache: SearchCache, scope: Scope, request: SearchRequest, result: SearchResult) -> None:
+        # What changed meanwhile may be in the result, or not.
+        if not await self._still(scope):
+            return
         key = cache.key(scope, request)
         await cache.keep(key, result)
-        # What changed since the search began may be in the result, or not; and a deletion that came in between empties
-        # the cache, perhaps before this was in it. Who found it meanwhile has looked whether all of it is current.
-        if self._scope_at(scope.collection_ids, await self._version()) != scope:
+        # A deletion that came between empties the cache, perhaps before this was in it.
+        if not await self._still(scope):
             await cache.drop(key)
+
+    async def _still(self, scope: Scope) -> bool:
+        return self._scope_at(scope.collection_ids, await self._version()) == scope
 
     async def _search(self, collection_ids: frozenset[str], request: SearchRequest) -> SearchResult:
         watch = Stopwatch()

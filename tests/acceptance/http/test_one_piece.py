@@ -17,3 +17,12 @@ def test_an_answer_is_whole_when_its_head_is_there(server: Server, path: str) ->
             head, _, body = connection.recv(65_536).partition(b"\r\n\r\n")
             assert f"content-length: {len(body)}".encode() in head.lower()
             assert body
+
+
+def test_a_head_without_a_body_reaches_a_client_that_has_said_all_it_has_to_say(server: Server) -> None:
+    base = server.stranger.base_url
+    for _ in range(20):
+        with socket.create_connection((base.host, base.port or 80), timeout=10) as connection:
+            connection.sendall(b"HEAD /health/live HTTP/1.1\r\nHost: here\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 405 ")

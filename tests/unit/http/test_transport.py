@@ -63,6 +63,17 @@ async def test_a_body_that_looks_like_a_head_keeps_its_place():
     assert connection.pieces == [HEAD + b"one", HEAD + b"two", HEAD]
 
 
+async def test_a_head_that_is_let_go_goes_at_once_and_once():
+    connection = Connection()
+    holding = HoldingTransport(connection)
+    holding.write(HEAD)
+    holding.let_go()
+    holding.let_go()
+    assert connection.pieces == [HEAD]
+    await turns()
+    assert connection.pieces == [HEAD]
+
+
 async def test_closing_sends_what_is_held():
     connection = Connection()
     holding = HoldingTransport(connection)

@@ -1,5 +1,4 @@
 import asyncio
-from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,6 +14,12 @@ class Busy(RagkeeperError):
     """Not now."""
 
     code = "busy"
+
+
+async def busy(told: float | None) -> bool:
+    error = Busy()
+    error.retry_after = told
+    raise error
 
 
 async def test_a_step_repeats_until_nothing_is_left_and_again_when_woken() -> None:
@@ -58,22 +63,38 @@ async def test_an_error_is_remembered_and_the_step_tried_again() -> None:
     await loop.stop()
 
 
-@pytest.mark.parametrize(("told", "seconds"), [(7.0, 7.0), (0.0, 0.5), (600.0, 60.0), (None, 0.5)])
-async def test_what_says_when_to_ask_again_is_asked_then(told: float | None, seconds: float) -> None:
-    async def step() -> bool:
-        error = Busy()
-        error.retry_after = told
-        raise error
+@pytest.mark.parametrize(
+    ("told", "pauses"),
+    [
+        (None, [0.5, 1, 2, 4, 8, 16, 32, 60, 60]),
+        (30.0, [0.5, 1, 2, 4, 8, 16, 30, 30, 30]),
+        (0.0, [0.5, 1, 2, 4, 5, 5, 5, 5, 5]),
+        (600.0, [0.5, 1, 2, 4, 8, 16, 32, 60, 60]),
+    ],
+)
+async def test_pauses_grow_and_end_when_the_error_says_so(
+    told: float | None, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    announced: list[float] = []
+    failed = asyncio.Event()
+    loop = Loop("test", lambda: busy(told))
 
-    loop = Loop("test", step)
-    before = utc_now()
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if loop.failing is not None:
+            announced.append((loop.failing.until - utc_now()).total_seconds())
+        if len(slept) == len(pauses):
+            failed.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("ragkeeper.jobs.loop.asyncio.sleep", sleep)
     loop.start()
     async with asyncio.timeout(5):
-        await until(lambda: loop.failing)
-    after, failing = utc_now(), loop.failing
+        await failed.wait()
     await loop.stop()
-    assert failing is not None
-    assert before + timedelta(seconds=seconds) <= failing.until <= after + timedelta(seconds=seconds)
+    assert slept == pauses
+    assert announced == pytest.approx(pauses, abs=1)
 
 
 async def test_an_error_of_many_lines_is_remembered_as_one_and_logged_whole() -> None:

@@ -107,6 +107,28 @@ def test_fewer_results_are_the_first_ones(places: list[tuple[str, int]], most: i
     ]
 
 
+texts = st.sampled_from([LONG, LONG + " more", LONG.replace("word3", "other"), "short", "something else entirely"])
+steps = st.sampled_from([0.0, 0.001, 0.05, 0.3])
+
+
+def copied(one: ConfirmedChunk, other: ConfirmedChunk) -> bool:
+    words, others = set(one.text.split()), set(other.text.split())
+    return one.document_id != other.document_id and len(words & others) >= 0.9 * len(words | others)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), texts, steps), max_size=12))
+def test_copies_are_those_that_a_comparison_of_all_with_all_finds(given: list[tuple[str, str, float]]) -> None:
+    score, ranked = 1.0, []
+    for number, (document, text, step) in enumerate(given):
+        score -= step * score
+        ranked.append((chunk(number, document, 10 * number, text), score))
+    kept: list[rules.Ranked] = []
+    for item, own in ranked:
+        if not any(best - own <= 0.02 * best and copied(item, better) for better, best in kept):
+            kept.append((item, own))
+    assert shown(ranked) == [[item.chunk_id] for item, _ in kept]
+
+
 def test_a_document_with_the_best_meaning_and_the_best_words_in_two_chunks_comes_first() -> None:
     chunks = [chunk(1, "both"), chunk(2, "boilerplate"), chunk(3, "a"), chunk(4, "a", 5)]
     fused = Fused({1: 0.7, 2: 0.68, 3: 0.65, 4: 0.6}, {1: 0.5, 2: 0.35, 3: 0.6, 4: 0.3})

@@ -169,4 +169,5 @@ def _prepare_sqlite(cache_kilobytes: int, connection: Any, _record: object) -> N
 
 def _begin_immediate(connection: Connection) -> None:
     # A deferred transaction that turns into a writer fails at once when another wrote since; an immediate one waits.
+    # The driver sends this with the first statement.
     connection.exec_driver_sql(BEGIN)

@@ -2,7 +2,7 @@
 
 aiosqlite makes four (cursor, execute, fetch, close), each with two switches between threads: for short queries these
 cost more than SQLite. Rows are always fetched whole here, as SQLAlchemy asks of this driver anyway. A transaction
-begins on the trip of its first statement, and one without statements not at all.
+begins on the trip of its first statement.
 """
 
 import sqlite3
@@ -22,13 +22,20 @@ _FETCHED_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What a statement left: `rows` of a query, None of anything else; `began`: the seconds to begin a transaction."""
+    """What a statement left; no description and no rows where it was no query."""
 
     description: tuple[tuple[Any, ...], ...] | None = None
     rowcount: int = -1
     lastrowid: int | None = None
     rows: list[Any] = field(default_factory=list)
-    began: float = 0.0
+
+
+@dataclass(slots=True)
+class _Begin:
+    """A transaction that begins with a statement: whether it has, and after how many seconds of trying."""
+
+    done: bool = False
+    seconds: float = 0.0
 
 
 Took = Callable[[str, float], None]
@@ -39,7 +46,7 @@ class OneTripConnection(aiosqlite.Connection):
     def __init__(self, connector: Callable[[], sqlite3.Connection], took: Took | None = None) -> None:
         super().__init__(connector, _FETCHED_AT_ONCE)
         self._took: Took = took or (lambda _statement, _seconds: None)
-        self._begin = False
+        self._begins = False
         self._thread.daemon = True  # a connection that nobody closed must not keep the process from ending
 
     def cursor(self) -> "OneTripCursor":  # type: ignore[override] # no trip, so nothing to await
@@ -48,36 +55,43 @@ class OneTripConnection(aiosqlite.Connection):
     async def run(self, statement: str, parameters: Sequence[Any], *, many: bool) -> _Done:
         """Raises sqlite3.Error."""
         if statement == BEGIN:
-            self._begin = True
+            self._begins = True
             return _Done()
-        self._begin, begin = False, self._begin
+        begin = _Begin() if self._begins else None
+        self._begins = False
         work: Callable[..., Awaitable[_Done]] = self._execute
-        started, began = time.perf_counter(), 0.0
-        try:
-            done = await work(_run, self._conn, statement, parameters, many, begin)
-            began = done.began
-            return done
-        finally:
-            self._took(statement, time.perf_counter() - started - began)
-            if began:
-                self._took(BEGIN, began)
-
-    async def commit(self) -> None:
         started = time.perf_counter()
         try:
-            if not self._let_begin():
-                await super().commit()
+            return await work(_run, self._conn, statement, parameters, many, begin)
+        except sqlite3.Error:
+            # Without the lock nothing may be written, by a later statement either.
+            self._begins = begin is not None and not begin.done
+            raise
+        finally:
+            self._note(statement, time.perf_counter() - started, begin)
+
+    def _note(self, statement: str, seconds: float, begin: _Begin | None) -> None:
+        if begin is not None:
+            self._took(BEGIN, begin.seconds)
+            seconds -= begin.seconds
+        if begin is None or begin.done:
+            self._took(statement, seconds)
+
+    async def commit(self) -> None:
+        if self._begins:  # with nothing to keep; but who asks for it learns whether anything could be kept
+            await self.run("COMMIT", (), many=False)
+            return
+        started = time.perf_counter()
+        try:
+            await super().commit()
         finally:
             self._took("COMMIT", time.perf_counter() - started)
 
     async def rollback(self) -> None:
-        if not self._let_begin():
-            await super().rollback()
-
-    def _let_begin(self) -> bool:
-        """Whether a transaction was about to begin; it does not any more."""
-        self._begin, begin = False, self._begin
-        return begin
+        if self._begins:
+            self._begins = False
+            return
+        await super().rollback()
 
 
 class OneTripCursor:
@@ -125,18 +139,27 @@ def connector(url: URL, took: Took | None = None) -> Callable[[], OneTripConnect
     return lambda: OneTripConnection(partial(sqlite3.connect, *arguments, **options), took)
 
 
-def _run(connection: sqlite3.Connection, statement: str, parameters: Sequence[Any], many: bool, begin: bool) -> _Done:
+def _run(
+    connection: sqlite3.Connection, statement: str, parameters: Sequence[Any], many: bool, begin: _Begin | None
+) -> _Done:
     cursor = connection.cursor()
-    started = time.perf_counter()
     try:
-        if begin:
-            cursor.execute(BEGIN)
-        began = time.perf_counter() - started if begin else 0.0
+        if begin is not None:
+            _begin(cursor, begin)
         if many:
             cursor.executemany(statement, parameters)
         else:
             cursor.execute(statement, parameters)
         rows = cursor.fetchall() if cursor.description else []
-        return _Done(cursor.description, cursor.rowcount, cursor.lastrowid, rows, began)
+        return _Done(cursor.description, cursor.rowcount, cursor.lastrowid, rows)
     finally:
         cursor.close()
+
+
+def _begin(cursor: sqlite3.Cursor, begin: _Begin) -> None:
+    started = time.perf_counter()
+    try:
+        cursor.execute(BEGIN)
+        begin.done = True
+    finally:
+        begin.seconds = time.perf_counter() - started

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    with sqlite3.connect(tmp_path / "some.db") as connection:
+    with closing(_opened(tmp_path / "some.db")) as connection:
         connection.execute("CREATE TABLE words (word TEXT)")
     return tmp_path / "some.db"
 
@@ -42,7 +43,7 @@ async def connection(path: Path) -> AsyncIterator[Counted]:
 
 
 def words(path: Path) -> list[str]:
-    with sqlite3.connect(path, timeout=0) as other:
+    with closing(_opened(path)) as other:
         return [word for (word,) in other.execute("SELECT word FROM words")]
 
 
@@ -61,8 +62,7 @@ async def test_a_transaction_begins_on_the_trip_of_its_first_statement(connectio
     await connection.commit()
     assert words(path) == ["one", "two", "three"]
     assert connection.trips == 3
-    assert [statement.split()[0] for statement, _ in connection.told] == ["INSERT", "BEGIN", "INSERT", "COMMIT"]
-    assert all(seconds >= 0 for _, seconds in connection.told)
+    assert [statement.split()[0] for statement, _ in connection.told] == ["BEGIN", "INSERT", "INSERT", "COMMIT"]
 
 
 async def test_a_transaction_that_is_undone_leaves_nothing(connection: Counted, path: Path) -> None:
@@ -72,27 +72,50 @@ async def test_a_transaction_that_is_undone_leaves_nothing(connection: Counted, 
     assert words(path) == []
 
 
-@pytest.mark.parametrize("end", [OneTripConnection.commit, OneTripConnection.rollback])
-async def test_a_transaction_without_statements_costs_nothing(connection: Counted, path: Path, end: Any) -> None:
+async def test_a_transaction_that_never_began_is_undone_without_a_trip(connection: Counted, path: Path) -> None:
     await connection.run(BEGIN, (), many=False)
-    await end(connection)
+    await connection.rollback()
     assert connection.trips == 0
     await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
     assert words(path) == ["one"]  # in no transaction
 
 
-async def test_who_cannot_begin_is_told_at_the_first_statement_and_can_try_again(
-    connection: Counted, path: Path
-) -> None:
-    other = _opened(path)
-    other.execute(BEGIN)
+async def test_who_commits_nothing_learns_whether_anything_could_be_written(connection: Counted, path: Path) -> None:
+    with closing(_opened(path)) as other:
+        other.execute(BEGIN)
+        await connection.run(BEGIN, (), many=False)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await connection.commit()
+        await connection.rollback()
     await connection.run(BEGIN, (), many=False)
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
-        await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
-    await connection.rollback()
-    other.execute("COMMIT")
-    other.close()
-    await connection.run(BEGIN, (), many=False)
+    await connection.commit()
+    assert connection.trips == 2
+
+
+async def test_who_cannot_begin_is_told_at_each_statement_and_writes_nothing(connection: Counted, path: Path) -> None:
+    with closing(_opened(path)) as other:
+        other.execute(BEGIN)
+        await connection.run(BEGIN, (), many=False)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
     await connection.run("INSERT INTO words VALUES ('two')", (), many=False)
+    assert words(path) == []
     await connection.commit()
     assert words(path) == ["two"]
+
+
+async def test_waiting_for_the_lock_is_told_apart_from_the_statement(connection: Counted, path: Path) -> None:
+    await connection.run("PRAGMA busy_timeout = 200", (), many=False)
+    connection.told.clear()
+    with closing(_opened(path)) as other:
+        other.execute(BEGIN)
+        await connection.run(BEGIN, (), many=False)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
+    assert [statement for statement, _ in connection.told] == [BEGIN]
+    assert connection.told[0][1] >= 0.2
+    connection.told.clear()
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        await connection.run("INSERT INTO elsewhere VALUES ('one')", (), many=False)
+    assert [statement.split()[0] for statement, _ in connection.told] == ["BEGIN", "INSERT"]
+    assert all(0 <= seconds < 0.2 for _, seconds in connection.told)
