@@ -27,6 +27,8 @@ _log = structlog.get_logger()
 _EMBED_BATCH = 256
 # Versions taken at once: one transaction notes the attempt for all of them.
 _CLAIMED = 32
+# What was taken longer ago than this, in seconds, may be cancelled or deleted by now: one looks before it is read.
+_FRESH = 1.0
 # A file whose reading failed for a reason that may pass is read again so often, after a wait that doubles each time.
 _RETRIES = 3
 # Waits differ by this share, so that files which failed together are not read again together.
@@ -199,7 +201,7 @@ class IngestionJobs:
             return False
         if len(self._tasks) >= self._workers:
             await asyncio.wait(self._tasks.values(), return_when=asyncio.FIRST_COMPLETED)
-        if (self._somebody_waits or not self._claimed) and not await self._claim():
+        if self._claims_more and not await self._claim():
             return False
         if self._must_rest() or not self._claimed:
             return False
@@ -214,6 +216,11 @@ class IngestionJobs:
         self._begun[version.id] = time.monotonic()
         task.add_done_callback(partial(self._parsed, version.id))
         return True
+
+    @property
+    def _claims_more(self) -> bool:
+        """With none left, or for what somebody waits for: not behind other such files, where it would only grow old."""
+        return not self._claimed or (self._somebody_waits and self._claimed[0].priority is not Priority.PERSON)
 
     def _parsed(self, version_id: str, _task: asyncio.Task[None]) -> None:
         self._tasks.pop(version_id, None)
@@ -238,6 +245,9 @@ class IngestionJobs:
         return self._paused or self._unsaved_characters > _UNSAVED_CHARACTERS or bool(self._brake.on_reading())
 
     async def _parse_one(self, version: PendingVersion) -> None:
+        if time.monotonic() - self._claimed_at > _FRESH and not await self._pipeline.is_being_read(version):
+            self._forget(version.id)
+            return
         began = utc_now()
         result = await self._pipeline.parse(version)
         failure = (result.code, result.message) if isinstance(result, Problem) else (None, None)

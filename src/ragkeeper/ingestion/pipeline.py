@@ -87,6 +87,12 @@ class Pipeline:
                 self._metrics.observe(INGEST_SECONDS, _age(version), step="wait")
         return claimed
 
+    async def is_being_read(self, version: PendingVersion) -> bool:
+        """False once it was cancelled or deleted, or somebody else reads it."""
+        async with self._database.read() as sql:
+            reading = await repository.being_read(sql, [version.id])
+        return reading.get(version.id) == version.attempts
+
     async def parse(self, version: PendingVersion) -> ParsedVersion | Problem:
         """Read and cut one version; what is wrong with a file is a result, not an exception."""
         if version.interruptions >= _MOST_INTERRUPTIONS:

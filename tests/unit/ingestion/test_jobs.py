@@ -1,6 +1,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from ragkeeper.documents.models import Priority, VersionStatus
 from ragkeeper.ingestion.brake import DiskBrake
 from ragkeeper.ingestion.errors import ParserUnavailable
@@ -124,6 +126,58 @@ async def test_what_somebody_adds_goes_before_the_many_that_wait(tmp_path: Path)
         await background.stop()
         # The two under way and the one that was claimed for the next free place go on.
         assert parser.order.index("urgent.md") <= 3
+
+
+async def test_however_fast_people_add_files_only_the_next_ones_are_taken(tmp_path: Path) -> None:
+    """What is taken is not seen to be deleted: reading it all in vain, one never came to what was still wanted."""
+
+    class Crowded(FakeParser):
+        taken = 0
+
+        async def parse(self, path: Path, filename: str) -> ParsedDocument:
+            background.wake(Priority.PERSON)
+            self.taken = max(self.taken, (await product.pipeline.backlog())["parsing"])
+            return await super().parse(path, filename)
+
+    parser = Crowded()
+    async with wired(tmp_path, parser=parser) as product:
+        background = jobs(product)
+        for number in range(150):
+            await product.add(f"{number}.md", f"Text {number}.")
+        await background.start()
+        async with asyncio.timeout(60):
+            await background.settled()
+        await background.stop()
+        assert (await product.documents.counts(ADMIN))["ready"] == 150
+    assert 0 < parser.taken < 80
+
+
+async def test_what_is_deleted_while_it_waits_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ragkeeper.ingestion.jobs._FRESH", 0.0)
+
+    class Held(FakeParser):
+        def __init__(self) -> None:
+            self.names: list[str] = []
+            self.go_on = asyncio.Event()
+
+        async def parse(self, path: Path, filename: str) -> ParsedDocument:
+            self.names.append(filename)
+            await self.go_on.wait()
+            return await super().parse(path, filename)
+
+    parser = Held()
+    async with wired(tmp_path, parser=parser) as product:
+        added = [await product.add(f"{number}.md", f"Text {number}.") for number in range(10)]
+        background = jobs(product)
+        await background.start()
+        async with asyncio.timeout(20):
+            await until(lambda: len(parser.names) >= 2)
+            for number in (4, 9):
+                await product.deletions.delete(ADMIN, added[number].id)
+            parser.go_on.set()
+            await background.settled()
+        await background.stop()
+    assert sorted(parser.names) == [f"{number}.md" for number in (0, 1, 2, 3, 5, 6, 7, 8)]
 
 
 async def test_what_somebody_added_gets_its_vectors_before_the_many(tmp_path: Path) -> None:
