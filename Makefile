@@ -18,7 +18,7 @@ test: .venv/dev.stamp ## Install what development needs and run every test
 	@# In the order of the folders: what takes long comes first. Three at once: many tests wait for a second process.
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: .venv/dev.stamp ## Lint, types, import contracts, unit and architecture tests, in under a minute
+check: .venv/dev.stamp ## Lint, types, import contracts, unit and architecture tests, in a minute or two
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ruff format --quiet --check $(CODE)
 	@$(BIN)/mypy --no-error-summary
