@@ -10,6 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ragkeeper.conversations.models import Conversation, Message
 from ragkeeper.storage.sql.tables import chat_history, conversations
 
+# Built once: every answer that is kept needs them.
+_ADD_CONVERSATION = insert(conversations)
+_ADD_MESSAGES = insert(chat_history)
+
 
 async def find_conversation(sql: AsyncConnection, conversation_id: str, user_id: str) -> Conversation | None:
     query = select(conversations).where(conversations.c.id == conversation_id, conversations.c.user_id == user_id)
@@ -29,14 +33,15 @@ async def list_conversations(
 
 async def add_conversation(sql: AsyncConnection, conversation: Conversation) -> None:
     await sql.execute(
-        insert(conversations).values(
-            id=conversation.id,
-            user_id=conversation.user_id,
-            title=conversation.title,
-            collection=conversation.collection,
-            created_at=conversation.created_at,
-            updated_at=conversation.updated_at,
-        )
+        _ADD_CONVERSATION,
+        {
+            "id": conversation.id,
+            "user_id": conversation.user_id,
+            "title": conversation.title,
+            "collection": conversation.collection,
+            "created_at": conversation.created_at,
+            "updated_at": conversation.updated_at,
+        },
     )
 
 
@@ -68,7 +73,7 @@ async def add_messages(sql: AsyncConnection, conversation_id: str, user_id: str,
         }
         for message in messages
     ]
-    await sql.execute(insert(chat_history), rows)
+    await sql.execute(_ADD_MESSAGES, rows)
 
 
 async def list_messages(

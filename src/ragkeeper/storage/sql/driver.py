@@ -47,6 +47,7 @@ class OneTripConnection(aiosqlite.Connection):
         super().__init__(connector, _FETCHED_AT_ONCE)
         self._took: Took = took or (lambda _statement, _seconds: None)
         self._begins = False
+        self._open = False
         self._thread.daemon = True  # a connection that nobody closed must not keep the process from ending
 
     def cursor(self) -> "OneTripCursor":  # type: ignore[override] # no trip, so nothing to await
@@ -58,6 +59,7 @@ class OneTripConnection(aiosqlite.Connection):
             self._begins = True
             return _Done()
         begin = _Begin() if self._begins else None
+        self._open = self._open or self._begins  # from here on: who is cancelled does not know how far the thread came
         self._begins = False
         work: Callable[..., Awaitable[_Done]] = self._execute
         started = time.perf_counter()
@@ -66,6 +68,7 @@ class OneTripConnection(aiosqlite.Connection):
         except sqlite3.Error:
             # Without the lock nothing may be written, by a later statement either.
             self._begins = begin is not None and not begin.done
+            self._open = self._open and not self._begins
             raise
         finally:
             self._note(statement, time.perf_counter() - started, begin)
@@ -80,18 +83,21 @@ class OneTripConnection(aiosqlite.Connection):
     async def commit(self) -> None:
         if self._begins:  # with nothing to keep; but who asks for it learns whether anything could be kept
             await self.run("COMMIT", (), many=False)
+            self._open = False
             return
         started = time.perf_counter()
         try:
             await super().commit()
+            self._open = False
         finally:
             self._took("COMMIT", time.perf_counter() - started)
 
     async def rollback(self) -> None:
-        if self._begins:
-            self._begins = False
-            return
-        await super().rollback()
+        """Without a trip where nothing can be open: the pool asks after every commit too."""
+        self._begins = False
+        if self._open:
+            await super().rollback()
+            self._open = False
 
 
 class OneTripCursor:

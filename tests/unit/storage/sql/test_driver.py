@@ -1,4 +1,6 @@
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -119,3 +121,33 @@ async def test_waiting_for_the_lock_is_told_apart_from_the_statement(connection:
         await connection.run("INSERT INTO elsewhere VALUES ('one')", (), many=False)
     assert [statement.split()[0] for statement, _ in connection.told] == ["BEGIN", "INSERT"]
     assert all(0 <= seconds < 0.2 for _, seconds in connection.told)
+
+
+async def test_what_is_committed_is_not_undone_by_a_trip_of_its_own(connection: Counted, path: Path) -> None:
+    for _ in range(2):
+        await connection.run(BEGIN, (), many=False)
+        await connection.run("INSERT INTO words VALUES ('one')", (), many=False)
+        await connection.commit()
+        await connection.rollback()
+    await connection.run(BEGIN, (), many=False)
+    await connection.commit()
+    await connection.rollback()
+    assert words(path) == ["one", "one"]
+    assert connection.trips == 5
+
+
+async def test_who_gives_up_waiting_leaves_no_transaction_open(connection: Counted, path: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    blocked = asyncio.create_task(connection._execute(lambda: (entered.set(), leave.wait(30))))
+    assert await asyncio.to_thread(entered.wait, 30)
+    await connection.run(BEGIN, (), many=False)
+    inserting = asyncio.create_task(connection.run("INSERT INTO words VALUES ('one')", (), many=False))
+    await asyncio.sleep(0)
+    inserting.cancel()
+    await asyncio.gather(inserting, return_exceptions=True)
+    leave.set()
+    await connection.rollback()
+    await blocked
+    assert words(path) == []
+    with closing(_opened(path)) as other:
+        other.execute(BEGIN)  # nobody holds the lock
