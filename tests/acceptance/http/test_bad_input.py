@@ -156,3 +156,11 @@ def test_nobody_gets_in_without_the_key(server: Server) -> None:
     assert server.stranger.get("/status", headers=bearer).status_code == 200
     for path in ("/health", "/health/live", "/health/ready", "/docs", "/openapi.json", "/"):
         assert server.stranger.get(path).status_code == 200
+
+
+def test_who_only_wants_the_status_of_health_asks_head(server: Server) -> None:
+    for path in ("/health", "/health/live", "/health/ready"):
+        answer = server.stranger.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert int(answer.headers["content-length"]) > 0
+    assert server.stranger.head("/status").status_code == 405

@@ -1,4 +1,7 @@
-"""`/health…` answers anybody, with states only; `/health/detailed` and `/status` need a key."""
+"""`/health…` answers anybody, with states only; `/health/detailed` and `/status` need a key.
+
+What anybody may ask answers HEAD too: many who watch web sites ask so, and look at the status alone.
+"""
 
 import time
 from collections.abc import Callable
@@ -37,6 +40,7 @@ def _add_public(
     router: APIRouter, health: HealthService, version: str, degradation: Callable[[], dict[str, Any] | None]
 ) -> None:
     @router.get("/health")
+    @router.head("/health", include_in_schema=False)
     async def get_health(response: Response) -> dict[str, Any]:
         """The state of each part for everybody, with a stable code where it is unwell and never a reason."""
         found = health.health()
@@ -49,6 +53,7 @@ def _add_public(
         }
 
     @router.get("/health/live")
+    @router.head("/health/live", include_in_schema=False)
     async def get_live(response: Response) -> dict[str, str]:
         """Answered by the event loop alone: no dependency is asked. 503 while nothing on it gets done in time."""
         # Mostly the proof is that this handler runs. A loop that stands still answers nobody, 503 neither.
@@ -58,6 +63,7 @@ def _add_public(
         return {"status": "stuck" if stuck else "alive"}
 
     @router.get("/health/ready")
+    @router.head("/health/ready", include_in_schema=False)
     async def get_ready(response: Response) -> dict[str, Any]:
         """200 while something useful can be done, 503 otherwise and while starting or stopping."""
         if not health.ready:
