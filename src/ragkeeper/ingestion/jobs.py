@@ -207,15 +207,29 @@ class IngestionJobs:
             return False
         async with self._foreground.turn():
             pass  # only not while somebody's question is under way: the reading itself is in another process
-        if not self._claimed:
-            return True
-        version = self._claimed.popleft()
+        if version := await self._next():
+            self._begin(version)
+        return True
+
+    async def _next(self) -> PendingVersion | None:
+        """The one to be read now. None where it is not wanted any more, or others came before it while one looked."""
+        version = self._claimed[0] if self._claimed else None
+        old = time.monotonic() - self._claimed_at > _FRESH
+        wanted = version is not None and (not old or await self._pipeline.is_being_read(version))
+        if version is None or not self._claimed or self._claimed[0] is not version:
+            return None
+        self._claimed.popleft()
+        if wanted:
+            return version
+        self._forget(version.id)
+        return None
+
+    def _begin(self, version: PendingVersion) -> None:
         self._reading[version.id] = version
         task = asyncio.create_task(self._parse_one(version))
         self._tasks[version.id] = task
         self._begun[version.id] = time.monotonic()
         task.add_done_callback(partial(self._parsed, version.id))
-        return True
 
     @property
     def _claims_more(self) -> bool:
@@ -245,9 +259,6 @@ class IngestionJobs:
         return self._paused or self._unsaved_characters > _UNSAVED_CHARACTERS or bool(self._brake.on_reading())
 
     async def _parse_one(self, version: PendingVersion) -> None:
-        if time.monotonic() - self._claimed_at > _FRESH and not await self._pipeline.is_being_read(version):
-            self._forget(version.id)
-            return
         began = utc_now()
         result = await self._pipeline.parse(version)
         failure = (result.code, result.message) if isinstance(result, Problem) else (None, None)

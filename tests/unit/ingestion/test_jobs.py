@@ -6,6 +6,7 @@ import pytest
 from ragkeeper.documents.models import Priority, VersionStatus
 from ragkeeper.ingestion.brake import DiskBrake
 from ragkeeper.ingestion.errors import ParserUnavailable
+from ragkeeper.ingestion.models import PendingVersion
 from ragkeeper.ingestion.parsers.fake import FakeParser
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.ingestion.service import Upload
@@ -178,6 +179,30 @@ async def test_what_is_deleted_while_it_waits_is_not_read(tmp_path: Path, monkey
             await background.settled()
         await background.stop()
     assert sorted(parser.names) == [f"{number}.md" for number in (0, 1, 2, 3, 5, 6, 7, 8)]
+
+
+async def test_a_look_that_fails_before_a_reading_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ragkeeper.ingestion.jobs._FRESH", 0.0)
+    async with wired(tmp_path) as product:
+        look, failures = product.pipeline.is_being_read, [OSError("the disk is away")]
+
+        async def failing_once(version: PendingVersion) -> bool:
+            if failures:
+                raise failures.pop()
+            return await look(version)
+
+        monkeypatch.setattr(product.pipeline, "is_being_read", failing_once)
+        added = await product.add("some.md", "A text that is found.")
+        background = jobs(product)
+        await background.start()
+        async with asyncio.timeout(20):
+            await until(lambda: background.state()["parse"] is not None)
+            await background.settled()
+        await background.stop()
+        assert not failures
+        assert (await product.documents.get(ADMIN, added.id)).version.status is VersionStatus.READY
 
 
 async def test_what_somebody_added_gets_its_vectors_before_the_many(tmp_path: Path) -> None:
