@@ -94,7 +94,7 @@ async def test_a_redis_that_hangs_costs_one_call_little_and_the_others_nothing(s
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
         assert sum(isinstance(permit, Permit) for permit in found) == POLICY.trials
-        assert took < 0.5
+        assert took < 5  # one after the other they would wait for 50 s
         await back(first)
 
 

@@ -108,3 +108,30 @@ async def test_a_closed_index_says_so(folder):
     for call in (index.count(), index.chunk_ids(0, 1), index.put_words(words(1)), index.remove_versions(["v1"])):
         with pytest.raises(IndexClosed):
             await call
+
+
+async def test_what_came_and_went_is_let_go_also_when_it_never_had_a_vector(folder):
+    index = await EmbeddedIndex.open(folder, 4)
+    for start in range(1, 6_001, 1_000):
+        await index.put_words(words(*range(start, start + 1_000)))
+        await index.remove_documents([f"d{one}" for one in range(start, start + 1_000) if one > 10])
+        optimized = await index.optimize()
+        assert optimized == (start == 5_001)
+    assert await index.count() == IndexCounts(10, 0)
+    assert index._shard.dead() == 0
+    assert len(await find(index)) == 10
+    assert not await index.optimize()
+    await index.close()
+
+
+async def test_what_the_engine_leaves_is_not_taken_for_new(folder):
+    index = await EmbeddedIndex.open(folder, 4)
+    await index.put_words(words(*range(1, 101)))
+    await index.put_vectors(vectors(*range(1, 101)))
+    await index.remove_documents([f"d{one}" for one in range(1, 51)])
+    assert index._shard.dead() == 50
+    assert await index.optimize(force=True)
+    assert index._dead_left == index._shard.dead()
+    await index.clear()
+    assert (index._shard.dead(), index._dead_left) == (0, 0)
+    await index.close()

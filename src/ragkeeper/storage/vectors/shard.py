@@ -145,6 +145,13 @@ class Shard:
         with _translated():
             return IndexCounts(points=self._edge.count(CountRequest()), with_vectors=self._edge.count(with_vectors))
 
+    def dead(self) -> int:
+        """Entries that are gone for every search but still take memory and disk: what the engine holds without them."""
+        with _translated():
+            info = self._edge.info()
+        # By this name the engine counts one entry for each point that it holds, dead or alive.
+        return max(info.indexed_vectors_count - info.points_count, 0)
+
     def chunk_ids(self, after: int, limit: int) -> list[tuple[int, str]]:
         with _translated():
             records, _ = self._edge.scroll(ScrollRequest(offset=after + 1, limit=limit, with_payload=[VERSION]))
