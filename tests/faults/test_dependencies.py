@@ -17,7 +17,7 @@ from tests.faults.dependencies.table import Row
 from tests.faults.harness.interposer import CompilerMissing, compile_library
 from tests.machine import lacks
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("dependencies")]
+pytestmark = [pytest.mark.timeout(1_200), pytest.mark.xdist_group("dependencies")]
 each = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 
