@@ -1,6 +1,12 @@
-"""The command tree: every feature's commands under `ragkeeper`."""
+"""The command tree: every feature's commands under `ragkeeper`.
 
+Each is imported when it is called, for a command should not wait for what only others need.
+"""
+
+import gc
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,32 +16,8 @@ from ragkeeper import __version__
 from ragkeeper.cli.app import command_group, example, run
 from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import print_fields, print_json, print_text
-from ragkeeper.conversations.commands import add_chat_commands
-from ragkeeper.documents.commands import document_commands
-from ragkeeper.entrypoints.diagnose import LocalInstallation
 from ragkeeper.entrypoints.local import LazySurgery, LocalSchema, Place, initialise
 from ragkeeper.entrypoints.logs import logging_by
-from ragkeeper.entrypoints.watching import LocalPlanner
-from ragkeeper.identity.audit.commands import audit_commands
-from ragkeeper.ingestion.commands import add_ingest_commands
-from ragkeeper.ingestion.progress.commands import job_commands
-from ragkeeper.ingestion.sources.commands import source_commands
-from ragkeeper.operations.alerts.commands import add_alert_commands
-from ragkeeper.operations.breakers.commands import breaker_commands
-from ragkeeper.operations.caches.commands import cache_commands
-from ragkeeper.operations.capacity.commands import capacity_commands
-from ragkeeper.operations.degradation.commands import degrade_commands
-from ragkeeper.operations.diagnose.commands import diagnose_commands
-from ragkeeper.operations.doctor.commands import add_support_bundle, doctor_commands
-from ragkeeper.operations.health.commands import add_health_commands
-from ragkeeper.operations.history.commands import history_commands
-from ragkeeper.operations.monitoring.commands import monitoring_commands
-from ragkeeper.operations.upgrade.commands import database_commands
-from ragkeeper.quality.evaluation.commands import evaluation_commands
-from ragkeeper.quality.golden.commands import add_golden_command
-from ragkeeper.retrieval.commands import add_search_commands
-from ragkeeper.retrieval.inspection.commands import add_index_doctor
-from ragkeeper.retrieval.reindex.commands import add_reindex_command
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Data folder; default: RAG_DATA_DIR, or ./ragkeeper-data.")
@@ -44,40 +26,29 @@ DataDir = Annotated[
 
 def main() -> None:
     """The installed command."""
-    sys.exit(run(command_tree(Place()), sys.argv[1:]))
+    arguments = sys.argv[1:]
+    with _importing():
+        tree = command_tree(Place(), next(iter(arguments), ""))
+    sys.exit(run(tree, arguments))
 
 
-def command_tree(place: Place) -> typer.Typer:
+@contextmanager
+def _importing() -> Iterator[None]:
+    """What is imported stays for good: to look through it for garbage, again and again, finds none and takes long."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def command_tree(place: Place, name: str = "") -> typer.Typer:
+    """The command or group of that name alone, which begins much sooner; every one where none has that name."""
     app = command_group(help="Answers questions from your own documents, with citations that can be checked.")
     _add_root(app, place)
-    _add_process_commands(app, place)
-    add_ingest_commands(app, place.connect)
-    add_chat_commands(app, place.connect)
-    add_search_commands(app, place.connect)
-    add_reindex_command(app, place.connect)
-    app.add_typer(document_commands(place.connect))
-    app.add_typer(job_commands(place.connect))
-    app.add_typer(source_commands(place.connect))
-    evaluation = evaluation_commands(place.connect)
-    add_golden_command(evaluation, place.connect)
-    app.add_typer(evaluation)
-    app.add_typer(cache_commands(place.connect))
-    app.add_typer(degrade_commands(place.connect))
-    add_health_commands(app, place.connect, place.connect_to_server)
-    app.add_typer(breaker_commands(place.connect_to_server))
-    app.add_typer(audit_commands(place.connect))
-    monitoring = monitoring_commands(LocalPlanner(place))
-    add_alert_commands(monitoring, place.connect_to_server)
-    app.add_typer(monitoring)
-    app.add_typer(history_commands(place.connect))
-    app.add_typer(capacity_commands(place.connect))
-    app.add_typer(diagnose_commands(LocalInstallation(place)))
-    app.add_typer(database_commands(LocalSchema(place)))
-    surgery = LazySurgery(place)
-    doctor = doctor_commands(surgery)
-    add_index_doctor(doctor, place.connect)
-    app.add_typer(doctor)
-    add_support_bundle(app, surgery)
+    for add in [_COMMANDS[name]] if name in _COMMANDS else dict.fromkeys(_COMMANDS.values()):
+        add(app, place)
     return app
 
 
@@ -111,7 +82,8 @@ def _add_process_commands(app: typer.Typer, place: Place) -> None:
         """Serve HTTP and work on what was uploaded, until SIGTERM or Ctrl-C."""
         place.data_dir = data_dir or place.data_dir
         settings = place.settings(RAG_HOST=host, RAG_PORT=port)
-        from ragkeeper.entrypoints.server import serve as run_server  # noqa: PLC0415 - heavy: the application
+        with _importing():
+            from ragkeeper.entrypoints.server import serve as run_server
 
         with logging_by(settings):
             run_server(settings)
@@ -122,6 +94,161 @@ def _add_process_commands(app: typer.Typer, place: Place) -> None:
         place.data_dir = data_dir or place.data_dir
         made = initialise(place)
         print_json(made) if json else print_fields(made)
+
+
+def _add_ingest(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.ingestion.commands import add_ingest_commands
+
+    add_ingest_commands(app, place.connect)
+
+
+def _add_chat(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.conversations.commands import add_chat_commands
+
+    add_chat_commands(app, place.connect)
+
+
+def _add_search(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.retrieval.commands import add_search_commands
+
+    add_search_commands(app, place.connect)
+
+
+def _add_reindex(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.retrieval.reindex.commands import add_reindex_command
+
+    add_reindex_command(app, place.connect)
+
+
+def _add_documents(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.documents.commands import document_commands
+
+    app.add_typer(document_commands(place.connect))
+
+
+def _add_jobs(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.ingestion.progress.commands import job_commands
+
+    app.add_typer(job_commands(place.connect))
+
+
+def _add_sources(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.ingestion.sources.commands import source_commands
+
+    app.add_typer(source_commands(place.connect))
+
+
+def _add_eval(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.quality.evaluation.commands import evaluation_commands
+    from ragkeeper.quality.golden.commands import add_golden_command
+
+    evaluation = evaluation_commands(place.connect)
+    add_golden_command(evaluation, place.connect)
+    app.add_typer(evaluation)
+
+
+def _add_cache(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.caches.commands import cache_commands
+
+    app.add_typer(cache_commands(place.connect))
+
+
+def _add_degrade(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.degradation.commands import degrade_commands
+
+    app.add_typer(degrade_commands(place.connect))
+
+
+def _add_health(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.health.commands import add_health_commands
+
+    add_health_commands(app, place.connect, place.connect_to_server)
+
+
+def _add_breaker(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.breakers.commands import breaker_commands
+
+    app.add_typer(breaker_commands(place.connect_to_server))
+
+
+def _add_audit(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.identity.audit.commands import audit_commands
+
+    app.add_typer(audit_commands(place.connect))
+
+
+def _add_monitoring(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.entrypoints.watching import LocalPlanner
+    from ragkeeper.operations.alerts.commands import add_alert_commands
+    from ragkeeper.operations.monitoring.commands import monitoring_commands
+
+    monitoring = monitoring_commands(LocalPlanner(place))
+    add_alert_commands(monitoring, place.connect_to_server)
+    app.add_typer(monitoring)
+
+
+def _add_history(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.history.commands import history_commands
+
+    app.add_typer(history_commands(place.connect))
+
+
+def _add_capacity(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.capacity.commands import capacity_commands
+
+    app.add_typer(capacity_commands(place.connect))
+
+
+def _add_diagnose(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.entrypoints.diagnose import LocalInstallation
+    from ragkeeper.operations.diagnose.commands import diagnose_commands
+
+    app.add_typer(diagnose_commands(LocalInstallation(place)))
+
+
+def _add_db(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.upgrade.commands import database_commands
+
+    app.add_typer(database_commands(LocalSchema(place)))
+
+
+def _add_doctor(app: typer.Typer, place: Place) -> None:
+    from ragkeeper.operations.doctor.commands import add_support_bundle, doctor_commands
+    from ragkeeper.retrieval.inspection.commands import add_index_doctor
+
+    surgery = LazySurgery(place)
+    doctor = doctor_commands(surgery)
+    add_index_doctor(doctor, place.connect)
+    app.add_typer(doctor)
+    add_support_bundle(app, surgery)
+
+
+# In the order of the help.
+_COMMANDS: Mapping[str, Callable[[typer.Typer, Place], None]] = {
+    "serve": _add_process_commands,
+    "init": _add_process_commands,
+    "ingest": _add_ingest,
+    "ask": _add_chat,
+    "search": _add_search,
+    "reindex": _add_reindex,
+    "documents": _add_documents,
+    "jobs": _add_jobs,
+    "sources": _add_sources,
+    "eval": _add_eval,
+    "cache": _add_cache,
+    "degrade": _add_degrade,
+    "health": _add_health,
+    "status": _add_health,
+    "breaker": _add_breaker,
+    "audit": _add_audit,
+    "monitoring": _add_monitoring,
+    "history": _add_history,
+    "capacity": _add_capacity,
+    "diagnose": _add_diagnose,
+    "db": _add_db,
+    "doctor": _add_doctor,
+    "support-bundle": _add_doctor,
+}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What commands do on this machine themselves: find or start the server, make the folder, look after the schema.
 
-The application is imported only where it is started: a command that talks to a running server begins in a blink.
+The application is imported only where it is started: a command that talks to a running server begins much sooner.
 """
 
 import os
