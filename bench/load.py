@@ -8,10 +8,14 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import numpy as np
+
+# On a machine that others keep busy even four searches at a time are more than can be answered in time.
+_PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +32,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of a run: milliseconds per request in the order of the requests, wall-clock seconds, bodies."""
+    """What came of a run: milliseconds per request in the order of the requests, wall-clock seconds, bodies.
+
+    refused: how many answers told to ask again later; what these requests waited is in their milliseconds.
+    """
 
     milliseconds: list[float]
     seconds: float
     bodies: list[bytes]
+    refused: int = 0
 
     @property
     def per_second(self) -> float:
@@ -46,7 +54,8 @@ class Load:
 
     def __str__(self) -> str:
         shares = ", ".join(f"p{share} {self.percentile(share):.2f} ms" for share in (50, 95, 99))
-        return f"{shares}, {self.per_second:.0f} requests/s"
+        refused = f", {self.refused} times told to ask again" if self.refused else ""
+        return f"{shares}, {self.per_second:.0f} requests/s{refused}"
 
 
 class Connection:
@@ -56,6 +65,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._head = f"Host: {host}\r\nX-API-Key: {key}\r\n"
+        self.refused = 0
 
     @classmethod
     async def open(cls, address: str, key: str) -> Self:
@@ -64,8 +74,13 @@ class Connection:
         return cls(reader, writer, key, parts.netloc)
 
     async def send(self, request: Request) -> bytes:
-        """The body of the answer. Raises SystemExit when the server refuses: a benchmark cannot go on then."""
-        status, _, body = await self.exchange(request)
+        """The body of the answer. Raises SystemExit when the server refuses for good: a benchmark cannot go on then."""
+        status, headers, body = await self.exchange(request)
+        end = time.perf_counter() + _PATIENCE_SECONDS
+        while status == HTTPStatus.SERVICE_UNAVAILABLE and "retry-after" in headers and time.perf_counter() < end:
+            self.refused += 1
+            await asyncio.sleep(float(headers["retry-after"]))
+            status, headers, body = await self.exchange(request)
         if status >= 400:
             raise SystemExit(f"{request.path}: the server answered {status}: {body[:500].decode(errors='replace')}")
         return body
@@ -135,7 +150,7 @@ async def run(address: str, key: str, requests: Sequence[Request], concurrency: 
     seconds = time.perf_counter() - began
     for connection in connections:
         await connection.close()
-    return Load(milliseconds, seconds, bodies)
+    return Load(milliseconds, seconds, bodies, sum(connection.refused for connection in connections))
 
 
 def mean_stages(load: Load) -> str:

@@ -26,11 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import structlog
 
-from bench import load, prepared
+from bench import load, loopback, prepared
 from bench.conditions import print_conditions
 from bench.processes import processor_seconds
 from bench.server import Server, serving
@@ -168,7 +167,7 @@ async def _scrape(server: Server) -> None:
 
 def _check(server: Server, asked: int) -> None:
     """Raises SystemExit when the server counted or logged other searches than those of its rounds that do."""
-    lines = httpx.get(f"{server.address}/metrics").text.splitlines()
+    lines = loopback.get(f"{server.address}/metrics", 30).text.splitlines()
     counts = [line.rpartition(" ")[2] for line in lines if line.startswith("vector_search_duration_seconds_count")]
     counted = sum(float(count) for count in counts)
     logged = server.log.read_text(encoding="utf-8").count('"route": "/api/v1/search"')

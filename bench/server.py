@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from bench import loopback
 from bench.ports import free_port
 from ragkeeper.cli.client import Client
 
@@ -30,8 +31,8 @@ class Server:
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        limits = httpx.Limits(max_keepalive_connections=32)
-        with httpx.Client(base_url=self.address, headers={"X-API-Key": self.key}, timeout=300, limits=limits) as http:
+        headers = {"X-API-Key": self.key}
+        with loopback.client(base_url=self.address, headers=headers, timeout=300, resting=32) as http:
             yield Client(http)
 
 
@@ -83,7 +84,7 @@ def wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) 
     end = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < end:
         try:
-            if httpx.get(f"{address}/health/ready", timeout=2).status_code == httpx.codes.OK:
+            if loopback.get(f"{address}/health/ready", 2).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.02)

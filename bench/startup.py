@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import prepared, server
+from bench import loopback, prepared, server
 from bench.conditions import print_conditions
 from bench.processes import processor_seconds
 
@@ -50,7 +50,7 @@ def first_search(folder: Path) -> tuple[float, float]:
     began = time.perf_counter()
     process, port = server.start(folder)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": key}, timeout=60) as http:
+        with loopback.client(base_url=f"http://127.0.0.1:{port}", headers={"X-API-Key": key}, timeout=60) as http:
             while not _answered(http):
                 if process.poll() is not None or time.perf_counter() - began > 120:
                     raise SystemExit((folder / "server.log").read_text(errors="replace")[-2000:])

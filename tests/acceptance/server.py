@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from bench import loopback
 from bench.ports import free_port
 
 COMMAND = Path(sys.executable).with_name("ragkeeper")
@@ -76,8 +77,8 @@ def serving(folder: Path, settings: Mapping[str, str] | None = None, within: Seq
         _wait_until_up(process, address, folder)
         key = environment.get("API_KEY") or (folder / "data/secrets/api_key").read_text(encoding="utf-8").strip()
         with (
-            httpx.Client(base_url=address, headers={"X-API-Key": key}, timeout=60) as http,
-            httpx.Client(base_url=address, timeout=60) as stranger,
+            loopback.client(base_url=address, headers={"X-API-Key": key}, timeout=60) as http,
+            loopback.client(base_url=address, timeout=60) as stranger,
         ):
             yield Server(process, folder, environment, http, stranger)
     finally:
@@ -111,11 +112,14 @@ def events(text: str) -> list[tuple[str, Any]]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Ask again until the condition holds; fail after `seconds`."""
+    """Ask again until the condition holds; fail after `seconds`. What takes long to ask is asked less often."""
     end = time.monotonic() + seconds
-    while not condition():
+    while True:
+        asked = time.monotonic()
+        if condition():
+            return
         assert time.monotonic() < end, f"did not come true within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(min(2.0, max(0.05, 2 * (time.monotonic() - asked))))
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) -> None:
@@ -123,7 +127,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path)
         log = folder / "server.log"
         assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
         try:
-            return httpx.get(f"{address}/health", timeout=2).status_code == httpx.codes.OK
+            return loopback.get(f"{address}/health", 2).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
+from bench import loopback
 from tests.acceptance.cli.conftest import SAMPLES
 
 pytestmark = pytest.mark.timeout(180)
@@ -33,7 +33,7 @@ def tour(folder: Path) -> str:
         ).partition("#")
         key = (folder / "data" / "secrets" / "api_key").read_text(encoding="utf-8").strip()
         assert fragment == f"key={key}"
-        listed = httpx.get(f"{url}api/v1/documents", headers={"X-API-Key": key}, timeout=30).json()["items"]
+        listed = loopback.get(f"{url}api/v1/documents", 30, headers={"X-API-Key": key}).json()["items"]
         assert len(listed) == len(list(SAMPLES.iterdir()))
         assert {document["status"] for document in listed} == {"ready"}
         again = subprocess.run(PROGRAM, cwd=folder, env=environment(folder), capture_output=True, text=True, check=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench import loopback
 from bench.ports import free_port
 from tests.acceptance.guides.test_answers import QUESTION, fill, provider
 from tests.acceptance.guides.test_health import able, curl, damage
@@ -55,7 +56,7 @@ def polled(address: str, until: int) -> list[int]:
     end = time.monotonic() + 60
     while (not seen or seen[-1] != until) and time.monotonic() < end:
         try:
-            status = httpx.get(f"{address}/health/ready", timeout=30).status_code
+            status = loopback.get(f"{address}/health/ready", 30).status_code
         except httpx.TransportError:
             continue
         if seen[-1:] != [status]:
@@ -78,9 +79,9 @@ def test_g2_038_readiness_is_a_status_code_by_capability(tmp_path: Path, model: 
             assert next(lines) == "event: status"
             server.process.send_signal(signal.SIGTERM)
             sent = time.monotonic()
-            wait_for(lambda: httpx.get(address).status_code == 503, 1)
+            wait_for(lambda: loopback.get(address, 5).status_code == 503, 1)
             assert time.monotonic() - sent < 1
-            assert httpx.get(address).json()["draining"] is True
+            assert loopback.get(address, 5).json()["draining"] is True
             assert "event: error" in list(lines)  # it was let go on to its own end
         assert server.process.wait(10) == 0
     model.behave(Behaviour.REPLY)

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench import loopback
 from tests.acceptance.server import Server, serving, wait_for, wait_until_ready
 
 
@@ -42,7 +43,7 @@ def test_g2_018_one_durable_job_reads_the_sources_again(server: Server, tmp_path
 def ingest(server: Server) -> None:
     """As an administrator with a bearer token; at once 202, and the same job while it goes on."""
     key = server.http.headers["x-api-key"]
-    with httpx.Client(base_url=server.stranger.base_url, headers={"Authorization": f"Bearer {key}"}) as http:
+    with loopback.client(base_url=server.stranger.base_url, headers={"Authorization": f"Bearer {key}"}) as http:
         first = http.post("/ingest")
         assert first.status_code == httpx.codes.ACCEPTED
         assert len(first.json()["job_ids"]) == 2

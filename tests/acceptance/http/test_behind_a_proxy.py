@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bench import loopback
 from bench.ports import free_port
 from tests.acceptance.server import Server, serving, wait_for
 from tests.machine import ROOT
@@ -42,7 +43,7 @@ def proxied(configuration: str, server: Server, folder: Path, nginx: Path) -> It
     (folder / "nginx.conf").write_text(AROUND.format(folder=folder, configuration=configuration), encoding="utf-8")
     process = subprocess.Popen([nginx, "-c", folder / "nginx.conf", "-e", folder / "nginx.log"])
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": "rag.example.org"}) as client:
+        with loopback.client(base_url=f"http://127.0.0.1:{port}", headers={"Host": "rag.example.org"}) as client:
             wait_for(lambda: answers(client), 10)
             yield client
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from bench import loopback
 from bench.ports import free_port
 from bench.processes import descendants, memory_mb
 from tests.acceptance.server import COMMAND
@@ -119,7 +120,7 @@ class Server:
 
     def _is_up(self) -> bool:
         try:
-            answer = httpx.get(f"{self.address}/health", timeout=5)
+            answer = loopback.get(f"{self.address}/health", 5)
         except httpx.TransportError:
             return False
         return answer.status_code == httpx.codes.OK and bool(self._announced())

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from bench import loopback
 from bench.ports import free_port
 from tests.acceptance.server import run, wait_for
 
@@ -52,7 +53,7 @@ class Stack:
     process: subprocess.Popen[bytes]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.prometheus}/api/v1/query", params={"query": expression}, timeout=10)
+        answer = loopback.get(f"{self.prometheus}/api/v1/query", 10, params={"query": expression})
         assert answer.status_code == httpx.codes.OK, answer.text
         return list(answer.json()["data"]["result"])
 
@@ -62,20 +63,20 @@ class Stack:
 
     def firing(self) -> set[str]:
         """`Name.severity`, and the window of an objective behind it."""
-        found = httpx.get(f"{self.prometheus}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
+        found = loopback.get(f"{self.prometheus}/api/v1/alerts", 10).json()["data"]["alerts"]
         return {title(one["labels"]) for one in found if one["state"] == "firing"}
 
     def alerts(self, name: str) -> list[dict[str, Any]]:
-        found = httpx.get(f"{self.prometheus}/api/v1/alerts", timeout=10).json()["data"]["alerts"]
+        found = loopback.get(f"{self.prometheus}/api/v1/alerts", 10).json()["data"]["alerts"]
         return [one for one in found if one["labels"]["alertname"] == name and one["state"] == "firing"]
 
     def targets(self) -> Mapping[str, str]:
         """`up` or `down`, by address."""
-        found = httpx.get(f"{self.prometheus}/api/v1/targets", timeout=10).json()["data"]["activeTargets"]
+        found = loopback.get(f"{self.prometheus}/api/v1/targets", 10).json()["data"]["activeTargets"]
         return {one["labels"]["instance"]: one["health"] for one in found}
 
     def reload(self) -> None:
-        httpx.post(f"{self.prometheus}/-/reload", timeout=10).raise_for_status()
+        loopback.post(f"{self.prometheus}/-/reload", 10).raise_for_status()
 
 
 def of_all_servers(query: str) -> str:
@@ -174,6 +175,6 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
 
 def _ready(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/-/ready", timeout=2).status_code == httpx.codes.OK
+        return loopback.get(f"{address}/-/ready", 2).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False

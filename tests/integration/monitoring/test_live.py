@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench import loopback
 from ragkeeper.core.metrics import TABLE
 from ragkeeper.operations.alerts.conditions import UP
 from ragkeeper.operations.alerts.expressions import Select
@@ -62,6 +62,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, require_binary: Callable[[str
                         wait_for(lambda: bool(stack.query("up == 1")))
                 server.run("doctor", "index", check=False)
                 wait_for(lambda: bool(stack.query('rate(http_requests_total{status="500"}[30s]) > 0')))
+                wait_for(lambda: bool(stack.query("rag_index_orphans >= 0")))
                 yield Live(server, stack)
 
 
@@ -112,7 +113,7 @@ def test_users_wait_on_routes_that_exist(live: Live):
 
 
 def test_every_rule_is_loaded_and_can_be_evaluated(live: Live):
-    groups = httpx.get(f"{live.stack.prometheus}/api/v1/rules", timeout=10).json()["data"]["groups"]
+    groups = loopback.get(f"{live.stack.prometheus}/api/v1/rules", 10).json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) == len(ALERTS)
     assert [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"] == []
