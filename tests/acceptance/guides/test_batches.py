@@ -36,7 +36,8 @@ class Quick(StandIn):
 @pytest.mark.timeout(200)
 def test_g3_022_memory_falls_with_what_is_done_at_once_and_must_fit_the_container(tmp_path: Path):
     assert _embedding(tmp_path / "e150", 150) < _embedding(tmp_path / "e300", 300) - 10 * _MB
-    assert _parsing(tmp_path / "p1", 1) < _parsing(tmp_path / "p2", 2) - 40 * _MB
+    # A second reader that has just taken the place of a used one holds no more than what it begins with.
+    assert _parsing(tmp_path / "p1", 1) < _parsing(tmp_path / "p2", 2) - 20 * _MB
     with machine_of(tmp_path / "machine") as machine:
         _in_a_container(machine, 1024 * _MB)
         assert _found(machine, RAG_PARSER_MEMORY_MB="1025")["parser_memory_above_limit"]["total_mb"] == 1024

@@ -49,11 +49,11 @@ class Processors:
         text = Path("/proc/stat").read_text(encoding="utf-8")
         lines = [line.split() for line in text.splitlines() if line.startswith("cpu")]
         found = {words[0]: [int(word) for word in words[1:9]] for words in lines}
-        # What is waited for and what other guests took is no work.
+        # What is waited for is no work. What other guests took is none either, and time of the processors all the same.
         rest = {name: ticks[3] + ticks[4] for name, ticks in found.items()}
-        begun = {name: (sum(ticks) - rest[name] - ticks[7], rest[name]) for name, ticks in found.items()}
+        begun = {name: (sum(ticks) - rest[name] - ticks[7], rest[name], ticks[7]) for name, ticks in found.items()}
         whole = begun.pop("cpu")
-        most = max(busy for busy, _ in begun.values()), max(idle for _, idle in begun.values())
+        most = tuple(max(ticks) for ticks in zip(*begun.values(), strict=True))
         self._begun = {"cpu": whole, **dict.fromkeys(begun, most)}
 
     def after(self, busy: float, idle: float) -> str:
@@ -61,7 +61,8 @@ class Processors:
         rows = []
         for name, begun in self._begun.items():
             count = len(self._begun) - 1 if name == "cpu" else 1
-            rows.append(f"{name:6}{begun[0] + busy * count:18.0f} 0 0 {begun[1] + idle * count:18.0f} 0 0 0 0 0 0\n")
+            worked, rested = begun[0] + busy * count, begun[1] + idle * count
+            rows.append(f"{name:6}{worked:18.0f} 0 0 {rested:18.0f} 0 0 0 {begun[2]} 0 0\n")
         return "".join(rows)
 
 

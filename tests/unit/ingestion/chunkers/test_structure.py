@@ -1,12 +1,12 @@
 import itertools
 import re
-import time
 
 import pytest
 
 from ragkeeper.ingestion.chunkers.port import ChunkSpan
 from ragkeeper.ingestion.chunkers.structure import ChunkSizes, StructureChunker
 from ragkeeper.ingestion.parsers.port import HeadingSpan, PageSpan, ParsedDocument
+from tests.growth import grows_with_its_size
 
 SENTENCE = "One two three four five six seven eight nine ten. "
 SIZES = ChunkSizes(target=40, least=20, overlap=0)
@@ -130,9 +130,10 @@ def test_the_prefix_takes_its_room_from_the_text():
 
 @pytest.mark.parametrize("unit", [SENTENCE, "a\n", "x", "1,2 ", "語。", "| a |\n", "\n\n"])
 def test_work_grows_with_the_text_only(unit: str):
-    counter = Words()
-    text = unit * (60_000 // len(unit))
-    started = time.process_time()
-    StructureChunker(counter, SIZES).split(parsed(text))
-    assert time.process_time() - started < 1.5
-    assert counter.characters < 8 * len(text)
+    def made(size: int) -> ParsedDocument:
+        return parsed(unit * (size // len(unit)))
+
+    assert grows_with_its_size(split, made, 40_000)
+    counter, document = Words(), made(60_000)
+    StructureChunker(counter, SIZES).split(document)
+    assert counter.characters < 8 * len(document.text)
