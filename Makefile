@@ -35,7 +35,7 @@ bench: .venv/dev.stamp ## Print every published figure with its conditions (long
 
 SEED ?= 1
 soak: .venv/dev.stamp ## Break a server in 300 ways and at each call of a piece of work, watch its memory (hours; SEED=1)
-	@$(BIN)/python -m tests.faults.harness --seed $(SEED) --operations 10000 --kills 300 --minutes 30
+	@$(BIN)/python -m tests.faults.harness --seed $(SEED) --operations 10000 --kills 300 --minutes 60
 	@$(BIN)/python -m tests.faults.harness --seed $(SEED) --sweep 0
 
 docs: .venv/dev.stamp ## Write the generated reference pages again

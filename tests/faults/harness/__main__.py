@@ -1,6 +1,6 @@
 """Break a server in chosen ways for as long as you like, and hold what it shows against what must be true.
 
-    python -m tests.faults.harness --seed 1 --operations 10000 --kills 300 --minutes 30
+    python -m tests.faults.harness --seed 1 --operations 10000 --kills 300 --minutes 60
     python -m tests.faults.harness --seed 1 --operations 10000 --kills 300 --era 7      one data folder of it again
     python -m tests.faults.harness --sweep 200                                          one fixed piece of work, killed
                                                                                         at 200 of its calls (0: all)

@@ -71,7 +71,8 @@ class TrafficWatch:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_EVERY)
-            self.look()
+            # Thousands of figures: requests, probes above all, need not wait until all of them are read.
+            self._kept.append(await asyncio.to_thread(self._snapshot))
 
     def _snapshot(self) -> Snapshot:
         buckets: dict[float, float] = {}
