@@ -101,6 +101,7 @@ async def fill(task: Task) -> Filled:
     loader = BulkLoader.open(Path(task.folder), portion.dimension, task.language, portion.model)
     database = Database(task.database, readers=1)
     try:
+        await database.check()  # reading would make an empty one where it is gone
         filled = await _fill(database, loader, portion)
         if filled.complete:
             _say(optimizing=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ragkeeper.entrypoints.index_builder import ChildBuilder
+from ragkeeper.retrieval.reindex.errors import IndexBuildFailed
 from ragkeeper.retrieval.reindex.folder import IndexFolder
 from ragkeeper.retrieval.reindex.models import Portion
 from tests.wired import wired
@@ -29,6 +30,22 @@ async def test_a_signal_for_the_whole_group_does_not_make_the_builder_fail(tmp_p
         assert os.getpgid(child) != os.getpgid(0)
         filled = await building
     assert (filled.chunks, filled.complete) == (3, True)
+
+
+async def test_a_database_that_is_gone_is_told_and_not_made_anew(tmp_path: Path) -> None:
+    async with wired(tmp_path) as product:
+        file = _database(tmp_path)
+        file.rename(tmp_path / "elsewhere")
+        builder = ChildBuilder(product.database, IndexFolder(tmp_path / "index"), "none")
+        with pytest.raises(IndexBuildFailed, match="is gone"):
+            await builder.fill(Portion("g-1", "fake", 64, 0, 1000), lambda _done: None)
+        assert not file.exists()
+        (tmp_path / "elsewhere").rename(file)
+
+
+def _database(folder: Path) -> Path:
+    [file] = folder.glob("*.db")
+    return file
 
 
 def _children() -> set[int]:
