@@ -29,8 +29,8 @@ _log = structlog.get_logger()
 # How long requests may go on after a signal to stop; then, how long cancelled ones may take to let go.
 _DRAIN_SECONDS = 10
 _LAST_SECONDS = 2
-# How long a connection may rest between two requests. Proxies and clients let go of theirs after 60 seconds at most
-# (nginx: 60, httpx: 5); who lets go as late as they do resets, now and then, one that is just being used again.
+# How long a connection may rest between two requests: longer than common clients and proxies keep theirs (httpx: 5,
+# nginx: 60). A server that lets go when they do resets, now and then, one that is just being used again.
 _REST_SECONDS = 75
 # glibc's <malloc.h>.
 _M_MMAP_THRESHOLD = -3

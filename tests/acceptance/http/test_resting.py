@@ -1,4 +1,4 @@
-"""A connection may rest between two requests for longer than its client or proxy lets it: nobody meets a reset."""
+"""A connection may rest between two requests for longer than common clients keep theirs."""
 
 import http.client
 import time

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MEASURED_FROM = 0.5  # a server fills its caches first: in half an hour of this work, pages of SQLite and words
+_MEASURED_FROM = 0.5  # a server fills its caches first, such as the words that its chunker remembers
 _FEWEST = 4
 _SURE = 2.0  # standard errors
 # A slope that can be told from zero is still no leak below this: it would take weeks to matter.

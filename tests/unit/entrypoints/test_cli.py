@@ -10,7 +10,7 @@ import typer
 from ragkeeper.entrypoints.cli import command_tree
 from ragkeeper.entrypoints.local import Place
 
-# What takes a tenth of a second or more to import, and belongs to the server.
+# What the server needs, and nobody who only talks to it.
 _HEAVY = ("sqlalchemy", "fastapi", "numpy", "onnxruntime", "qdrant_edge", "dbos")
 _LOADED = """
 import sys

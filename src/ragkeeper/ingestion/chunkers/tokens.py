@@ -16,7 +16,7 @@ BLOCK = 500_000
 """Code points taken apart at once, to bound the memory for their words."""
 
 MOST_WORDS = 20_000
-"""Distinct words remembered, 2.5 MB; beyond them the memory starts anew, which costs some .1 s."""
+"""Distinct words remembered, a few megabytes at most; beyond them the memory starts anew."""
 
 _SAFE_SPACE = " \n\t\r"
 """White space that every tokenizer divides words at. Others (form feed, control characters) some of them drop."""
