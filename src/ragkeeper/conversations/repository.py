@@ -8,11 +8,8 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.conversations.models import Conversation, Message
+from ragkeeper.storage.sql.inserts import Insert
 from ragkeeper.storage.sql.tables import chat_history, conversations
-
-# Built once: every answer that is kept needs them.
-_ADD_CONVERSATION = insert(conversations)
-_ADD_MESSAGES = insert(chat_history)
 
 
 async def find_conversation(sql: AsyncConnection, conversation_id: str, user_id: str) -> Conversation | None:
@@ -31,20 +28,6 @@ async def list_conversations(
     return [_conversation(row) for row in rows]
 
 
-async def add_conversation(sql: AsyncConnection, conversation: Conversation) -> None:
-    await sql.execute(
-        _ADD_CONVERSATION,
-        {
-            "id": conversation.id,
-            "user_id": conversation.user_id,
-            "title": conversation.title,
-            "collection": conversation.collection,
-            "created_at": conversation.created_at,
-            "updated_at": conversation.updated_at,
-        },
-    )
-
-
 async def touch_conversation(sql: AsyncConnection, conversation_id: str, now: datetime) -> bool:
     """False when it was deleted meanwhile."""
     found = await sql.execute(update(conversations).where(conversations.c.id == conversation_id).values(updated_at=now))
@@ -58,22 +41,8 @@ async def remove_conversation(sql: AsyncConnection, conversation_id: str, user_i
     return found.rowcount > 0
 
 
-async def add_messages(sql: AsyncConnection, conversation_id: str, user_id: str, messages: Sequence[Message]) -> None:
-    rows = [
-        {
-            "id": message.id,
-            "conversation_id": conversation_id,
-            "user_id": user_id,
-            "role": message.role,
-            "content": message.content,
-            "mode": message.mode,
-            "citations": message.citations,
-            "details": dict(message.details),
-            "created_at": message.created_at,
-        }
-        for message in messages
-    ]
-    await sql.execute(_ADD_MESSAGES, rows)
+async def add(sql: AsyncConnection, wanted: Insert) -> None:
+    await sql.execute(insert(wanted.table), list(wanted.rows))
 
 
 async def list_messages(
@@ -102,6 +71,36 @@ async def newest_messages(sql: AsyncConnection, conversation_id: str, user_id: s
         .limit(limit)
     )
     return [_message(row) for row in await sql.execute(query)][::-1]
+
+
+def new_conversation(conversation: Conversation) -> Insert:
+    row = {
+        "id": conversation.id,
+        "user_id": conversation.user_id,
+        "title": conversation.title,
+        "collection": conversation.collection,
+        "created_at": conversation.created_at,
+        "updated_at": conversation.updated_at,
+    }
+    return Insert(conversations, [row])
+
+
+def new_messages(conversation_id: str, user_id: str, messages: Sequence[Message]) -> Insert:
+    rows = [
+        {
+            "id": message.id,
+            "conversation_id": conversation_id,
+            "user_id": user_id,
+            "role": message.role,
+            "content": message.content,
+            "mode": message.mode,
+            "citations": message.citations,
+            "details": dict(message.details),
+            "created_at": message.created_at,
+        }
+        for message in messages
+    ]
+    return Insert(chat_history, rows)
 
 
 def _conversation(row: Row[Any]) -> Conversation:

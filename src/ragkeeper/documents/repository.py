@@ -3,6 +3,7 @@
 from collections.abc import Collection as Many
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
@@ -57,12 +58,29 @@ _GRANTED_COLLECTIONS = _EVERY_COLLECTION.where(
 
 async def visible_collections(sql: AsyncConnection, caller: Caller, right: Right) -> list[Collection]:
     """The collections on which `caller` holds `right`, by name."""
+    return [Collection(*row) for row in await sql.execute(*_visible(caller, right))]
+
+
+async def visible_collections_and(
+    sql: AsyncConnection, caller: Caller, right: Right, beside: Select[Any]
+) -> tuple[list[Collection], tuple[Any, ...] | None]:
+    """As `visible_collections`, and the values of `beside` at the same moment; None where no collection is visible."""
+    query, values = _visible(caller, right)
+    rows = (await sql.execute(_with(query, beside), values)).all()
+    own = len(query.selected_columns)
+    return [Collection(*row[:own]) for row in rows], tuple(rows[0][own:]) if rows else None
+
+
+def _visible(caller: Caller, right: Right) -> tuple[Select[Any], dict[str, list[str]]]:
     if caller.is_admin:
-        found = await sql.execute(_EVERY_COLLECTION)
-    else:
-        enough = [level.value for level in Right if level.includes(right)]
-        found = await sql.execute(_GRANTED_COLLECTIONS, {"principals": list(caller.principals), "enough": enough})
-    return [Collection(*row) for row in found]
+        return _EVERY_COLLECTION, {}
+    enough = [level.value for level in Right if level.includes(right)]
+    return _GRANTED_COLLECTIONS, {"principals": list(caller.principals), "enough": enough}
+
+
+@cache
+def _with(query: Select[Any], beside: Select[Any]) -> Select[Any]:
+    return query.add_columns(*beside.selected_columns)
 
 
 async def collection_exists(sql: AsyncConnection, name: str) -> bool:

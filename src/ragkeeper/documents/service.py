@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Forbidden, Right
@@ -118,13 +120,19 @@ class DocumentService:
 
         Raises CollectionUnknown when the name is not among them (a forbidden collection looks like a missing one).
         """
-        found = await self.collections(caller, right)
-        if name is None:
-            return frozenset(collection.id for collection in found)
-        named = frozenset(collection.id for collection in found if collection.name == name)
-        if not named:
-            raise CollectionUnknown(name=name)
-        return named
+        return _ids(await self.collections(caller, right), name)
+
+    async def collection_ids_and(
+        self, caller: Caller, name: str | None, beside: Select[Any]
+    ) -> tuple[frozenset[str], tuple[Any, ...] | None]:
+        """The ids a search of `caller` may touch, and what `beside` finds at the same moment; None with no ids.
+
+        beside: a select of single values, built once. Every search begins here, and a second query would take as long
+        as this one. Raises CollectionUnknown.
+        """
+        async with self._database.read() as sql:
+            found, values = await repository.visible_collections_and(sql, caller, Right.READ, beside)
+        return _ids(found, name), values
 
     # --- documents
 
@@ -316,3 +324,11 @@ class DocumentService:
             ready_at=None,
             priority=new.priority,
         )
+
+
+def _ids(found: Sequence[Collection], name: str | None) -> frozenset[str]:
+    """Of all, or of the named one. Raises CollectionUnknown."""
+    ids = frozenset(collection.id for collection in found if name in {None, collection.name})
+    if name is not None and not ids:
+        raise CollectionUnknown(name=name)
+    return ids

@@ -30,7 +30,7 @@ _CURRENT = (documents.c.id == chunks.c.document_id) & (documents.c.current_versi
 
 
 _VERSION = "documents_version"
-_SETTLED = select(
+SETTLED = select(
     select(settings.c.value).where(settings.c.name == _VERSION).scalar_subquery().label("version"),
     exists(select(index_outbox.c.id)).label("waiting"),
 )
@@ -63,8 +63,12 @@ async def renew_version(sql: AsyncConnection) -> None:
 
 async def settled_version(sql: AsyncConnection) -> str | None:
     """The documents' version, None while the index does not hold all of it."""
-    row = (await sql.execute(_SETTLED)).one()
-    return None if row.waiting else row.version or ""
+    return settled(*(await sql.execute(SETTLED)).one())
+
+
+def settled(version: str | None, waiting: object) -> str | None:
+    """What the values of SETTLED mean."""
+    return None if waiting else version or ""
 
 
 async def next_outbox_rows(sql: AsyncConnection, limit: int) -> list[OutboxRow]:

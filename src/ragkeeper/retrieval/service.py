@@ -1,6 +1,5 @@
 """A question in, confirmed hits out."""
 
-import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -140,8 +139,9 @@ class RetrievalService:
 
     async def _readable(self, caller: Caller, collection: str | None) -> tuple[frozenset[str], Scope | None]:
         """The collections' ids, and the scope of a search in them."""
-        # Both at once: each waits for a thread of its own.
-        found, version = await asyncio.gather(self._documents.collection_ids(caller, collection), self._version())
+        incomplete = self._index.incomplete
+        found, values = await self._documents.collection_ids_and(caller, collection, repository.SETTLED)
+        version = None if incomplete or values is None else repository.settled(*values)
         return found, self._scope_at(found, version)
 
     def _scope_at(self, collection_ids: frozenset[str], version: str | None) -> Scope | None:

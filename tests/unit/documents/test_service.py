@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import literal, select
 
 from ragkeeper.core.access import Forbidden, Right
 from ragkeeper.documents import repository
@@ -62,6 +63,26 @@ async def test_a_name_goes_back_to_earlier_content_as_a_new_version(tmp_path: Pa
         back = await product.add("a.md", "First words.")
         assert not back.duplicate
         assert (await product.documents.get(ADMIN, back.id)).version.number == 3
+
+
+async def test_what_is_read_beside_the_collections_sees_no_more_of_them(tmp_path: Path) -> None:
+    beside = select(literal("beside").label("word"), literal(7).label("number"))
+    async with wired(tmp_path) as product:
+        documents = product.documents
+        for name in ("open", "closed"):
+            await documents.create_collection(ADMIN, name)
+        async with product.database.write() as sql:
+            [granted] = [one.id for one in await documents.collections(ADMIN) if one.name == "open"]
+            await repository.grant(sql, granted, "reader", Right.READ)
+        for caller in (ADMIN, user("reader")):
+            for name in (None, "open"):
+                ids = await documents.collection_ids(caller, name)
+                assert await documents.collection_ids_and(caller, name, beside) == (ids, ("beside", 7))
+        assert await documents.collection_ids(user("reader"), None) == {granted}
+        assert await documents.collection_ids_and(user("nobody"), None, beside) == (frozenset(), None)
+        for name in ("closed", "none"):
+            with pytest.raises(CollectionUnknown):
+                await documents.collection_ids_and(user("reader"), name, beside)
 
 
 async def test_deletion_is_true_at_once_and_says_what_it_removed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ async def change(product: Wired, times: int = 1, *, fail: bool = False) -> set[s
     async with product.database.write() as sql:
         for _ in range(times):
             await product.outbox.document_removed(sql, "gone")
-            seen.add((await sql.execute(repository._SETTLED)).one().version)
+            seen.add((await sql.execute(repository.SETTLED)).one().version)
         if fail:
             raise RuntimeError
     return seen

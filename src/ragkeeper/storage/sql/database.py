@@ -1,6 +1,7 @@
 """Connections to the truth: many readers, one writer at a time."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,6 +19,7 @@ from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.room import free_bytes
 from ragkeeper.storage.sql.driver import BEGIN, connector
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written, unreadable
+from ragkeeper.storage.sql.inserts import Insert, Inserts
 from ragkeeper.storage.sql.statements import Statements
 
 # How long a statement waits for another process's lock, in milliseconds.
@@ -58,6 +60,7 @@ class Database:
             skip_autocommit_rollback=True,
             **common,
         )
+        self._inserts = Inserts(self._engine.dialect)
         self._writing = asyncio.Lock()
         self.trouble: NotWritten | None = None
         """Why the newest change was not kept; None when it was."""
@@ -72,7 +75,7 @@ class Database:
             async with self._readers.connect() as connection:
                 yield connection
         except DatabaseError as error:
-            if (damage := unreadable(str(error.orig))) is None:
+            if (damage := unreadable(_said(error))) is None:
                 raise
             raise damage from error
 
@@ -81,24 +84,39 @@ class Database:
         """One transaction, committed at the end of the block and durable then; rolled back when the block raises.
 
         Raises NotWritten, as one of its kinds, when the disk takes no changes; nothing of the block is kept then. And
-        DatabaseUnreadable. Who
-        waited while another change found that out is told the same: each would wait for a lock in vain, one by one.
+        DatabaseUnreadable. Who waited while another change found that out is told the same: each would wait for a lock
+        in vain, one by one.
         """
+        async with self._changing(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    async def insert(self, *wanted: Insert) -> None:
+        """What `write` would do with these alone, in their order, at half its cost: one trip to the driver's thread.
+
+        Raises what `write` raises, and sqlite3.IntegrityError where a row may not be there.
+        """
+        steps = [self._inserts.step(one) for one in wanted]
+        async with self._changing(), self._engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.run_together(steps)
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[None]:
+        """The only change at this time; what goes wrong with the disk is told in our words."""
         known = self.trouble
         async with self._writing:
             if self.trouble is not None and self.trouble is not known:
                 raise self.trouble.with_traceback(None)
             try:
-                async with self._engine.connect() as connection, connection.begin():
-                    yield connection
-            except OperationalError as error:
-                trouble = not_written(str(error.orig), room=self._has_room())
+                yield
+            except (OperationalError, sqlite3.OperationalError) as error:
+                trouble = not_written(_said(error), room=self._has_room())
                 if trouble is None:
                     raise
                 self.trouble = trouble
                 raise trouble from error
-            except DatabaseError as error:
-                if (damage := unreadable(str(error.orig))) is None:
+            except (DatabaseError, sqlite3.DatabaseError) as error:
+                if (damage := unreadable(_said(error))) is None:
                     raise
                 raise damage from error
             self.trouble = None
@@ -134,7 +152,7 @@ class Database:
             async with engine.connect() as connection:
                 await connection.execute(text("SELECT 1 FROM alembic_version"))
         except DatabaseError as error:
-            raise DatabaseUnreadable(reason=str(error.orig)) from error
+            raise DatabaseUnreadable(reason=_said(error)) from error
         finally:
             await engine.dispose()
 
@@ -148,6 +166,11 @@ class Database:
     async def close(self) -> None:
         await self._readers.dispose()
         await self._engine.dispose()
+
+
+def _said(error: DatabaseError | sqlite3.Error) -> str:
+    """SQLite's own words."""
+    return str(error.orig if isinstance(error, DatabaseError) else error)
 
 
 def _with_driver(url: URL) -> URL:

@@ -38,6 +38,9 @@ class _Begin:
     seconds: float = 0.0
 
 
+Step = tuple[str, Sequence[Sequence[Any]]]
+"""A statement, and the rows that it is run for."""
+
 Took = Callable[[str, float], None]
 """Told of each statement and its seconds, the wait for the connection's thread included."""
 
@@ -72,6 +75,18 @@ class OneTripConnection(aiosqlite.Connection):
             raise
         finally:
             self._note(statement, time.perf_counter() - started, begin)
+
+    async def run_together(self, steps: Sequence[Step]) -> None:
+        """All of the steps or none, with their BEGIN and COMMIT on one trip. Raises sqlite3.Error."""
+        work: Callable[..., Awaitable[None]] = self._execute
+        spent: list[tuple[str, float]] = []
+        self._open = True  # see `run`
+        try:
+            await work(_run_together, self._conn, steps, spent)
+            self._open = False
+        finally:
+            for statement, seconds in spent:
+                self._took(statement, seconds)
 
     def _note(self, statement: str, seconds: float, begin: _Begin | None) -> None:
         if begin is not None:
@@ -169,3 +184,24 @@ def _begin(cursor: sqlite3.Cursor, begin: _Begin) -> None:
         begin.done = True
     finally:
         begin.seconds = time.perf_counter() - started
+
+
+def _run_together(connection: sqlite3.Connection, steps: Sequence[Step], spent: list[tuple[str, float]]) -> None:
+    cursor = connection.cursor()
+    try:
+        _timed(spent, cursor.execute, BEGIN)
+        for statement, rows in steps:
+            _timed(spent, cursor.executemany, statement, rows)
+        _timed(spent, cursor.execute, "COMMIT")
+    finally:
+        cursor.close()
+        if connection.in_transaction:
+            connection.rollback()
+
+
+def _timed(spent: list[tuple[str, float]], work: Callable[..., object], statement: str, *rows: object) -> None:
+    started = time.perf_counter()
+    try:
+        work(statement, *rows)
+    finally:
+        spent.append((statement, time.perf_counter() - started))

@@ -1,12 +1,14 @@
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Column, Integer, MetaData, Table, select, text
 from sqlalchemy.exc import OperationalError
 
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.errors import DatabaseReadOnly, DatabaseUnreadable, StorageFull
+from ragkeeper.storage.sql.inserts import Insert
 
 
 async def made(folder: Path) -> Database:
@@ -113,6 +115,53 @@ async def test_who_waits_for_a_change_that_fails_does_not_try_the_same_again(tmp
         await sql.execute(text("INSERT INTO n VALUES (2)"))
     assert database.trouble is None
     await database.close()
+
+
+NUMBERS = Table("n", MetaData(), Column("x", Integer))
+
+
+def numbers(*wanted: int) -> Insert:
+    return Insert(NUMBERS, [{"x": number} for number in wanted])
+
+
+async def kept(database: Database) -> list[int]:
+    async with database.read() as sql:
+        return list((await sql.execute(select(NUMBERS.c.x).order_by(NUMBERS.c.x))).scalars())
+
+
+async def test_inserts_are_kept_together_or_not_at_all(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+    async with database.write() as sql:
+        await sql.execute(text("CREATE UNIQUE INDEX once ON n (x)"))
+    await database.insert(numbers(1, 2), numbers(3))
+    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+        await database.insert(numbers(4), numbers(5, 1))
+    assert await kept(database) == [1, 2, 3]
+    await asyncio.gather(*(database.insert(numbers(number)) for number in range(10, 30)))
+    assert await kept(database) == [1, 2, 3, *range(10, 30)]
+    await database.close()
+
+
+async def test_inserts_that_the_disk_does_not_take_are_told_as_other_changes_are(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+    async with database.write() as sql:
+        await sql.execute(text("PRAGMA query_only=1"))
+    found = await asyncio.gather(*(database.insert(numbers(number)) for number in range(3)), return_exceptions=True)
+    assert [type(one) for one in found] == [DatabaseReadOnly] * 3
+    assert isinstance(database.trouble, DatabaseReadOnly)
+    await database.close()  # its next connection may write
+    await database.insert(numbers(7))
+    assert database.trouble is None
+    assert await kept(database) == [7]
+    await database.close()
+
+
+async def test_inserts_into_a_file_that_is_no_database_are_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "broken.db").write_bytes(b"These are no pages of a database. " * 400)
+    broken = Database(f"sqlite:///{tmp_path / 'broken.db'}")
+    with pytest.raises(DatabaseUnreadable, match="not a database"):
+        await broken.insert(numbers(1))
+    await broken.close()
 
 
 async def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:

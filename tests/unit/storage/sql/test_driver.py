@@ -151,3 +151,46 @@ async def test_who_gives_up_waiting_leaves_no_transaction_open(connection: Count
     assert words(path) == []
     with closing(_opened(path)) as other:
         other.execute(BEGIN)  # nobody holds the lock
+
+
+async def test_steps_together_are_one_trip_and_each_is_told(connection: Counted, path: Path) -> None:
+    await connection.run_together([("INSERT INTO words VALUES (?)", [("one",), ("two",)]), ("DELETE FROM words", [()])])
+    await connection.run_together([("INSERT INTO words VALUES (?)", [("three",)])])
+    assert connection.trips == 2
+    assert words(path) == ["three"]
+    told = [statement.split()[0] for statement, _ in connection.told]
+    assert told == ["BEGIN", "INSERT", "DELETE", "COMMIT", "BEGIN", "INSERT", "COMMIT"]
+    await connection.rollback()
+    assert (connection.trips, words(path)) == (2, ["three"])
+
+
+async def test_of_steps_together_none_is_kept_when_one_fails(connection: Counted, path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        await connection.run_together(
+            [("INSERT INTO words VALUES (?)", [("one",)]), ("INSERT INTO elsewhere VALUES (?)", [("two",)])]
+        )
+    with closing(_opened(path)) as other:
+        other.execute(BEGIN)  # nobody holds the lock
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await connection.run_together([("INSERT INTO words VALUES (?)", [("three",)])])
+    await connection.run_together([("INSERT INTO words VALUES (?)", [("four",)])])
+    assert words(path) == ["four"]
+    told = [statement.split()[0] for statement, _ in connection.told]
+    assert told == ["BEGIN", "INSERT", "INSERT", "BEGIN", "BEGIN", "INSERT", "COMMIT"]
+
+
+async def test_who_gives_up_waiting_for_steps_leaves_all_of_them_or_none(connection: Counted, path: Path) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    blocked = asyncio.create_task(connection._execute(lambda: (entered.set(), leave.wait(30))))
+    assert await asyncio.to_thread(entered.wait, 30)
+    steps = [("INSERT INTO words VALUES (?)", [("one",)]), ("INSERT INTO words VALUES (?)", [("two",)])]
+    inserting = asyncio.create_task(connection.run_together(steps))
+    await asyncio.sleep(0)
+    inserting.cancel()
+    await asyncio.gather(inserting, return_exceptions=True)
+    leave.set()
+    await connection.rollback()
+    await blocked
+    assert words(path) in ([], ["one", "two"])
+    with closing(_opened(path)) as other:
+        other.execute(BEGIN)  # nobody holds the lock
