@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
@@ -52,6 +52,14 @@ class OneTripConnection(aiosqlite.Connection):
         self._begins = False
         self._open = False
         self._thread.daemon = True  # a connection that nobody closed must not keep the process from ending
+
+    async def _connect(self) -> Self:
+        try:
+            await super()._connect()
+        except sqlite3.Error:
+            self._thread.join()  # it is about to end, and would tell a loop that may be closed by then
+            raise
+        return self
 
     def cursor(self) -> "OneTripCursor":  # type: ignore[override] # no trip, so nothing to await
         return OneTripCursor(self)
@@ -155,9 +163,28 @@ class OneTripCursor:
 
 
 def connector(url: URL, took: Took | None = None) -> Callable[[], OneTripConnection]:
-    """What SQLAlchemy calls, and awaits, for every new connection to a SQLite address."""
+    """What SQLAlchemy calls, and awaits, for every new connection to a SQLite address.
+
+    Only the first may make the file. Where it is gone later, an empty one in its place would answer as if nothing had
+    ever been kept.
+    """
     arguments, options = url.get_dialect()().create_connect_args(url)
-    return lambda: OneTripConnection(partial(sqlite3.connect, *arguments, **options), took)
+    is_file = bool(url.database) and url.database != ":memory:" and not url.query
+    opened = False
+
+    def connect() -> sqlite3.Connection:
+        nonlocal opened
+        if opened and is_file:
+            existing = {"database": f"{Path(str(url.database)).absolute().as_uri()}?mode=rw", "uri": True}
+            return _connected(**{**options, **existing})
+        found = _connected(*arguments, **options)
+        opened = True
+        return found
+
+    return lambda: OneTripConnection(connect, took)
+
+
+_connected: Callable[..., sqlite3.Connection] = sqlite3.connect
 
 
 def _run(

@@ -1,13 +1,15 @@
 import asyncio
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, select, text
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.errors import DatabaseReadOnly, DatabaseUnreadable, StorageFull
+from ragkeeper.storage.sql.errors import DatabaseReadOnly, DatabaseUnreadable, NotWritten, StorageFull
 from ragkeeper.storage.sql.inserts import Insert
 
 
@@ -177,6 +179,24 @@ async def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> Non
                 await sql.execute(text("SELECT 1 FROM documents"))
     finally:
         await broken.close()
+
+
+@pytest.mark.parametrize("name", ["x.db", "100% of #1?.db"])
+async def test_a_file_that_went_away_is_not_made_anew(tmp_path: Path, name: str) -> None:
+    database = Database(str(URL.create("sqlite", database=str(tmp_path / name))))
+    async with database.write() as sql:
+        await sql.execute(text("CREATE TABLE n (x INTEGER)"))
+    await database.close()  # each connection from here on is a new one
+    await database.insert(numbers(1))
+    assert await kept(database) == [1]
+    await database.close()
+    (tmp_path / name).unlink()
+    with pytest.raises(DatabaseUnreadable, match="unable to open"):
+        await kept(database)
+    with pytest.raises(NotWritten, match="unable to open"):
+        await database.insert(numbers(2))
+    await database.close()
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - no Path in a coroutine
 
 
 async def test_what_a_query_gets_wrong_is_no_fault_of_the_file(tmp_path: Path) -> None:
