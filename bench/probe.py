@@ -5,11 +5,12 @@
 A program beside a real server on a prepared folder (see bench/prepared.py) asks `/health/live` and `/health/ready` in
 turn, twenty times a second, each over a connection of its own, as an orchestrator does:
 - `broken`: everything that the server needs is gone or hangs. Its model endpoint and its Redis take connections and
-  never answer, its database and its index were moved away. Target: p99 at most 5 ms.
+  never answer, its database and its index were moved away.
 - `idle`: nothing is broken and nothing is asked.
 - `busy`: four searches at a time without a pause. They, and the clients that ask for them, take all of a small
-  machine. No target is set for it; `control` are the same probes of a program that does nothing else but answer them,
-  during the same searches, so that what the machine makes everybody wait is told apart from what the server does.
+  machine; `control` are the same probes of a program that does nothing else but answer them, during the same searches,
+  so that what the machine makes everybody wait is told apart from what the server does.
+Target: p99 at most 5 ms, broken and busy.
 """
 
 import argparse
@@ -64,14 +65,14 @@ def main() -> int:
     if options.self_check:
         options.chunks, options.seconds = 500, 1.0
     found = measured(options.chunks, options.seconds)
-    worst = max(_percentile(found["broken"], path, 99) for path in _PATHS)
+    worst = max(_percentile(found[state], path, 99) for state in ("broken", "busy") for path in _PATHS)
     if options.json:
         print(json.dumps({"p99_ms": worst}))
     else:
         print_conditions("uvicorn", "fastapi")
         print(f"{options.chunks} chunks; busy: searches {_AT_ONCE} at a time; {options.seconds:g} s each")
         for path in _PATHS:
-            print(f"{path} (target {P99_MS:g} ms with everything broken)")
+            print(f"{path} (target {P99_MS:g} ms, broken and busy)")
             for state, times in found.items():
                 p50, p99 = (f"p{share} {_percentile(times, path, share):.1f} ms" for share in (50, 99))
                 print(f"  {state}: {p50}, {p99}")
