@@ -30,8 +30,9 @@ fix: .venv/dev.stamp ## Repair what the linter and the formatter can
 	@$(BIN)/ruff format --quiet $(CODE)
 
 bench: .venv/dev.stamp ## Print every published figure with its conditions (long)
-	@set -e; for program in $$(grep -lE '^if __name__ == .__main__.' bench/*.py); do \
-		echo "== $$program"; $(BIN)/python -m "bench.$$(basename "$$program" .py)"; done
+	@missed=; for program in $$(grep -lE '^if __name__ == .__main__.' bench/*.py); do name=$$(basename "$$program" .py); \
+		echo "== $$program"; $(BIN)/python -m "bench.$$name" || missed="$$missed $$name"; done; \
+		test -z "$$missed" || { echo "not within their targets, or failed:$$missed" >&2; exit 1; }
 
 SEED ?= 1
 soak: .venv/dev.stamp ## Break a server in 300 ways and at each call of a piece of work, watch its memory (hours; SEED=1)

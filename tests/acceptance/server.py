@@ -123,15 +123,20 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path) -> None:
+    def log() -> str:
+        return (folder / "server.log").read_text(encoding="utf-8", errors="replace")
+
     def ready() -> bool:
-        log = folder / "server.log"
-        assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")
+        assert process.poll() is None, log()
         try:
             return loopback.get(f"{address}/health", 2).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 
-    wait_for(ready, START_SECONDS)
+    try:
+        wait_for(ready, START_SECONDS)
+    except AssertionError as error:  # its folder is gone after a test whose preparation failed
+        raise AssertionError(f"{error}\n{log()[-5000:]}") from error
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

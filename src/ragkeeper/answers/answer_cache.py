@@ -60,7 +60,10 @@ class AnswerCache:
         self._similar = similar
 
     async def place(self, caller: Caller, question: Question) -> Place | None:
-        """None while documents are being taken in: there is no state to keep answers of. Raises CollectionUnknown."""
+        """None while documents are being taken in, and for who may read none: there is nothing to keep answers of.
+
+        Raises CollectionUnknown.
+        """
         scope = await self._retrieval.scope(caller, question.collection)
         if scope is None:
             return None

@@ -131,7 +131,7 @@ class RetrievalService:
             return await self._search(await self._documents.collection_ids(caller, request.collection), request)
 
     async def scope(self, caller: Caller, collection: str | None) -> Scope | None:
-        """What a search of `caller` in this collection (None: in all) sees; None while that is changing.
+        """What a search of `caller` in this collection (None: in all) sees; None: nothing, or that is changing.
 
         Raises CollectionUnknown.
         """

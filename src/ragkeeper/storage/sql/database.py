@@ -98,7 +98,11 @@ class Database:
         steps = [self._inserts.step(one) for one in wanted]
         async with self._changing(), self._engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            await driver.run_together(steps)
+            try:
+                await driver.run_together(steps)
+            except ValueError:  # the driver's own, of a connection that was closed: the next caller gets another
+                await connection.invalidate()
+                raise
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[None]:

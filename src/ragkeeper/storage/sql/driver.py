@@ -42,7 +42,7 @@ Step = tuple[str, Sequence[Sequence[Any]]]
 """A statement, and the rows that it is run for."""
 
 Took = Callable[[str, float], None]
-"""Told of each statement and its seconds, the wait for the connection's thread included."""
+"""Told of each statement and its seconds, the wait for the connection's thread included where it runs alone."""
 
 
 class OneTripConnection(aiosqlite.Connection):
@@ -169,15 +169,15 @@ def connector(url: URL, took: Took | None = None) -> Callable[[], OneTripConnect
     ever been kept.
     """
     arguments, options = url.get_dialect()().create_connect_args(url)
-    is_file = bool(url.database) and url.database != ":memory:" and not url.query
+    [place] = arguments  # a whole path, unless the address says something of SQLite's own
+    existing = None if place == ":memory:" or "uri" in options else f"{Path(place).as_uri()}?mode=rw"
     opened = False
 
     def connect() -> sqlite3.Connection:
         nonlocal opened
-        if opened and is_file:
-            existing = {"database": f"{Path(str(url.database)).absolute().as_uri()}?mode=rw", "uri": True}
-            return _connected(**{**options, **existing})
-        found = _connected(*arguments, **options)
+        if opened and existing:
+            return _connected(existing, uri=True, **options)
+        found = _connected(place, **options)
         opened = True
         return found
 

@@ -54,7 +54,8 @@ class Stepping:
 @contextmanager
 def stepping(script: str, *arguments: str) -> Iterator[Stepping]:
     command = [sys.executable, "-c", f"{STEPS}{script}step()", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=null, text=True) as child:
         step = Stepping(child)
         step.has_stopped()
         try:

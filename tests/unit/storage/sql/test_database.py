@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, select, text
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from ragkeeper.storage.sql.database import Database
@@ -144,6 +143,19 @@ async def test_inserts_are_kept_together_or_not_at_all(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_a_connection_that_was_closed_is_not_used_again_for_inserts(tmp_path: Path) -> None:
+    database = await made(tmp_path)
+    async with database._engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.close()
+    with pytest.raises(ValueError, match="no active connection"):
+        await database.insert(numbers(1))
+    await database.insert(numbers(2))
+    assert await kept(database) == [2]
+    await database.close()
+
+
 async def test_inserts_that_the_disk_does_not_take_are_told_as_other_changes_are(tmp_path: Path) -> None:
     database = await made(tmp_path)
     async with database.write() as sql:
@@ -181,9 +193,9 @@ async def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> Non
         await broken.close()
 
 
-@pytest.mark.parametrize("name", ["x.db", "100% of #1?.db"])
-async def test_a_file_that_went_away_is_not_made_anew(tmp_path: Path, name: str) -> None:
-    database = Database(str(URL.create("sqlite", database=str(tmp_path / name))))
+@pytest.mark.parametrize(("name", "options"), [("x.db", ""), ("100% of #1.db", ""), ("x.db", "?timeout=1")])
+async def test_a_file_that_went_away_is_not_made_anew(tmp_path: Path, name: str, options: str) -> None:
+    database = Database(f"sqlite:///{tmp_path / name}{options}")
     async with database.write() as sql:
         await sql.execute(text("CREATE TABLE n (x INTEGER)"))
     await database.close()  # each connection from here on is a new one
