@@ -1,15 +1,20 @@
 """A port for a server that is to be started: the benchmarks' and the tests'."""
 
+import os
 import secrets
 import socket
+import tempfile
+import time
 from pathlib import Path
 
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _SHARE = 12_000
+# A port that was given to somebody is not given to another for so long, in seconds: nobody listens there yet.
+_KEPT = 900.0
 
 
 def free_port() -> int:
-    """One of 127.0.0.1 that nobody uses now, for a server that starts later, or again.
+    """One of 127.0.0.1 that nobody uses now, nor was given a short while ago, for a server that starts later, or again.
 
     Below those that the system gives to outgoing connections: one of theirs is soon somebody else's.
     """
@@ -22,4 +27,22 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+        if _kept(port):
             return port
+
+
+def _kept(port: int) -> bool:
+    """Whether it is the caller's now: the programs that ask, several at a time, tell each other by files."""
+    folder = Path(tempfile.gettempdir()) / f"ragkeeper-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    mark = folder / str(port)
+    try:
+        if time.time() - mark.stat().st_mtime >= _KEPT:
+            mark.unlink()
+    except FileNotFoundError:
+        pass
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

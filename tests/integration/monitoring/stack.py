@@ -103,11 +103,14 @@ def watching(
         told = ["monitoring", "export", str(folder / "export"), f"--alertmanager=127.0.0.1:{ports[1]}"]
         done = run(*told, *where, *options, folder=folder, environment=given)
         assert done.returncode == 0, done.stdout + done.stderr
-        parts.enter_context(_alertmanager(programs, folder, ports[1]))
+        teller = parts.enter_context(_alertmanager(programs, folder, ports[1]))
         process = parts.enter_context(_prometheus(programs, folder, ports[0]))
         addresses = [f"http://127.0.0.1:{port}" for port in ports]
         for address in addresses:
             wait_for(lambda address=address: _ready(address), _START_SECONDS)  # type: ignore[misc]
+        # Another program of its kind may have answered in its place.
+        for one, log in ((process, "prometheus.log"), (teller, "alertmanager.log")):
+            assert one.poll() is None, (folder / log).read_text(encoding="utf-8")
         yield Stack(folder, *addresses, receiver, process)
 
 
