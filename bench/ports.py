@@ -11,6 +11,8 @@ _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _SHARE = 12_000
 # A port that was given to somebody is not given to another for so long, in seconds: nobody listens there yet.
 _KEPT = 900.0
+# Where all are marked, one that is free has to do.
+_TRIES = 1000
 
 
 def free_port() -> int:
@@ -19,6 +21,7 @@ def free_port() -> int:
     Below those that the system gives to outgoing connections: one of theirs is soon somebody else's.
     """
     end = int(_OUTGOING.read_text(encoding="ascii").split()[0])
+    tried = 0
     while True:
         # Not `random`: property tests set its seed, and two of them would ask for the same ports.
         port = max(1024, end - _SHARE) + secrets.randbelow(_SHARE)
@@ -27,7 +30,8 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if _kept(port):
+        tried += 1
+        if _kept(port) or tried > _TRIES:
             return port
 
 
