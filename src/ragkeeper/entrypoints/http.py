@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ragkeeper import __version__
@@ -53,6 +54,9 @@ _LARGEST_OTHER = 4 * _MEGABYTE
 # What is asked by POST and changes nothing, or nothing that is waited for.
 _ASKING = CHAT_PATHS | {"/api/v1/search", "/v1/chat/completions", "/v1/embeddings", "/api/v1/index/check"}
 
+# FastAPI's own would be looked for at each request, and could be switched on by variables that we know nothing of.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
 
 def create_app(application: Application) -> FastAPI:
     app = FastAPI(
@@ -61,6 +65,7 @@ def create_app(application: Application) -> FastAPI:
         summary="Answers questions from your own documents with citations that can be checked.",
         docs_url=None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
     app.state.authenticator = application.authenticator
     install_error_handlers(app)
@@ -144,7 +149,7 @@ def _starting_app() -> FastAPI:
     async def nothing_yet() -> dict[str, Any]:
         raise ServerStarting
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=_NO_TELEMETRY)
     app.state.authenticator = _NotYet()
     install_error_handlers(app)
     app.add_middleware(RequestEnvelope)
