@@ -44,8 +44,8 @@ _FORGET_EVERY: Final = 3600.0
 _ENDED: Final = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 # Seconds between two looks for jobs that nobody works on though they are under way.
 _RESUME_EVERY: Final = 5.0
-# Seconds between two looks into the queue.
-_LOOK_EVERY: Final = 0.5
+# polling_interval_sec: between two looks into the queue.
+_LANE: Final = {"worker_concurrency": _AT_ONCE, "polling_interval_sec": 0.5}
 # Seconds since somebody last asked for or about a job, after which DBOS is let go of where none waits or is under way.
 _REST_AFTER: Final = 300.0
 # Calls to the record that are under way at once. Threads of their own: where it hangs, nothing else waits for them.
@@ -242,6 +242,7 @@ class DbosEngine:
         Only those seen so twice: one that has just been taken from the queue has not come to its handler yet.
         """
         try:
+            await self._make_lost_lanes()
             under_way = await self._ask("list_workflows", status="PENDING", load_input=False, load_output=False)
         except JobsDatabaseAway:
             return False  # which is known now, and looked at again
@@ -251,6 +252,16 @@ class DbosEngine:
             await self._ask("resume_workflow", job_id)
         self._seen_dropped = dropped - self._seen_dropped
         return False
+
+    async def _make_lost_lanes(self) -> None:
+        """Without this what is submitted would stay queued: into a queue that its record lost DBOS never looks again.
+
+        A standby server that takes over, or a backup that is put back, may lack them.
+        """
+        known = {queue.name for queue in await self._ask("list_queues")}
+        for lane in sorted({*self._lanes.values()} - known):
+            _log.warning("job_queue_made_again", queue=lane)
+            await self._ask("register_queue", lane, **_LANE)
 
     async def _forget_some(self) -> bool:
         """Every schedule makes jobs for ever. True when more of them may be left."""
@@ -289,7 +300,7 @@ class DbosEngine:
                 dbos.workflow(name=kind)(self._workflow(dbos, kind, ours))
             dbos.launch()
             for lane in sorted(set(self._lanes.values())):
-                dbos.register_queue(lane, worker_concurrency=_AT_ONCE, polling_interval_sec=_LOOK_EVERY)
+                dbos.register_queue(lane, **_LANE)
         except (DBAPIError, JobsUnavailable) as error:
             dbos.destroy(destroy_registry=True)
             self._record.close()

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 import pytest
 import structlog
 from dbos import DBOS
@@ -54,6 +55,20 @@ async def engine_on(url: str, work: _Work) -> AsyncIterator[DbosEngine]:
 @pytest.fixture
 def url(postgres: PostgresServer) -> str:
     return postgres.database(f"jobs_{new_id()}")
+
+
+async def test_a_queue_that_the_server_lost_is_made_again_and_its_jobs_run(url: str):
+    work = _Work()
+    work.may_end.set()
+    async with engine_on(url, work) as engine:
+        await engine.start()
+        with psycopg.connect(url) as connection:
+            assert connection.execute("DELETE FROM dbos.queues").rowcount == 1
+        job_id = await engine.submit("work", None)
+        assert await ended(engine, job_id) is not None
+        found = await engine.find(job_id)
+        assert found is not None
+        assert (found.state, found.result) == (DurableState.DONE, "whole")
 
 
 async def test_a_job_under_way_when_the_server_goes_ends_once_it_is_back(postgres: PostgresServer, url: str):
