@@ -10,7 +10,7 @@ from pathlib import Path
 _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _SHARE = 12_000
 # A port that was given to somebody is not given to another for so long, in seconds: nobody listens there yet.
-_KEPT = 900.0
+_MARKED_SECONDS = 900.0
 # Where all are marked, one that is free has to do.
 _TRIES = 1000
 
@@ -31,17 +31,17 @@ def free_port() -> int:
             except OSError:
                 continue
         tried += 1
-        if _kept(port) or tried > _TRIES:
+        if _marked(port) or tried > _TRIES:
             return port
 
 
-def _kept(port: int) -> bool:
-    """Whether it is the caller's now: the programs that ask, several at a time, tell each other by files."""
+def _marked(port: int) -> bool:
+    """Mark it as the caller's; False where it is somebody else's. All programs share the marks."""
     folder = Path(tempfile.gettempdir()) / f"ragkeeper-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     mark = folder / str(port)
     try:
-        if time.time() - mark.stat().st_mtime >= _KEPT:
+        if time.time() - mark.stat().st_mtime >= _MARKED_SECONDS:
             mark.unlink()
     except FileNotFoundError:
         pass

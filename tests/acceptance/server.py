@@ -127,7 +127,7 @@ def _wait_until_up(process: subprocess.Popen[bytes], address: str, folder: Path)
         return (folder / "server.log").read_text(encoding="utf-8", errors="replace")
 
     def ready() -> bool:
-        assert process.poll() is None, log()
+        assert process.poll() is None, "it ended"
         try:
             return loopback.get(f"{address}/health", 2).status_code == httpx.codes.OK
         except httpx.TransportError:

@@ -24,8 +24,8 @@ def test_programs_that_ask_at_once_are_given_different_ports(tmp_path: Path):
 def test_a_port_is_given_again_when_it_was_not_used_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(ports.tempfile, "gettempdir", lambda: str(tmp_path))
     port = ports.free_port()
-    assert not ports._kept(port)
+    assert not ports._marked(port)
     [mark] = tmp_path.glob("*/*")
     os.utime(mark, (0, 0))
-    assert ports._kept(port)
-    assert not ports._kept(port)
+    assert ports._marked(port)
+    assert not ports._marked(port)

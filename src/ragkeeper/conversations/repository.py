@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.conversations.models import Conversation, Message
@@ -41,10 +41,6 @@ async def remove_conversation(sql: AsyncConnection, conversation_id: str, user_i
     return found.rowcount > 0
 
 
-async def add(sql: AsyncConnection, wanted: Insert) -> None:
-    await sql.execute(insert(wanted.table), list(wanted.rows))
-
-
 async def list_messages(
     sql: AsyncConnection, conversation_id: str, user_id: str, *, after: str = "", limit: int
 ) -> list[Message]:
@@ -73,7 +69,7 @@ async def newest_messages(sql: AsyncConnection, conversation_id: str, user_id: s
     return [_message(row) for row in await sql.execute(query)][::-1]
 
 
-def new_conversation(conversation: Conversation) -> Insert:
+def conversation_row(conversation: Conversation) -> Insert:
     row = {
         "id": conversation.id,
         "user_id": conversation.user_id,
@@ -85,7 +81,7 @@ def new_conversation(conversation: Conversation) -> Insert:
     return Insert(conversations, [row])
 
 
-def new_messages(conversation_id: str, user_id: str, messages: Sequence[Message]) -> Insert:
+def message_rows(conversation_id: str, user_id: str, messages: Sequence[Message]) -> Insert:
     rows = [
         {
             "id": message.id,

@@ -141,14 +141,14 @@ class ConversationService:
     async def _remember(self, caller: Caller, conversation: Conversation, request: ChatRequest, reply: Reply) -> str:
         """Keep question and reply, and return the id of the reply's message."""
         asked, answered = self._messages(request, reply)
-        messages = repository.new_messages(conversation.id, caller.id, (asked, answered))
+        messages = repository.message_rows(conversation.id, caller.id, (asked, answered))
         if request.conversation_id is None:
-            await self._database.insert(repository.new_conversation(conversation), messages)
+            await self._database.insert(repository.conversation_row(conversation), messages)
             return answered.id
         async with self._database.write() as sql:
             if not await repository.touch_conversation(sql, conversation.id, self._clock()):
                 raise ConversationUnknown(id=conversation.id)
-            await repository.add(sql, messages)
+            await messages.execute(sql)
         return answered.id
 
     def _messages(self, request: ChatRequest, reply: Reply) -> tuple[Message, Message]:

@@ -20,8 +20,7 @@ from bench.ports import free_port
 START_SECONDS = 30.0
 PASSWORD = "not-to-be-seen-anywhere"  # noqa: S105 - of a server that lives for one test
 _USER = "keeper"
-# Durability costs time and is not what these tests are about.
-# A commit reaches the system before it is told: what was told survives `stop`, not a power cut.
+# What was committed survives `stop`, as it would a crash of the server; a power cut, which costs time, it would not.
 _QUICK = ("fsync=off", "full_page_writes=off", "max_connections=60")
 
 

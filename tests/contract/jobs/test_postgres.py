@@ -65,10 +65,8 @@ async def test_a_queue_that_the_server_lost_is_made_again_and_its_jobs_run(url: 
         with psycopg.connect(url) as connection:
             assert connection.execute("DELETE FROM dbos.queues").rowcount == 1
         job_id = await engine.submit("work", None)
-        assert await ended(engine, job_id) is not None
-        found = await engine.find(job_id)
-        assert found is not None
-        assert (found.state, found.result) == (DurableState.DONE, "whole")
+        job = await ended(engine, job_id)
+        assert (job.state, job.result) == (DurableState.DONE, "whole")
 
 
 async def test_a_job_under_way_when_the_server_goes_ends_once_it_is_back(postgres: PostgresServer, url: str):

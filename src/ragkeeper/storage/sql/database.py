@@ -91,7 +91,7 @@ class Database:
             yield connection
 
     async def insert(self, *wanted: Insert) -> None:
-        """What `write` would do with these alone, in their order, at half its cost: one trip to the driver's thread.
+        """What `write` would do with these alone, in their order, in one trip to the driver's thread.
 
         Raises what `write` raises, and sqlite3.IntegrityError where a row may not be there.
         """

@@ -44,6 +44,14 @@ async def connection(path: Path) -> AsyncIterator[Counted]:
     await found.close()
 
 
+async def occupied(connection: Counted) -> tuple[threading.Event, asyncio.Task[Any]]:
+    """Its thread is busy until the event is set; the task ends with that."""
+    entered, leave = threading.Event(), threading.Event()
+    blocked = asyncio.create_task(connection._execute(lambda: (entered.set(), leave.wait(30))))
+    assert await asyncio.to_thread(entered.wait, 30)
+    return leave, blocked
+
+
 def words(path: Path) -> list[str]:
     with closing(_opened(path)) as other:
         return [word for (word,) in other.execute("SELECT word FROM words")]
@@ -137,9 +145,7 @@ async def test_what_is_committed_is_not_undone_by_a_trip_of_its_own(connection: 
 
 
 async def test_who_gives_up_waiting_leaves_no_transaction_open(connection: Counted, path: Path) -> None:
-    entered, leave = threading.Event(), threading.Event()
-    blocked = asyncio.create_task(connection._execute(lambda: (entered.set(), leave.wait(30))))
-    assert await asyncio.to_thread(entered.wait, 30)
+    leave, blocked = await occupied(connection)
     await connection.run(BEGIN, (), many=False)
     inserting = asyncio.create_task(connection.run("INSERT INTO words VALUES ('one')", (), many=False))
     await asyncio.sleep(0)
@@ -182,9 +188,7 @@ async def test_of_steps_together_none_is_kept_when_one_fails(connection: Counted
 async def test_steps_that_are_on_their_way_are_kept_together_though_nobody_waits_for_them(
     connection: Counted, path: Path
 ) -> None:
-    entered, leave = threading.Event(), threading.Event()
-    blocked = asyncio.create_task(connection._execute(lambda: (entered.set(), leave.wait(30))))
-    assert await asyncio.to_thread(entered.wait, 30)
+    leave, blocked = await occupied(connection)
     steps = [("INSERT INTO words VALUES (?)", [("one",)]), ("INSERT INTO words VALUES (?)", [("two",)])]
     inserting = asyncio.create_task(connection.run_together(steps))
     await asyncio.sleep(0)

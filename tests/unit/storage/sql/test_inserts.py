@@ -1,5 +1,4 @@
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -44,7 +43,7 @@ def test_rows_are_written_as_sqlalchemy_would(content: str, citations: list[obje
     engine.dispose()
 
 
-def test_a_row_without_a_value_for_a_column_is_refused(tmp_path: Path):
+def test_a_row_without_a_value_for_a_column_is_refused():
     with pytest.raises(KeyError, match="mode"):
         Inserts(dialect()).step(Insert(chat_history, [{**MESSAGE}, {k: v for k, v in MESSAGE.items() if k != "mode"}]))
 
