@@ -8,7 +8,7 @@ from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.conversations.models import Conversation, Message
-from ragkeeper.storage.sql.inserts import Insert
+from ragkeeper.storage.sql.prepared import Insert
 from ragkeeper.storage.sql.tables import chat_history, conversations
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection as Many
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Right
 from ragkeeper.documents.models import BROKEN_OFF, Chunk, Collection, Document, Problem, Version, VersionStatus
+from ragkeeper.storage.sql.prepared import Query
 from ragkeeper.storage.sql.tables import (
     chunk_vectors,
     chunks,
@@ -43,14 +43,18 @@ def _labelled_version() -> list[Any]:
 
 
 # Built once: every search and every request for documents asks this first.
-_EVERY_COLLECTION = select(
-    collections.c.id, collections.c.name, collections.c.description, collections.c.created_at
-).order_by(collections.c.name)
-_GRANTED_COLLECTIONS = _EVERY_COLLECTION.where(
-    collections.c.id.in_(
-        select(collection_access.c.collection_id).where(
-            collection_access.c.principal.in_(bindparam("principals", expanding=True)),
-            collection_access.c.access.in_(bindparam("enough", expanding=True)),
+_EVERY_COLLECTION = Query(
+    select(collections.c.id, collections.c.name, collections.c.description, collections.c.created_at).order_by(
+        collections.c.name
+    )
+)
+_GRANTED_COLLECTIONS = Query(
+    _EVERY_COLLECTION.select.where(
+        collections.c.id.in_(
+            select(collection_access.c.collection_id).where(
+                collection_access.c.principal.in_(bindparam("principals", expanding=True)),
+                collection_access.c.access.in_(bindparam("enough", expanding=True)),
+            )
         )
     )
 )
@@ -58,29 +62,24 @@ _GRANTED_COLLECTIONS = _EVERY_COLLECTION.where(
 
 async def visible_collections(sql: AsyncConnection, caller: Caller, right: Right) -> list[Collection]:
     """The collections on which `caller` holds `right`, by name."""
-    return [Collection(*row) for row in await sql.execute(*_visible(caller, right))]
+    query, values = _visible(caller, right)
+    return [Collection(*row) for row in await query.rows(sql, **values)]
 
 
 async def visible_collections_and(
-    sql: AsyncConnection, caller: Caller, right: Right, beside: Select[Any]
+    sql: AsyncConnection, caller: Caller, right: Right, beside: Query
 ) -> tuple[list[Collection], tuple[Any, ...] | None]:
     """As `visible_collections`, and the values of `beside` at the same moment; None where no collection is visible."""
     query, values = _visible(caller, right)
-    rows = (await sql.execute(_with(query, beside), values)).all()
-    own = len(query.selected_columns)
-    return [Collection(*row[:own]) for row in rows], tuple(rows[0][own:]) if rows else None
+    rows = await query.beside(beside).rows(sql, **values)
+    return [Collection(*row[: query.width]) for row in rows], rows[0][query.width :] if rows else None
 
 
-def _visible(caller: Caller, right: Right) -> tuple[Select[Any], dict[str, list[str]]]:
+def _visible(caller: Caller, right: Right) -> tuple[Query, dict[str, list[str]]]:
     if caller.is_admin:
         return _EVERY_COLLECTION, {}
     enough = [level.value for level in Right if level.includes(right)]
     return _GRANTED_COLLECTIONS, {"principals": list(caller.principals), "enough": enough}
-
-
-@cache
-def _with(query: Select[Any], beside: Select[Any]) -> Select[Any]:
-    return query.add_columns(*beside.selected_columns)
 
 
 async def collection_exists(sql: AsyncConnection, name: str) -> bool:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.core.access import Caller, Forbidden, Right
@@ -34,6 +33,7 @@ from ragkeeper.documents.rules import Shelf, title_from_name
 from ragkeeper.storage.files.store import FileStore, ReceivedFile
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.group import GroupCommit
+from ragkeeper.storage.sql.prepared import Query
 
 DEFAULT_COLLECTION = "default"
 
@@ -123,11 +123,11 @@ class DocumentService:
         return _ids(await self.collections(caller, right), name)
 
     async def collection_ids_and(
-        self, caller: Caller, name: str | None, beside: Select[Any]
+        self, caller: Caller, name: str | None, beside: Query
     ) -> tuple[frozenset[str], tuple[Any, ...] | None]:
         """The ids a search of `caller` may touch, and what `beside` finds at the same moment; None with no ids.
 
-        beside: a select of single values, built once. Every search begins here, and a second query would take as long
+        beside: finds one row of single values. Every search begins here, and a second query would take as long
         as this one. Raises CollectionUnknown.
         """
         async with self._database.read() as sql:

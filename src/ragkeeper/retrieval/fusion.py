@@ -27,10 +27,10 @@ def weighted(candidates: Sequence[Candidate], dense_weight: float) -> Fused:
     Both scores are known for every candidate, so a chunk that one engine ranked low is not treated as if the engine
     had never seen it. A chunk whose vector does not exist yet is judged by its words alone.
     """
-    best = max((candidate.lexical or 0.0 for candidate in candidates), default=0.0) or 1.0
+    best = max((lexical or 0.0 for _, _, lexical in candidates), default=0.0) or 1.0
     share = 1 - dense_weight
-    meaning = {c.chunk_id: dense_weight * (c.dense or 0.0) for c in candidates}
-    return Fused({c.chunk_id: meaning[c.chunk_id] + share * ((c.lexical or 0.0) / best) for c in candidates}, meaning)
+    meaning = {chunk_id: dense_weight * (dense or 0.0) for chunk_id, dense, _ in candidates}
+    return Fused({one: meaning[one] + share * ((lexical or 0.0) / best) for one, _, lexical in candidates}, meaning)
 
 
 def reciprocal_rank(candidates: Sequence[Candidate]) -> Fused:
@@ -91,4 +91,4 @@ def by_document(fused: Fused, document_of: Mapping[int, str]) -> dict[int, float
 
 def ranked(scores: Mapping[int, float]) -> list[int]:
     """Chunk ids, best first; equal scores by id, so that an answer can be reproduced."""
-    return sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))
+    return sorted(sorted(scores), key=scores.__getitem__, reverse=True)

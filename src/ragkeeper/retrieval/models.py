@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class SearchMode(StrEnum):
@@ -34,8 +35,7 @@ class OutboxRow:
     last_chunk_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmedChunk:
+class ConfirmedChunk(NamedTuple):
     """A chunk of a current version in an allowed collection, with what a result shows of its document."""
 
     chunk_id: int

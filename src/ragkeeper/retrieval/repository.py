@@ -1,7 +1,6 @@
 """Every query of retrieval: outbox rows, what the index is made from, and the join that confirms its hits."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from ragkeeper.core.clock import utc_now
 from ragkeeper.core.ids import new_id
 from ragkeeper.retrieval.models import ConfirmedChunk, IndexOperation, OutboxRow
 from ragkeeper.retrieval.vectors import NO_VECTOR, decode_vector
+from ragkeeper.storage.sql.prepared import Query
 from ragkeeper.storage.sql.tables import (
     chunk_vectors,
     chunks,
@@ -30,9 +30,11 @@ _CURRENT = (documents.c.id == chunks.c.document_id) & (documents.c.current_versi
 
 
 _VERSION = "documents_version"
-SETTLED = select(
-    select(settings.c.value).where(settings.c.name == _VERSION).scalar_subquery().label("version"),
-    exists(select(index_outbox.c.id)).label("waiting"),
+SETTLED = Query(
+    select(
+        select(settings.c.value).where(settings.c.name == _VERSION).scalar_subquery().label("version"),
+        exists(select(index_outbox.c.id)).label("waiting"),
+    )
 )
 
 
@@ -63,7 +65,8 @@ async def renew_version(sql: AsyncConnection) -> None:
 
 async def settled_version(sql: AsyncConnection) -> str | None:
     """The documents' version, None while the index does not hold all of it."""
-    return settled(*(await sql.execute(SETTLED)).one())
+    [found] = await SETTLED.rows(sql)
+    return settled(*found)
 
 
 def settled(version: str | None, waiting: object) -> str | None:
@@ -224,8 +227,8 @@ _SHOWN = {
 }
 # Built once: compiling a statement costs more than running this one. Its columns come in the order of the fields:
 # making a chunk from values that are asked for by name takes five times as long.
-_CONFIRM = (
-    select(*(_SHOWN[field.name].label(field.name) for field in fields(ConfirmedChunk)))
+_CONFIRM = Query(
+    select(*(_SHOWN[name].label(name) for name in ConfirmedChunk._fields))
     .select_from(chunks)
     .join(documents, _CURRENT)
     .join(collections, collections.c.id == documents.c.collection_id)
@@ -235,13 +238,13 @@ _CONFIRM = (
 )
 
 
-_STILL_CURRENT = (
+_STILL_CURRENT = Query(
     select(versions.c.id)
     .join(documents, (documents.c.id == versions.c.document_id) & (documents.c.current_version_id == versions.c.id))
     .where(versions.c.id.in_(bindparam("version_ids", expanding=True)))
 )
-_STILL_READABLE = _STILL_CURRENT.where(
-    (documents.c.collection_id + "").in_(bindparam("collection_ids", expanding=True))
+_STILL_READABLE = Query(
+    _STILL_CURRENT.select.where((documents.c.collection_id + "").in_(bindparam("collection_ids", expanding=True)))
 )
 
 
@@ -249,15 +252,16 @@ async def confirm(
     sql: AsyncConnection, chunk_ids: Iterable[int], collection_ids: Collection[str]
 ) -> dict[int, ConfirmedChunk]:
     """Those of the chunks that exist, belong to a current version and lie in an allowed collection."""
-    values = {"chunk_ids": list(chunk_ids), "collection_ids": list(collection_ids)}
-    return {row[0]: ConfirmedChunk(*row) for row in await sql.execute(_CONFIRM, values)}
+    rows = await _CONFIRM.rows(sql, chunk_ids=list(chunk_ids), collection_ids=list(collection_ids))
+    return {row[0]: ConfirmedChunk(*row) for row in rows}
 
 
 async def still_current(
     sql: AsyncConnection, version_ids: Collection[str], collection_ids: Collection[str] | None = None
 ) -> set[str]:
     """Those of the versions that searches may still show; collection_ids: only of documents in these."""
-    values: dict[str, list[str]] = {"version_ids": list(version_ids)}
     if collection_ids is None:
-        return set((await sql.execute(_STILL_CURRENT, values)).scalars())
-    return set((await sql.execute(_STILL_READABLE, values | {"collection_ids": list(collection_ids)})).scalars())
+        rows = await _STILL_CURRENT.rows(sql, version_ids=list(version_ids))
+    else:
+        rows = await _STILL_READABLE.rows(sql, version_ids=list(version_ids), collection_ids=list(collection_ids))
+    return {version_id for (version_id,) in rows}

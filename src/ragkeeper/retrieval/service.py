@@ -260,7 +260,7 @@ class RetrievalService:
             except RagkeeperError as error:
                 notes.append(f"searched by words alone: {error.message}")
                 return None
-        mean: NDArray[np.float32] = np.mean(vectors, axis=0)
+        mean: NDArray[np.float32] = vectors[0] if len(vectors) == 1 else np.mean(vectors, axis=0)
         return mean / np.float32(np.linalg.norm(mean) or 1.0)
 
     def _fuse(

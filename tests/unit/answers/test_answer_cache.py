@@ -111,6 +111,20 @@ async def test_an_equal_question_takes_no_model_call(answering: Answering):
     assert (answering.tally.hits(CacheKind.ANSWER), answering.tally.misses(CacheKind.ANSWER)) == (1, 1)
 
 
+async def test_what_is_kept_now_is_given_and_not_what_was_kept_before(answering: Answering):
+    await answering.ask()
+    [key] = answering.store._held
+    [kept] = [held.value for held in answering.store._held.values()]
+    for value in (kept.replace(b"foggy", b"windy"), kept):
+        await answering.store.set(*key, value)
+        result = await answering.service().answer(ADMIN, QUESTION)
+        assert result.cached_seconds is not None
+        assert (b"windy" in value) is ("windy" in result.sources[0].text)
+    await answering.store.set(*key, kept[:-1])
+    assert (await answering.service().answer(ADMIN, QUESTION)).cached_seconds is None
+    assert answering.writer.calls == 2
+
+
 async def test_a_stream_from_the_cache_has_the_same_events(answering: Answering):
     first, second = [await stream_of(answering.service()) for _ in range(2)]
     assert answering.writer.calls == 1

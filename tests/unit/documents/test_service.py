@@ -19,6 +19,7 @@ from ragkeeper.documents.service import NewContent
 from ragkeeper.ingestion.models import Accepted
 from ragkeeper.ingestion.service import Upload
 from ragkeeper.retrieval.models import SearchMode, SearchRequest
+from ragkeeper.storage.sql.prepared import Query
 from tests.wired import ADMIN, Wired, once, user, wired
 
 
@@ -66,7 +67,7 @@ async def test_a_name_goes_back_to_earlier_content_as_a_new_version(tmp_path: Pa
 
 
 async def test_what_is_read_beside_the_collections_sees_no_more_of_them(tmp_path: Path) -> None:
-    beside = select(literal("beside").label("word"), literal(7).label("number"))
+    beside = Query(select(literal("beside").label("word"), literal(7).label("number")))
     async with wired(tmp_path) as product:
         documents = product.documents
         for name in ("open", "closed"):

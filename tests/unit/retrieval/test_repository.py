@@ -19,7 +19,8 @@ async def change(product: Wired, times: int = 1, *, fail: bool = False) -> set[s
     async with product.database.write() as sql:
         for _ in range(times):
             await product.outbox.document_removed(sql, "gone")
-            seen.add((await sql.execute(repository.SETTLED)).one().version)
+            [(found, _)] = await repository.SETTLED.rows(sql)
+            seen.add(found)
         if fail:
             raise RuntimeError
     return seen

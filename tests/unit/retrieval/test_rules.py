@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,7 +72,7 @@ def test_joined_neighbours_are_the_text_as_it_stands() -> None:
     text = "First part.\n\nSecond part. Third."
     spans = [(0, 11, "\n\n"), (13, 25, " "), (20, 32, "")]  # the last two overlap
     group = [
-        (replace(chunk(n, ordinal=n), start=start, end=end, text=text[start:end], gap=gap if n == 0 else ""), 1.0)
+        (chunk(n, ordinal=n)._replace(start=start, end=end, text=text[start:end], gap=gap if n == 0 else ""), 1.0)
         for n, (start, end, gap) in enumerate(spans)
     ]
     assert rules.joined(group) == text

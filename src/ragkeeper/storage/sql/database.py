@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import NullPool, QueuePool, event, text
+from sqlalchemy import NullPool, event, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,7 +19,8 @@ from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.room import free_bytes
 from ragkeeper.storage.sql.driver import BEGIN, connector
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written, unreadable
-from ragkeeper.storage.sql.inserts import Insert, Inserts
+from ragkeeper.storage.sql.prepared import Insert
+from ragkeeper.storage.sql.readers import Readers, pool_count
 from ragkeeper.storage.sql.statements import Statements
 
 # How long a statement waits for another process's lock, in milliseconds.
@@ -51,7 +52,7 @@ class Database:
         }
         self._engine: AsyncEngine = create_async_engine(self.url, pool_size=1, max_overflow=0, **common)
         # Readers need no transaction and so nothing to undo: that saves two of three trips to the driver's thread.
-        self._readers: AsyncEngine = create_async_engine(
+        reading = create_async_engine(
             self.url,
             pool_size=readers,
             max_overflow=0,
@@ -60,11 +61,11 @@ class Database:
             skip_autocommit_rollback=True,
             **common,
         )
-        self._inserts = Inserts(self._engine.dialect)
         self._writing = asyncio.Lock()
         self.trouble: NotWritten | None = None
         """Why the newest change was not kept; None when it was."""
-        for engine, kilobytes in ((self._engine, _WRITER_CACHE), (self._readers, _READER_CACHE)):
+        self._readers = Readers(reading)
+        for engine, kilobytes in ((self._engine, _WRITER_CACHE), (reading, _READER_CACHE)):
             event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, kilobytes))
         event.listen(self._engine.sync_engine, "begin", _begin_immediate)
 
@@ -72,7 +73,7 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for queries; each statement sees the latest committed state. Raises DatabaseUnreadable."""
         try:
-            async with self._readers.connect() as connection:
+            async with self._readers.connection() as connection:
                 yield connection
         except DatabaseError as error:
             if (damage := unreadable(_said(error))) is None:
@@ -95,7 +96,7 @@ class Database:
 
         Raises what `write` raises, and sqlite3.IntegrityError where a row may not be there.
         """
-        steps = [self._inserts.step(one) for one in wanted]
+        steps = [one.step() for one in wanted]
         async with self._changing(), self._engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             try:
@@ -132,9 +133,8 @@ class Database:
 
     def connections(self) -> tuple[int, int]:
         """How many are in use, and the most there can be."""
-        pools = [engine.sync_engine.pool for engine in (self._engine, self._readers)]
-        queues = [pool for pool in pools if isinstance(pool, QueuePool)]
-        return sum(pool.checkedout() for pool in queues), sum(pool.size() for pool in queues)
+        (reading, readers), (writing, writers) = self._readers.count(), pool_count(self._engine)
+        return reading + writing, readers + writers
 
     async def unused_bytes(self) -> int:
         """What of the file is free inside it, until something is written there or it is made smaller."""
@@ -168,7 +168,7 @@ class Database:
         return free is None or free >= _LEAST_ROOM
 
     async def close(self) -> None:
-        await self._readers.dispose()
+        await self._readers.close()
         await self._engine.dispose()
 
 

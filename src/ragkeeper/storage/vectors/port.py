@@ -7,7 +7,7 @@ write may be repeated without harm. Nothing is durable until `flush` has returne
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,8 +67,7 @@ class IndexQuery:
     model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A chunk and both of its scores.
 
     `dense` is the cosine in -1..1, None when the chunk has no vector yet or the query had none. `lexical` is the BM25

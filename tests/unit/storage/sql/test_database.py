@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.errors import DatabaseReadOnly, DatabaseUnreadable, NotWritten, StorageFull
-from ragkeeper.storage.sql.inserts import Insert
+from ragkeeper.storage.sql.prepared import Insert
 
 
 async def made(folder: Path) -> Database:
