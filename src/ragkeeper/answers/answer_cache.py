@@ -19,6 +19,8 @@ from ragkeeper.retrieval.service import RetrievalService
 from ragkeeper.storage.cache.port import Cache, CacheKind, CacheTally
 
 _STORED = TypeAdapter(AnswerResult)
+# As an object an answer takes about as much again, three times that with much that is not Latin.
+_REMEMBERED_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,12 @@ class AnswerCache:
         return replace(stored, cached_seconds=round(entry.age, 3))
 
 
-# The answers given last, 60 kB each: reading one out of its JSON takes as long as asking SQL whether it still holds.
-@lru_cache(maxsize=64)
 def _decoded(value: bytes) -> AnswerResult:
     """Raises ValidationError."""
+    return _remembered(value) if len(value) <= _REMEMBERED_BYTES else _STORED.validate_json(value)
+
+
+# The answers given last: reading one out of its JSON takes as long as asking SQL whether it still holds.
+@lru_cache(maxsize=64)
+def _remembered(value: bytes) -> AnswerResult:
     return _STORED.validate_json(value)

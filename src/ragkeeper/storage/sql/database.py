@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ragkeeper.core.figures.holdings import SQL_SECONDS, SQL_SLOW
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.room import free_bytes
-from ragkeeper.storage.sql.driver import BEGIN, connector
+from ragkeeper.storage.sql.driver import BEGIN, connector, is_closed
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, DatabaseUnsupported, NotWritten, not_written, unreadable
 from ragkeeper.storage.sql.prepared import Insert
 from ragkeeper.storage.sql.readers import Readers, pool_count
@@ -101,8 +101,9 @@ class Database:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             try:
                 await driver.run_together(steps)
-            except ValueError:  # the driver's own, of a connection that was closed: the next caller gets another
-                await connection.invalidate()
+            except ValueError as error:
+                if is_closed(error):
+                    await connection.invalidate()  # the next caller gets another
                 raise
 
     @asynccontextmanager

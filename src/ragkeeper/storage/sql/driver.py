@@ -184,6 +184,11 @@ def connector(url: URL, took: Took | None = None) -> Callable[[], OneTripConnect
     return lambda: OneTripConnection(connect, took)
 
 
+def is_closed(error: ValueError) -> bool:
+    """Whether it is what aiosqlite says of a connection that was closed."""
+    return str(error) in {"no active connection", "Connection closed"}
+
+
 _connected: Callable[..., sqlite3.Connection] = sqlite3.connect
 
 

@@ -4,6 +4,7 @@ SQLAlchemy still says how each reads, how its values are written, and how those 
 kept with every request; for all else its own execution is as good.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from ragkeeper.storage.sql.driver import Step
+from ragkeeper.storage.sql.driver import Step, is_closed
 
 _DIALECT = dialect(json_deserializer=from_json)
 
@@ -26,7 +27,7 @@ _Changed = Callable[[Any], Any]
 
 
 class Query:
-    """A SELECT, made once. Its rows are tuples with a value for each of its columns."""
+    """A SELECT of columns, none of them text(), made once. Its rows are tuples with a value for each."""
 
     def __init__(self, select: Select[Any]) -> None:
         self.select = select
@@ -40,11 +41,16 @@ class Query:
         driver: Any = _open(sql).connection.driver_connection
         try:
             done = await driver.run(state.statement, [given[name] for name in state.positiontup or ()], many=False)
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(state.statement, None, error, sqlite3.Error, hide_parameters=True) from error
-        except ValueError:  # the driver's own, of a connection that was closed: the next caller gets another
+        except asyncio.CancelledError:  # its thread is still at work: nobody shall wait behind that
             await sql.invalidate()
             raise
+        except sqlite3.Error as error:
+            raise _told(state.statement, error) from error
+        except ValueError as error:
+            if not is_closed(error):
+                raise
+            await sql.invalidate()  # the next caller gets another
+            raise _told(state.statement, sqlite3.OperationalError(str(error))) from error
         found: list[tuple[Any, ...]] = done.rows
         return [self._read(row) for row in found] if self._read_otherwise else found
 
@@ -63,8 +69,8 @@ class Query:
     @cached_property
     def _written_otherwise(self) -> list[tuple[str, _Changed]]:
         """Parameters whose values SQLite does not take as they are; for those of a list SQLAlchemy tells each time."""
-        single = ((name, bind.type) for bind, name in self._compiled.bind_names.items() if not bind.expanding)
-        changed = ((name, kind.dialect_impl(_DIALECT).bind_processor(_DIALECT)) for name, kind in single)
+        types = {name: bind.type for bind, name in self._compiled.bind_names.items() if not bind.expanding}
+        changed = ((name, kind.dialect_impl(_DIALECT).bind_processor(_DIALECT)) for name, kind in types.items())
         return [(name, change) for name, change in changed if change is not None]
 
     @cached_property
@@ -86,6 +92,11 @@ def _open(sql: AsyncConnection) -> Connection:
     if sql.sync_connection is None:
         raise InvalidRequestError("the connection was not opened")
     return sql.sync_connection
+
+
+def _told(statement: str, error: sqlite3.Error) -> Exception:
+    """As SQLAlchemy's own execution tells it; without the values, which are texts of documents."""
+    return DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Connections for queries that stay open: getting one from SQLAlchemy's pool takes as long as a short query."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -35,6 +36,8 @@ class Readers:
             resting.append(connection)
             return
         await connection.close()
+        if self._waiting:
+            await asyncio.sleep(0)  # or whoever gives back and asks again at once would be first, every time
 
     def count(self) -> tuple[int, int]:
         """How many are in use, and the most there can be."""
@@ -47,6 +50,10 @@ class Readers:
         for connection in resting:
             await connection.close()
         await self._engine.dispose()
+        # Who came while that went on had one of the pool that is gone.
+        late, self._resting = self._resting, []
+        for connection in late:
+            await self._give_back(connection, late, sound=True)
 
     async def _pooled(self) -> AsyncConnection:
         self._waiting += 1

@@ -1,12 +1,15 @@
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import JSON, bindparam, create_engine, insert, literal, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InvalidRequestError, OperationalError
 
 from ragkeeper.storage.sql.database import Database
 from ragkeeper.storage.sql.prepared import Insert, Query
@@ -125,11 +128,54 @@ async def test_what_sqlite_refuses_is_told_in_sqlalchemys_words_without_values(d
     assert "not-to-be-seen" not in str(caught.value)
 
 
+async def test_a_value_that_is_used_twice_is_written_once(database: Database):
+    later = chat_history.c.created_at > bindparam("then", type_=chat_history.c.created_at.type)
+    same = chat_history.c.created_at == bindparam("then", type_=chat_history.c.created_at.type)
+    query = Query(select(chat_history.c.id).where(later | same).order_by(chat_history.c.id))
+    async with database.read() as sql:
+        assert await query.rows(sql, then=NOW + timedelta(hours=2)) == [("m2",), ("m3",)]
+
+
+async def test_text_that_cannot_be_written_costs_no_connection(database: Database):
+    query = Query(select(chat_history.c.id).where(chat_history.c.id == bindparam("id")))
+    async with database.read() as sql:
+        driver = (await sql.get_raw_connection()).driver_connection
+        with pytest.raises(UnicodeEncodeError):
+            await query.rows(sql, id="\ud800")
+        assert (await sql.get_raw_connection()).driver_connection is driver
+
+
 async def test_a_value_that_is_missing_is_not_taken_for_none(database: Database):
     query = Query(select(chat_history.c.id).where(chat_history.c.id == bindparam("id")))
     async with database.read() as sql:
-        with pytest.raises(Exception, match="id"):
+        with pytest.raises(InvalidRequestError, match="'id'"):
             await query.rows(sql)
+
+
+async def test_nobody_waits_behind_a_query_that_was_given_up(database: Database):
+    query = Query(select(conversations.c.title))
+    leave = threading.Event()
+
+    async def ask() -> None:
+        async with database.read() as sql:
+            driver: Any = (await sql.get_raw_connection()).driver_connection
+            occupied.append(asyncio.create_task(driver._execute(leave.wait, 30)))
+            await asyncio.sleep(0)
+            await query.rows(sql)
+
+    occupied: list[asyncio.Task[None]] = []
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.1)
+    asking.cancel()
+    await asyncio.sleep(0.1)
+    assert database.connections()[0] == 1
+    for _ in range(3):
+        async with database.read() as sql:
+            assert await query.rows(sql) == [("t",)]
+    leave.set()
+    await asyncio.gather(asking, *occupied, return_exceptions=True)
+    assert asking.cancelled()
+    assert database.connections()[0] == 0
 
 
 async def test_a_connection_that_was_closed_is_not_used_again(database: Database):
@@ -138,7 +184,7 @@ async def test_a_connection_that_was_closed_is_not_used_again(database: Database
         driver = (await sql.get_raw_connection()).driver_connection
         assert driver is not None
         await driver.close()
-        with pytest.raises(ValueError, match="no active connection"):
+        with pytest.raises(OperationalError, match="no active connection"):
             await query.rows(sql)
     async with database.read() as sql:
         assert await query.rows(sql) == [("t",)]

@@ -63,6 +63,25 @@ async def test_who_waits_for_the_pool_gets_the_next_that_is_given_back(readers: 
     assert readers.count() == (0, 2)
 
 
+async def test_who_gives_back_and_asks_again_at_once_is_not_always_first(readers: Readers) -> None:
+    rounds = 0
+    enough = asyncio.Event()
+
+    async def again_and_again() -> None:
+        nonlocal rounds
+        while rounds < 1000 and not enough.is_set():
+            rounds += 1
+            async with readers.connection() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    busy = [asyncio.create_task(again_and_again()) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    await asked(readers)
+    enough.set()
+    await asyncio.gather(*busy)
+    assert rounds < 1000
+
+
 async def test_without_one_in_time_that_is_told(readers: Readers) -> None:
     async with readers.connection(), readers.connection():
         with pytest.raises(NoneFree):
@@ -99,6 +118,21 @@ async def test_what_ended_badly_does_not_rest(readers: Readers, engine: AsyncEng
     await asyncio.gather(task, return_exceptions=True)
     assert pool_count(engine) == (0, 2)
     assert await asked(readers) is not first
+
+
+async def test_who_comes_while_it_closes_leaves_nothing_behind(
+    readers: Readers, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dispose = AsyncEngine.dispose
+
+    async def slowly(engine: AsyncEngine) -> None:
+        await asked(readers)
+        await dispose(engine)
+
+    monkeypatch.setattr(AsyncEngine, "dispose", slowly)
+    await readers.close()
+    assert readers.count() == (0, 2)
+    assert pool_count(engine) == (0, 2)
 
 
 async def test_after_closing_it_begins_anew(readers: Readers, engine: AsyncEngine) -> None:
