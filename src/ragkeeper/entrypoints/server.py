@@ -38,7 +38,7 @@ _M_ARENA_MAX = -8
 _LARGE_BYTES = 128 * 1024
 _ARENAS = 2
 # So many new objects before garbage collection looks at them: with the interpreter's own 700 it stops a busy server
-# for 1 ms every 200 ms, and for 10 to 30 ms every 10 s. Hardly any garbage waits for it: nearly all goes by itself.
+# several times a second, and now and then for longer than a health probe should wait (docs/decisions/0003).
 _YOUNG_OBJECTS = 20_000
 
 

@@ -21,9 +21,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from ragkeeper.storage.sql.driver import Step, is_closed
 
+# Reads JSON as the engines of `Database` do.
 _DIALECT = dialect(json_deserializer=from_json)
 
-_Changed = Callable[[Any], Any]
+_Convert = Callable[[Any], Any]
 
 
 class Query:
@@ -36,7 +37,7 @@ class Query:
         """All of them. values: of the parameters, by name. Raises sqlalchemy.exc.DBAPIError."""
         state = self._compiled.construct_expanded_state(values)
         given = dict(state.parameters)
-        for name, write in (*self._written_otherwise, *state.processors.items()):
+        for name, write in (*self._bind_processors, *state.processors.items()):
             given[name] = write(given[name])
         driver: Any = _open(sql).connection.driver_connection
         try:
@@ -52,7 +53,7 @@ class Query:
             await sql.invalidate()  # the next caller gets another
             raise _told(state.statement, sqlite3.OperationalError(str(error))) from error
         found: list[tuple[Any, ...]] = done.rows
-        return [self._read(row) for row in found] if self._read_otherwise else found
+        return [self._read(row) for row in found] if self._result_processors else found
 
     def beside(self, other: "Query") -> "Query":
         """The same, with the columns of another that finds one row of single values."""
@@ -67,23 +68,23 @@ class Query:
         return _compiled(self.select)
 
     @cached_property
-    def _written_otherwise(self) -> list[tuple[str, _Changed]]:
+    def _bind_processors(self) -> list[tuple[str, _Convert]]:
         """Parameters whose values SQLite does not take as they are; for those of a list SQLAlchemy tells each time."""
         types = {name: bind.type for bind, name in self._compiled.bind_names.items() if not bind.expanding}
-        changed = ((name, kind.dialect_impl(_DIALECT).bind_processor(_DIALECT)) for name, kind in types.items())
-        return [(name, change) for name, change in changed if change is not None]
+        found = ((name, kind.dialect_impl(_DIALECT).bind_processor(_DIALECT)) for name, kind in types.items())
+        return [(name, convert) for name, convert in found if convert is not None]
 
     @cached_property
-    def _read_otherwise(self) -> list[tuple[int, _Changed]]:
+    def _result_processors(self) -> list[tuple[int, _Convert]]:
         """Places in a row whose values are not what SQLite says."""
         types = (column.type.dialect_impl(_DIALECT) for column in self.select.selected_columns)
-        changed = enumerate(kind.result_processor(_DIALECT, None) for kind in types)
-        return [(place, change) for place, change in changed if change is not None]
+        found = enumerate(kind.result_processor(_DIALECT, None) for kind in types)
+        return [(place, convert) for place, convert in found if convert is not None]
 
     def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
         values = list(row)
-        for place, change in self._read_otherwise:
-            values[place] = change(values[place])
+        for place, convert in self._result_processors:
+            values[place] = convert(values[place])
         return tuple(values)
 
 
@@ -124,7 +125,7 @@ class Insert:
 
 
 @cache
-def _prepared(table: Table) -> tuple[str, Sequence[tuple[str, _Changed | None]]]:
+def _prepared(table: Table) -> tuple[str, Sequence[tuple[str, _Convert | None]]]:
     """The statement, and for each of its places the column and how its values are written; None: as they are."""
     compiled = _compiled(insert(table), column_keys=[column.name for column in table.columns])
     names = compiled.positiontup or ()

@@ -154,18 +154,18 @@ async def test_a_value_that_is_missing_is_not_taken_for_none(database: Database)
 
 async def test_nobody_waits_behind_a_query_that_was_given_up(database: Database):
     query = Query(select(conversations.c.title))
-    leave = threading.Event()
+    entered, leave = threading.Event(), threading.Event()
 
     async def ask() -> None:
         async with database.read() as sql:
             driver: Any = (await sql.get_raw_connection()).driver_connection
-            occupied.append(asyncio.create_task(driver._execute(leave.wait, 30)))
+            occupied.append(asyncio.create_task(driver._execute(lambda: (entered.set(), leave.wait(30)))))
             await asyncio.sleep(0)
             await query.rows(sql)
 
     occupied: list[asyncio.Task[None]] = []
     asking = asyncio.create_task(ask())
-    await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(entered.wait, 30)
     asking.cancel()
     await asyncio.sleep(0.1)
     assert database.connections()[0] == 1

@@ -11,17 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ragkeeper.storage.sql.readers import Readers, pool_count
 
 
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    found = create_async_engine(
-        f"sqlite+aiosqlite:///{tmp_path / 'x.db'}",
+def made(folder: Path, timeout: float) -> AsyncEngine:
+    return create_async_engine(
+        f"sqlite+aiosqlite:///{folder / 'x.db'}",
         pool_size=2,
         max_overflow=0,
-        pool_timeout=0.2,
+        pool_timeout=timeout,
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         skip_autocommit_rollback=True,
     )
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    found = made(tmp_path, timeout=30)
     yield found
     await found.dispose()
 
@@ -82,11 +86,13 @@ async def test_who_gives_back_and_asks_again_at_once_is_not_always_first(readers
     assert rounds < 1000
 
 
-async def test_without_one_in_time_that_is_told(readers: Readers) -> None:
+async def test_without_one_in_time_that_is_told(tmp_path: Path) -> None:
+    readers = Readers(made(tmp_path, timeout=0.1))
     async with readers.connection(), readers.connection():
         with pytest.raises(NoneFree):
             await asked(readers)
     await asked(readers)
+    await readers.close()
 
 
 async def test_one_that_is_given_up_while_it_is_waited_for_is_not_lost(readers: Readers) -> None:
