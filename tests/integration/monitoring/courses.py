@@ -30,6 +30,10 @@ _PROBE = s("http_requests_total", method="GET", path="/health/ready", status="50
 _BOUNDS = ("1.0", "2.0", "3.0", "5.0", "10.0", "+Inf")
 _DISK = {"device": "/dev/vda1", "fstype": "ext4", "mountpoint": "/srv"}
 _CALLS = [s("rag_llm_latency_seconds_count", provider="groq", model="m", outcome=one) for one in ("ok", "chat_failed")]
+_BREAKER = [
+    s("rag_circuit_breaker_state", provider="groq", model="m", operation="chat"),
+    s("rag_provider_up", provider="groq", model="m"),
+]
 _OLD = s("rag_llm_latency_seconds_count", provider="groq", model="m", outcome="chat_refused")
 
 
@@ -91,6 +95,8 @@ THERE = (
             Stage(MINUTE, (1, 1)),
         ],
     ),
+    # A scrape that was lost.
+    silent("ApplicationDown", [s("rag_ready")], (1,), (0,), 30),
     Case(
         "FiguresMissing",
         [s("rag_degradation_step")],
@@ -127,6 +133,12 @@ ERRORS = (
     ),
     # One in 14,000 requests.
     silent("HighErrorRate", [_GOOD, _BAD], (14_000 / 1200, 0), (14_000 / 1200, 1 / 15), 15),
+    # One of the first five requests after a start, and the only one of them that fails.
+    Case(
+        "HighErrorRate",
+        [_GOOD, _BAD],
+        [Stage(15, (0, 0)), Stage(15, (4 / 15, 1 / 15)), *(Stage(each, (0, 0)) for each in (30, 45, 5 * MINUTE))],
+    ),
     # What probes are told while the server starts or stops is no failed request.
     silent("HighErrorRate", [_GOOD, _BAD, _PROBE], (0.1, 0, 0), (0.1, 0, 1), 20 * MINUTE),
     course(
@@ -211,11 +223,12 @@ MODELS = (
     ),
     course(
         "BreakerOpen",
-        [s("rag_circuit_breaker_state", provider="groq", model="m", operation="chat")],
-        (0,),
-        (0,),
-        ((1,), CRITICAL),
-        ((2,), CRITICAL),
+        _BREAKER,
+        (0, 1),
+        # Open no more, and the provider is well: only nobody has asked since.
+        (2, 1),
+        ((1, 0), CRITICAL),
+        ((2, 0), CRITICAL),
         hold=15 * MINUTE,
         labels={"provider": "groq", "operation": "chat"},
     ),
@@ -275,6 +288,19 @@ def _burn(name: str, series: Sequence[Series], mix: "Mix") -> tuple[Case, ...]:
         burnt(2, 3 * DAY, "warning.3d", rest=7 * HOUR, step=600),
         # Just less than is allowed, for as long as anything looks back.
         burnt(0.9, 5 * DAY, rest=HOUR, step=600),
+        *_stray(name, series, mix),
+    )
+
+
+def _stray(name: str, series: Sequence[Series], mix: "Mix") -> tuple[Case, ...]:
+    """A single bad event: of a dozen an hour, and the first of all after a start. It is nobody's sleep."""
+    one, few, none = ([value * rate for value in mix(bad)] for bad, rate in ((1, 1 / MINUTE), (0, 12 / HOUR), (0, 0)))
+    after = (3 * MINUTE, 13 * MINUTE, 50 * MINUTE, 4 * HOUR)
+    return tuple(
+        Case(
+            name, series, [Stage(calm, usual), Stage(MINUTE, one), *(Stage(each, usual) for each in after)], {}, MINUTE
+        )
+        for calm, usual in ((DAY, few), (MINUTE, none))
     )
 
 

@@ -31,7 +31,7 @@ CAPABILITY_OK = Gauge("rag_capability_ok", "1 while this can be done as it shoul
 CAPABILITY_UP = Gauge("rag_capability_up", "0 while this cannot be done; 1 also while it is degraded.", _CAPABILITY)
 PROVIDER_UP = Gauge(
     "rag_provider_up",
-    "0 while a model cannot be used: its newest call or look failed, or its breaker is not closed.",
+    "0 while a model cannot be used: its newest call or look failed, or its breaker is open.",
     (Label("provider"), Label("model")),
 )
 LOOP_OK = Gauge("rag_loop_ok", "0 while the last run of this background loop failed.", (Label("loop"),))

@@ -14,6 +14,7 @@ from ragkeeper.core.metrics import (
 )
 from ragkeeper.operations.alerts.conditions import (
     Above,
+    AboveWhileDown,
     Below,
     Burn,
     CountAbove,
@@ -95,7 +96,8 @@ def _there(scene: Scene) -> tuple[Alert, ...]:
             "No server answers questions",
             "No target is ready: every one is down, starting, stopping, or without its database.",
             NoneLeft(Select(READY)),
-            15,
+            # One scrape that is lost, as while a server is started anew, is told nobody.
+            30,
             "server-down",
             ("G3 Application down: all pods unhealthy, critical",),
             outside=True,
@@ -203,7 +205,7 @@ def _models() -> tuple[Alert, ...]:
             "OllamaDown",
             WARNING,
             "The model provider {provider} cannot be used",
-            "For a minute its newest call failed, or its breaker lets no call through.",
+            "For a minute its newest call or look failed, or its breaker lets no call through.",
             Below(Select(PROVIDER_UP), 1, ("provider",)),
             MINUTE,
             "model-provider-fails",
@@ -213,9 +215,12 @@ def _models() -> tuple[Alert, ...]:
         Alert(
             "BreakerOpen",
             CRITICAL,
-            "The breaker of {provider} has been open for 15 minutes",
-            "No call of its {operation} leaves the server; the next provider answers, or answers are quoted.",
-            Above(Select(BREAKER_STATE), 0, ("provider", "operation")),
+            "The breaker of {provider} has not closed for 15 minutes",
+            "Calls of its {operation} fail or are not made; the next provider answers, or answers are quoted.",
+            # While nobody asks, a breaker waits for its first call: no trouble where the provider is well again.
+            AboveWhileDown(
+                Select(BREAKER_STATE), Select(PROVIDER_UP), 0, by=("provider", "operation"), shared=("provider",)
+            ),
             15 * MINUTE,
             "model-provider-fails",
         ),
@@ -285,7 +290,7 @@ def _burns(name: str, what: str, share: Share, objective: float, page: str, leas
             severity,
             f"Too many {what}",
             f"Over {duration(long)} what may go wrong in 30 days is used up {factor:g} times as fast as it may be.",
-            Burn(share, long, short, factor, objective, least),
+            Burn(share, long, short, factor, objective, least, least_bad=2),
             hold,
             page,
             group="rag-objectives",

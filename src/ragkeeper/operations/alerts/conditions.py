@@ -38,6 +38,10 @@ class Share(Protocol):
         """How many there were."""
         ...
 
+    def bad_events(self, window: float) -> Expression:
+        """How many of them were bad."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Events:
@@ -71,17 +75,23 @@ class Slower:
     where: tuple[Match, ...] = ()
 
     def over(self, window: float) -> Expression:
-        quick = Select(self.histogram, (*self.where, Match("le", (bucket(self.bound),))), "_bucket")
-        return Arithmetic(Number(1), "-", Arithmetic(self._rate(quick, window), "/", self._rate(self._all(), window)))
+        quick, every = (Aggregate("sum", Rate(one, window)) for one in (self._quick, self._all))
+        return Arithmetic(Number(1), "-", Arithmetic(quick, "/", every))
 
     def events(self, window: float) -> Expression:
-        return Aggregate("sum", Rate(self._all(), window, total=True))
+        return Aggregate("sum", Rate(self._all, window, total=True))
 
+    def bad_events(self, window: float) -> Expression:
+        quick = Aggregate("sum", Rate(self._quick, window, total=True))
+        return Arithmetic(self.events(window), "-", quick)
+
+    @property
+    def _quick(self) -> Select:
+        return Select(self.histogram, (*self.where, Match("le", (bucket(self.bound),))), "_bucket")
+
+    @property
     def _all(self) -> Select:
         return Select(self.histogram, self.where, "_count")
-
-    def _rate(self, of: Select, window: float) -> Expression:
-        return Aggregate("sum", Rate(of, window))
 
 
 class Condition(Protocol):
@@ -160,6 +170,23 @@ class Below:
     @property
     def expression(self) -> Expression:
         return Compare(Aggregate("min", self.gauge, self.by), "<", Number(self.threshold))
+
+
+@dataclass(frozen=True, slots=True)
+class AboveWhileDown:
+    """A gauge above a threshold, the highest of each group, where what the group's `shared` labels name is down too."""
+
+    limits: ClassVar = (_NONE, _MOST)
+    gauge: Select
+    up: Select
+    threshold: float
+    by: tuple[str, ...]
+    shared: tuple[str, ...]
+
+    @property
+    def expression(self) -> Expression:
+        high = Compare(Aggregate("max", self.gauge, self.by), ">", Number(self.threshold))
+        return Both(high, Compare(Aggregate("min", self.up, self.shared), "<", Number(1)), self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +369,8 @@ class Burn:
     """What an objective allows to be bad is used up `factor` times as fast as it may be, in a long and a short window.
 
     threshold: the objective, such as 0.999 good. The short window ends the alert soon after the trouble, see
-    https://sre.google/workbook/alerting-on-slos/.
+    https://sre.google/workbook/alerting-on-slos/. With fewer than `least` events in the long window, or `least_bad` bad
+    ones, it says nothing: where little is asked, one that is bad is a large share.
     """
 
     limits: ClassVar = (0.5, 1.0)
@@ -352,11 +380,13 @@ class Burn:
     factor: float
     threshold: float
     least: float
+    least_bad: float
 
     @property
     def expression(self) -> Expression:
         found = Both(self._fast(self.long), self._fast(self.short))
-        return Both(found, Compare(self.share.events(self.long), ">=", Number(self.least)))
+        enough = Both(found, Compare(self.share.events(self.long), ">=", Number(self.least)))
+        return Both(enough, Compare(self.share.bad_events(self.long), ">=", Number(self.least_bad)))
 
     def _fast(self, window: float) -> Expression:
         allowed = min(self.factor * (1 - self.threshold), 0.99)

@@ -134,7 +134,11 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How fast a counter rose in the window, a second; of the whole window where `total`."""
+    """How fast a counter rose in the window, a second; by how much altogether where `total`.
+
+    A total counts what was seen. Of a past that is shorter than the window it is not made larger: one failure in the
+    first minute is not sixty in the hour.
+    """
 
     of: Select
     window: float
@@ -145,9 +149,8 @@ class Rate:
 
     def values(self, moment: Moment) -> Vector:
         found = moment.edges(self.of, self.window)
-        times = self.window if self.total else 1.0
         return {
-            labels: (end - begin) / (last - first) * times
+            labels: (end - begin) / (1.0 if self.total else last - first)
             for labels, ((first, begin), (last, end)) in found.items()
             if last > first  # two looks in one moment, as after a clock was set, tell of no rate
         }
@@ -286,17 +289,22 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """The left series that have a right one of the same labels."""
+    """The left series that have a right one of the same labels, or of the same of those that `on` names."""
 
     left: Expression
     right: Expression
+    on: tuple[str, ...] = ()
 
     def promql(self, span: Span) -> str:
-        return f"({self.left.promql(span)})\n  and\n({self.right.promql(span)})"
+        on = f" on ({', '.join(self.on)})" if self.on else ""
+        return f"({self.left.promql(span)})\n  and{on}\n({self.right.promql(span)})"
 
     def values(self, moment: Moment) -> Vector:
-        right = self.right.values(moment)
-        return {labels: value for labels, value in self.left.values(moment).items() if labels in right}
+        right = {self._compared(labels) for labels in self.right.values(moment)}
+        return {labels: value for labels, value in self.left.values(moment).items() if self._compared(labels) in right}
+
+    def _compared(self, labels: Labels) -> Labels:
+        return frozenset(pair for pair in labels if pair[0] in self.on) if self.on else labels
 
     def selects(self) -> Iterator[Select]:
         yield from self.left.selects()

@@ -64,7 +64,12 @@ def _set(alert: Alert, scene: Scene) -> Alert:
     if not lowest < wanted < highest:
         reason = f"it must lie between {lowest:g} and {highest:g}"
         raise ThresholdUnusable(given=f"{alert.id}={wanted:g}", reason=reason)
-    return replace(alert, owner=scene.owner, condition=replace(alert.condition, threshold=wanted))  # type: ignore[type-var]
+    condition = replace(alert.condition, threshold=wanted)  # type: ignore[type-var]
+    if wanted == alert.condition.threshold:
+        return replace(alert, owner=scene.owner, condition=condition)
+    # The texts name the limit that the table has.
+    said = f"{alert.description} Its limit was set to {wanted:g} here, in place of {alert.condition.threshold:g}."
+    return replace(alert, owner=scene.owner, condition=condition, description=said)
 
 
 def _last_bound(histogram: Histogram) -> float:

@@ -136,9 +136,14 @@ class Guard:
 
     @property
     def well(self) -> bool:
-        """Whether calls are let through, and the newest sign is not a failure of the last minute."""
-        unwell = self.sign is not None and self.sign.error is not None and self.saw_within(_TELLING)
-        return self.breaker.state is State.CLOSED and not unwell
+        """Whether calls are let through, and the newest sign is not a failure of the last minute.
+
+        A breaker that waits for a first call lets it through: well where the provider has shown since that it is.
+        """
+        failed = self.sign is not None and self.sign.error is not None
+        if self.breaker.state is State.HALF_OPEN:
+            return self.sign is not None and not failed
+        return self.breaker.state is State.CLOSED and not (failed and self.saw_within(_TELLING))
 
     def failing_for_now(self) -> str | None:
         """Why the newest call failed, if it did, and for as long as that says anything about now."""

@@ -85,7 +85,12 @@ def test_a_rate_counts_what_came_in_the_window():
 
 def test_a_counter_that_begins_later_began_with_nothing():
     moment = recent([request("200", 10)], [request("200", 10), request("500", 3)])
-    assert Rate(ALL, 60, total=True).values(moment)[frozenset(dict(request("500", 3)[1]).items())] == 3 / 15 * 60
+    assert Rate(ALL, 60, total=True).values(moment)[frozenset(dict(request("500", 3)[1]).items())] == 3
+
+
+def test_a_total_of_a_short_past_is_not_made_larger():
+    moment = recent([request("200", 0)], [request("200", 1)])
+    assert Aggregate("sum", Rate(ALL, 86400, total=True)).values(moment) == {ONE: 1.0}
 
 
 def test_two_rows_of_one_moment_have_no_rate():
@@ -139,9 +144,18 @@ def test_both_either_and_absent():
     some, none = Compare(ALL, ">", Number(1)), Compare(ALL, ">", Number(5))
     assert list(Both(ALL, some).values(moment).values()) == [2.0]
     assert Both(ALL, none).values(moment) == NOTHING
+
     assert sorted(Either(some, ALL).values(moment).values()) == [1.0, 2.0]
     assert Absent(none).values(moment) == {ONE: 1.0}
     assert Absent(some).values(moment) == NOTHING
+
+
+def test_both_may_compare_by_some_labels():
+    moment = recent([request("200", 1), request("500", 2), request("500", 4, "/x")])
+    some = Aggregate("sum", Select(GOOD.metric, (Match("path", ("/x",)),)), ("status",))
+    assert sorted(Both(ALL, some, ("status",)).values(moment).values()) == [2.0, 4.0]
+    assert Both(ALL, some).values(moment) == NOTHING
+    assert "\n  and on (status)\n" in written(Both(ALL, some, ("status",)))
 
 
 def test_a_line_is_drawn_through_the_window():

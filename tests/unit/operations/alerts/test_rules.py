@@ -76,6 +76,13 @@ def test_thresholds_are_settable():
     assert found["HighErrorRate.critical"] == 0.05
 
 
+def test_a_limit_that_was_set_is_told():
+    given = parsed_thresholds("HighErrorRate.warning=0.02, HighErrorRate.critical=0.05")
+    told = {one.id: one.description for one in alerts(Scene(thresholds=given)) if one.name == "HighErrorRate"}
+    assert told["HighErrorRate.warning"].endswith("Its limit was set to 0.02 here, in place of 0.01.")
+    assert "was set" not in told["HighErrorRate.critical"]
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

@@ -15,7 +15,7 @@ from ragkeeper.providers.chat.errors import (
 from ragkeeper.providers.chat.guarded import GuardedChat
 from ragkeeper.providers.chat.port import ChatMessage, ChatReply
 from ragkeeper.providers.resilience.guard import Guard
-from ragkeeper.providers.resilience.models import Act
+from ragkeeper.providers.resilience.models import Act, State
 from tests.unit.providers.resilience.stage import HandClock, guard
 
 AWAY = ChatUnavailable(provider="p", reason="away")
@@ -133,6 +133,19 @@ async def test_an_open_breaker_is_told_whatever_was_seen_and_a_closed_one_is_ask
     await stage.guard.act(Act.CLOSE)
     await stage.model.check()
     assert (stage.scripted.listings, stage.guard.well) == (1, True)
+
+
+async def test_a_breaker_that_waits_for_a_first_call_is_no_trouble_once_the_provider_shows_that_it_is_well() -> None:
+    stage = Stage()
+    await stage.fails(AWAY, times=5)
+    stage.clock.move(3600)
+    assert (stage.guard.breaker.state, stage.guard.well) == (State.HALF_OPEN, False)
+    await stage.is_told(ChatUnavailable)
+    assert not stage.guard.well
+    stage.scripted.error = None
+    stage.clock.move(30)
+    await stage.model.check()
+    assert (stage.guard.breaker.state, stage.guard.well) == (State.HALF_OPEN, True)
 
 
 async def test_a_failure_of_long_ago_does_not_make_a_model_unusable() -> None:
