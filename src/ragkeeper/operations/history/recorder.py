@@ -106,7 +106,9 @@ class HistoryRecorder:
         figures = between(self._reading, reading, seconds)
         self._reading, self._looked = reading, looked
         minute = began(self._clock() - timedelta(seconds=seconds / 2), Resolution.MINUTE)
-        self._minutes[minute] = merged([self._minutes[minute], figures]) if minute in self._minutes else figures
+        # What was seen lies in the past: a minute ahead of now is of a clock that was set back since.
+        ahead = [self._minutes.pop(one) for one in sorted(self._minutes) if one >= minute]
+        self._minutes[minute] = merged([*ahead, figures])
         for oldest in sorted(self._minutes)[:-_MOST_WAITING]:
             del self._minutes[oldest]
             self._lost += 1

@@ -162,6 +162,18 @@ async def test_its_size_has_a_bound_that_a_wrong_clock_does_not_move(world: Worl
     assert len(found.points) >= 10
 
 
+async def test_what_a_clock_that_was_set_back_put_into_the_future_is_of_now(world: World):
+    one = world.started()
+    world.now += DAY  # a clock that is a day ahead for one look
+    await world.pass_time(one, timedelta(seconds=15), step=timedelta(seconds=15), requests=4)
+    world.now -= DAY
+    await world.pass_time(one, 2 * MINUTE, step=timedelta(seconds=15))
+    found = await world.service.series("requests", world.now - HOUR)
+    assert sum((point.value or 0) * point.seconds for point in found.points) == pytest.approx(4 + 7)
+    assert one.keeping.waiting == 1  # the minute that is not over
+    assert one.recent().seconds == 15
+
+
 async def test_minutes_wait_for_a_full_disk_and_it_is_said(world: World):
     one = world.started()
     await world.pass_time(one, 2 * MINUTE)
