@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import httpx
 
-from ragkeeper.cli.errors import CommandFailed, FileChanged, ServerUnreachable
+from ragkeeper.cli.errors import CommandFailed, FileChanged, ServerSilent, ServerUnreachable
 
 _ERROR = 400
 _UNAUTHORIZED = 401
@@ -32,7 +32,8 @@ class Event:
 class Client:
     """Sends one request per call over `http`, which carries the address and the key.
 
-    Raises CommandFailed when the server answers with a problem and ServerUnreachable when it does not answer.
+    Raises CommandFailed when the server answers with a problem, ServerSilent when it does not answer in time and
+    ServerUnreachable when it cannot be reached.
     `accept` names statuses that are answers although they are 400 or above. A server that has too much to do is asked
     again for a minute. `private`: that server was started for this command and ends with it.
     """
@@ -99,6 +100,8 @@ class Client:
             yield
         except httpx.LocalProtocolError as error:
             raise FileChanged from error
+        except httpx.ReadTimeout as error:
+            raise ServerSilent(url=self._http.base_url, seconds=self._http.timeout.read) from error
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
             raise ServerUnreachable(url=self._http.base_url, reason=reason) from error

@@ -45,6 +45,28 @@ class ServerNotRunning(RagkeeperError):
     fix = "Start it with `ragkeeper serve`, or name its data folder with --data-dir or RAG_DATA_DIR."
 
 
+class ServerNotServing(RagkeeperError):
+    """A server is starting on the data folder {path}, or another command works on it: it has not said where it serves.
+
+    The one that listens already says so by the same code.
+    """
+
+    code = "server_starting"
+    status = 503
+    fix = "Run the command again in a minute; if it stays so, the end of the server's log says what it waits for."
+
+
+class ServerSilent(RagkeeperError):
+    """The server at {url} takes connections and does not answer within {seconds:g} s."""
+
+    code = "server_silent"
+    status = 503
+    fix = (
+        "Look at the end of its log: `event_loop_blocked` says what it stands in. If it stays so, end its process and "
+        "start it again with `ragkeeper serve`; nothing is lost."
+    )
+
+
 class KeyUnavailable(RagkeeperError):
     """The key of the running server cannot be read from {path}: {reason}."""
 

@@ -162,7 +162,7 @@ def _add_degrade(app: typer.Typer, place: Place) -> None:
 def _add_health(app: typer.Typer, place: Place) -> None:
     from ragkeeper.operations.health.commands import add_health_commands
 
-    add_health_commands(app, place.connect, place.connect_to_server)
+    add_health_commands(app, place.look, place.look_at_server)
 
 
 def _add_breaker(app: typer.Typer, place: Place) -> None:

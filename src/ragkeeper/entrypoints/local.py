@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from ragkeeper.cli.client import Client
-from ragkeeper.cli.errors import KeyUnavailable, ServerNotRunning
+from ragkeeper.cli.errors import KeyUnavailable, ServerNotRunning, ServerNotServing
 from ragkeeper.core.checks import Finding
 from ragkeeper.core.settings import SettingInvalid, Settings, load_settings
 from ragkeeper.core.telemetry import configure_logging
@@ -25,8 +25,11 @@ from ragkeeper.operations.upgrade.models import SchemaState
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.errors import DataFolderInUse, DataFolderUnusable
 
-# An answer or a large upload may take minutes; that a local server takes a connection may not.
-_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
+# Seconds. An answer or a large upload may take minutes; that a local server takes a connection may not, nor that it
+# tells what it knows of itself: its own limits for that are shorter.
+_ANSWER_SECONDS = 600.0
+_CONNECT_SECONDS = 5.0
+_LOOK_SECONDS = 10.0
 # A folder whose owner has not said yet where it serves: it is starting, or it is another short command.
 _PATIENCE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.2
@@ -34,9 +37,13 @@ _PAUSE_SECONDS = 0.2
 
 @dataclass(slots=True)
 class Place:
-    """The settings, read when a command needs them; `data_dir` comes from the command line."""
+    """The settings, read when a command needs them; `data_dir` comes from the command line.
+
+    look_seconds: how long a command that looks at a running server waits for its answer.
+    """
 
     data_dir: Path | None = None
+    look_seconds: float = _LOOK_SECONDS
 
     def settings(self, **given: object) -> Settings:
         """`given`: settings by name that override what is set elsewhere. Raises SettingUnknown, SettingInvalid."""
@@ -44,15 +51,18 @@ class Place:
         return _changed(load_settings(), {name: value for name, value in changes.items() if value is not None})
 
     @contextmanager
-    def connect(self) -> Iterator[Client]:
-        """The running server of the data folder, or one that lives as long as the block."""
+    def connect(self, seconds: float = _ANSWER_SECONDS) -> Iterator[Client]:
+        """The running server of the data folder, or one that lives as long as the block.
+
+        seconds: how long to wait for an answer of the running one.
+        """
         settings = self.settings()
         configure_logging(_quiet(settings.log_level))
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             address = served_at(settings)
             if address is not None:
-                with _client(address, key_of(settings)) as client:
+                with _client(address, key_of(settings), seconds) as client:
                     yield client
                 return
             if not _busy(settings):
@@ -64,14 +74,23 @@ class Place:
             yield client
 
     @contextmanager
-    def connect_to_server(self) -> Iterator[Client]:
-        """The running server of the data folder. Raises ServerNotRunning."""
+    def connect_to_server(self, seconds: float = _ANSWER_SECONDS) -> Iterator[Client]:
+        """The running server of the data folder. Raises ServerNotRunning, ServerNotServing."""
         settings = self.settings()
         address = served_at(settings)
         if address is None:
-            raise ServerNotRunning(path=settings.data_dir.resolve())
-        with _client(address, key_of(settings)) as client:
+            missing = ServerNotServing if _is_held(settings) else ServerNotRunning
+            raise missing(path=settings.data_dir.resolve())
+        with _client(address, key_of(settings), seconds) as client:
             yield client
+
+    def look(self) -> AbstractContextManager[Client]:
+        """As `connect`, to ask a running server how it is."""
+        return self.connect(self.look_seconds)
+
+    def look_at_server(self) -> AbstractContextManager[Client]:
+        """As `connect_to_server`, to ask it how it is."""
+        return self.connect_to_server(self.look_seconds)
 
 
 def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
@@ -98,6 +117,14 @@ def served_at(settings: Settings) -> str | None:
         raise DataFolderUnusable(path=settings.data_dir, reason=error.strerror or error) from error
     # A killed server leaves its announcement behind; the next owner of the lock replaces it only once it listens.
     return server["url"] if server and _lives(int(server["pid"])) else None
+
+
+def _is_held(settings: Settings) -> bool:
+    """As `_busy`, without making the folder or taking it."""
+    try:
+        return DataFolder(settings.data_dir).held
+    except OSError as error:
+        raise DataFolderUnusable(path=settings.data_dir, reason=error.strerror or error) from error
 
 
 def _lives(process: int) -> bool:
@@ -136,12 +163,15 @@ def key_of(settings: Settings) -> str:
 
 
 @contextmanager
-def _client(address: str, key: str, private: httpx.HTTPTransport | None = None) -> Iterator[Client]:
-    """private: the way to a server of this command's own."""
+def _client(
+    address: str, key: str, seconds: float = _ANSWER_SECONDS, private: httpx.HTTPTransport | None = None
+) -> Iterator[Client]:
+    """seconds: how long to wait for an answer; private: the way to a server of this command's own."""
     # Loopback without TLS: no proxy may come between, and no certificates need to be loaded.
     over = private or httpx.HTTPTransport(verify=False)
     headers = {"X-API-Key": key}
-    with httpx.Client(base_url=address, headers=headers, timeout=_TIMEOUT, transport=over, trust_env=False) as http:
+    patience = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+    with httpx.Client(base_url=address, headers=headers, timeout=patience, transport=over, trust_env=False) as http:
         yield Client(http, private=private is not None)
 
 
@@ -153,7 +183,7 @@ def _private(settings: Settings) -> Iterator[Client]:
         serving = serve_privately(settings)
         socket = serving.__enter__()
     try:
-        with _client("http://ragkeeper", key_of(settings), httpx.HTTPTransport(uds=str(socket))) as client:
+        with _client("http://ragkeeper", key_of(settings), private=httpx.HTTPTransport(uds=str(socket))) as client:
             yield client
     finally:
         serving.__exit__(None, None, None)

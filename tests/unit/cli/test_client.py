@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from ragkeeper.cli.client import Client, Event, events
-from ragkeeper.cli.errors import CommandFailed, FileChanged, ServerUnreachable
+from ragkeeper.cli.errors import CommandFailed, FileChanged, ServerSilent, ServerUnreachable
 from tests.unit.cli.server import FakeServer, problem, stream
 
 
@@ -43,6 +43,13 @@ def test_a_key_that_is_refused_is_looked_for_in_the_settings():
         client(lambda _: problem(401, "not_authenticated", "No key.", "Send a header.")).get("/x")
     assert failed.value.code == "not_authenticated"
     assert failed.value.advice.startswith("Unset API_KEY")
+
+
+def test_a_server_that_does_not_answer_in_time_is_silent():
+    with pytest.raises(ServerSilent) as failed:
+        raising(httpx.ReadTimeout("timed out")).get("/x")
+    assert (failed.value.code, failed.value.status) == ("server_silent", 503)
+    assert "http://fake" in failed.value.message
 
 
 def test_an_error_that_is_no_problem_object_is_still_told():
