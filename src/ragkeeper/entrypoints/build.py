@@ -253,7 +253,7 @@ async def _assemble(settings: Settings, folder: DataFolder, metrics: Metrics) ->
     opened = await open_search(settings, IndexFolder(folder.index), database, guards)
     embedder, index = opened.embedder, opened.index
     audit = AuditService(database, utc_now)
-    restraint = Restraint(DegradationService(database, metrics, utc_now, audit))
+    restraint = Restraint(DegradationService(database, metrics, utc_now, audit), settings.extractive_fallback)
     shared = _Shared(metrics, foreground, open_caches(settings, metrics), restraint, FailedJobs(metrics))
     chat_models = guards.chat(engines.metered(settings, metrics))
 
@@ -336,7 +336,7 @@ def _health(
     looks = probes.probes(stores.database, retrieval, index, embedder, chat_models, redis)
     is_there = index_probe(looks["vector_db"], index, embedder, IndexFolder(stores.folder.index))
     watched = {"worker": worker, "disk": observers.probe, "clock": observers.clock.probe}
-    return HealthService({**looks, **watched, "vector_db": is_there}, utc_now)
+    return HealthService({**looks, **watched, "vector_db": is_there}, utc_now, limits=shared.restraint.limits)
 
 
 def _files(settings: Settings, folder: DataFolder) -> FileStore:

@@ -12,7 +12,7 @@ from ragkeeper.core.access import local_administrator
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.operations.degradation.models import Seen, Step
 from ragkeeper.operations.degradation.service import DegradationService
-from ragkeeper.operations.health.models import ComponentState
+from ragkeeper.operations.health.models import ComponentState, Limits
 from ragkeeper.operations.health.service import HealthService
 from ragkeeper.retrieval.fallback.service import IndexSilent
 from ragkeeper.retrieval.reindex.folder import IndexFolder
@@ -33,9 +33,13 @@ _HEAL_EVERY = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Restraint:
-    """What a forced step allows: each step includes those before it."""
+    """What a forced step allows: each step includes those before it.
+
+    quotes: whether answers are quoted where every model fails.
+    """
 
     degradation: DegradationService
+    quotes: bool = True
 
     def best(self) -> AnswerMode:
         return AnswerMode(self.degradation.held_to.value)
@@ -56,6 +60,12 @@ class Restraint:
         """The same in words, empty where changes are taken."""
         refusal = self.refusal()
         return refusal.message if refusal else ""
+
+    def limits(self) -> Limits:
+        """What decides besides the parts about what can be done."""
+        # Who holds answers to quoting has them quoted, whatever the settings say.
+        needs_model = not self.quotes and self.degradation.held_to.rank < Step.EXTRACTIVE.rank
+        return Limits(read_only=not self.degradation.now.takes_changes, needs_model=needs_model)
 
 
 class IndexHealer:

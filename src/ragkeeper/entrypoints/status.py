@@ -81,7 +81,7 @@ class Observers:
         return [judged(disk, self._reserve) for disk in found]
 
     async def probe(self) -> ProbeResult:
-        return disk_state(await self.disks())
+        return disk_state(await self.disks(), self._reserve)
 
 
 class StatusReport:

@@ -90,3 +90,23 @@ def test_answers_go_on_when_the_disk_is_full(tmp_path: Path):
         inside(server, "rm", filler)
         wait_for(lambda: degradation(server)["takes_changes"], 60)
         assert ask(server)["message_id"]
+
+
+@pytest.mark.timeout(120)
+def test_without_quoting_nothing_is_generated_while_every_model_is_away(tmp_path: Path):
+    away = {"RAG_LLM_PROVIDERS": "gone", "RAG_LLM_GONE_BASE_URL": "http://127.0.0.1:9/v1", "RAG_LLM_GONE_MODEL": "m"}
+    with serving(tmp_path, {**away, "RAG_EXTRACTIVE_FALLBACK": "false"}) as server:
+        wait_until_ready(server, [add_text(server, "Leave", LEAVE)])
+        assert server.http.post("/chat", json={"message": QUESTION}).status_code == 503
+
+        def generate() -> dict[str, Any]:
+            return dict(server.stranger.get("/health/ready").json()["capabilities"]["generate"])
+
+        wait_for(lambda: generate()["state"] == "down", 20)
+        assert generate()["reason"] == "llm_service: unhealthy"
+        assert server.stranger.get("/health/ready").status_code == 200
+        assert search(server)["results"]
+        # Whoever holds the server to quoting gets its answers quoted.
+        server.run("degrade", "--to", "extractive", "--for", "5m")
+        assert ask(server)["mode"] == "extractive"
+        assert generate()["state"] == "degraded"

@@ -128,6 +128,18 @@ def test_read_only_refuses_changes_and_goes_on_answering(server: Server):
     assert server.http.post("/api/v1/search", json={"query": "leave"}).json()["results"]
     assert server.run("doctor", "index").returncode == 0
     assert server.http.get("/api/v1/conversations").json()["items"] == kept
+    ready = server.stranger.get("/health/ready")
+    able = ready.json()["capabilities"]
+    assert (ready.status_code, able["ingest"]["reason"]) == (200, "degradation: read_only")
+    assert [able[name]["state"] for name in ("retrieve", "generate", "ingest", "admin")] == [
+        "ok",
+        "ok",
+        "down",
+        "degraded",
+    ]
+    figures = server.http.get("/metrics").text
+    assert 'rag_capability_up{capability="ingest"} 0.0' in figures
+    assert 'rag_capability_up{capability="admin"} 1.0' in figures
 
 
 def test_what_is_in_force_is_told_everywhere(server: Server):

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.acceptance.mounts import on_own_disk
-from tests.acceptance.server import Server, add_text, wait_until_ready
+from tests.acceptance.mounts import inside, on_own_disk
+from tests.acceptance.server import Server, add_text, wait_for, wait_until_ready
 
 _DISK_MB = 60
 
@@ -28,3 +29,20 @@ def test_an_upload_that_fills_the_disk_is_507(small: Server) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
     assert small.http.get("/api/v1/documents").json()["items"] == []
     wait_until_ready(small, [add_text(small, "After", "The disk has room again.")])
+
+
+@pytest.mark.timeout(120)
+def test_below_the_reserve_nothing_is_taken_in_and_the_rest_goes_on(tmp_path: Path) -> None:
+    with on_own_disk(tmp_path, "", f"size={_DISK_MB}m", {"RAG_MIN_FREE_MB": "30"}) as server:
+        inside(server, "sh", "-c", f"head -c {_DISK_MB * 600_000} /dev/zero > {tmp_path}/data/filler")
+        wait_for(lambda: able(server)["ingest"]["state"] == "down", 20)
+        refused = server.http.post("/api/v1/documents", files={"file": ("small.txt", b"A small one.")})
+        assert (refused.status_code, refused.json()["code"]) == (507, "disk_space_low")
+        assert server.stranger.get("/health").json()["codes"]["disk"] == "disk_space_low"
+        assert able(server)["ingest"]["reason"] == "disk: degraded"
+        assert able(server)["retrieve"]["state"] == "ok"
+        assert server.stranger.get("/health/ready").status_code == 200
+
+
+def able(server: Server) -> Any:
+    return server.stranger.get("/health/ready").json()["capabilities"]

@@ -66,7 +66,7 @@ _EMBEDDER = Signs(
     "embedder_unavailable",
 )
 _READ_ONLY = Signs(
-    (*_part("database", "degraded", "ingest"), "degradation: database"),
+    (*_part("database", "degraded"), "capabilities.ingest: down", "degradation: database"),
     "rag_degradation_step == 5",
     "ReadOnly.critical",
     "degraded",

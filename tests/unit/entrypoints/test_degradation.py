@@ -8,14 +8,16 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from ragkeeper.core.errors import RagkeeperError, Unavailable
-from ragkeeper.entrypoints.degradation import IndexHealer, Missing
-from ragkeeper.operations.degradation.models import Seen, Step
-from ragkeeper.operations.health.models import ComponentState, ProbeResult
+from ragkeeper.entrypoints.degradation import IndexHealer, Missing, Restraint
+from ragkeeper.operations.degradation.models import Cause, Forced, Seen, Step
+from ragkeeper.operations.degradation.rules import in_force
+from ragkeeper.operations.health.models import ComponentState, Limits, ProbeResult
 from ragkeeper.retrieval.fallback.models import IndexTrouble
 from ragkeeper.retrieval.reindex.folder import IndexFolder
 from ragkeeper.storage.sql.errors import StorageFull
 
-TROUBLE = IndexTrouble("index_failed", "It is broken.", datetime(2026, 11, 21, tzinfo=UTC))
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+TROUBLE = IndexTrouble("index_failed", "It is broken.", NOW)
 
 
 @dataclass
@@ -155,3 +157,21 @@ async def test_an_index_that_never_answers_again_is_built_anew_later_than_one_th
     found.now += 20
     await healer.look()
     assert found.begun == 1
+
+
+def limits(*causes: Step, forced: Step | None = None, quotes: bool = False) -> Limits:
+    """Of a server with such causes, and a step that somebody forced."""
+    seen = [Cause(Seen(step.value, step, "c", "r"), NOW, NOW) for step in causes]
+    said = Forced(forced, "me", NOW, NOW) if forced else None
+    held_to = forced if forced and forced is not Step.READ_ONLY else Step.FULL
+    degradation = SimpleNamespace(now=in_force(seen, said), held_to=held_to)
+    return Restraint(cast("Any", degradation), quotes=quotes).limits()
+
+
+def test_what_is_forced_seen_or_set_limits_what_can_be_done() -> None:
+    assert limits(quotes=True) == Limits()
+    assert limits(Step.EXTRACTIVE) == Limits(needs_model=True)
+    assert limits(Step.READ_ONLY, quotes=True) == limits(forced=Step.READ_ONLY, quotes=True) == Limits(read_only=True)
+    # Whoever holds answers to quoting gets them quoted.
+    assert limits(forced=Step.EXTRACTIVE) == limits(forced=Step.SEARCH_ONLY) == Limits()
+    assert limits(forced=Step.FALLBACK_MODEL) == Limits(needs_model=True)

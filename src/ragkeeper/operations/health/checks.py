@@ -11,7 +11,7 @@ from ragkeeper.core.checks import Check, Finding, Kind, NotLooked, Severity
 from ragkeeper.core.clock import Clock
 from ragkeeper.operations.health import repository
 from ragkeeper.operations.health.models import Disk, DiskVerdict, Machine
-from ragkeeper.operations.health.rules import DISK_TARGET, judged
+from ragkeeper.operations.health.rules import DISK_TARGET, READ_ONLY, judged
 
 _MEGABYTE = 1_000_000
 _MEMORY_LOW = 0.95
@@ -242,7 +242,8 @@ def server_checks(ask: Ask) -> list[Check]:
             evidence = {"part": name, "state": one["state"], "code": one["code"], "since": one["since"]}
             yield PART_UNWELL.found({**evidence, "reason": one["reason"]}, effect=f"It is missed by: {hit}.")
         for name, one in able.items():
-            if one["state"] == "down":
+            # A server that was made to store nothing, and is well: who did it says another check.
+            if one["state"] == "down" and one["reason"] != READ_ONLY:
                 evidence = {
                     "capability": name,
                     "reason": one["reason"] or "no part was looked at",

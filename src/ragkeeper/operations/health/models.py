@@ -29,18 +29,31 @@ class ProbeResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What decides besides the parts. read_only: nothing is stored now; needs_model: no model, no answer."""
+
+    read_only: bool = False
+    needs_model: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Capability:
-    """Something the server can do or not. because: the parts that are unwell and that it depends on."""
+    """Something the server can do or not.
+
+    because: the parts that are unwell and that it depends on; held: what holds it back whatever the parts are.
+    """
 
     state: CapabilityState
     because: tuple[str, ...] = ()
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """status: healthy, degraded (something is missing, work goes on) or unhealthy (nothing useful can be served).
 
-    since: when each part and each capability came into its present state, by name.
+    checked_at: when the parts were looked at last. since: when each part and each capability came into its present
+    state, by name.
     """
 
     status: ComponentState

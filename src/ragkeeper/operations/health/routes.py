@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from ragkeeper.http.caller import CurrentCaller
-from ragkeeper.operations.health.models import ComponentState, Health
+from ragkeeper.operations.health.models import Capability, ComponentState, Health
 from ragkeeper.operations.health.ports import StatusSource
 from ragkeeper.operations.health.service import HealthService
 
@@ -126,11 +126,16 @@ def _components(found: Health) -> dict[str, Any]:
     }
 
 
+def _because(able: Capability, found: Health) -> list[str]:
+    parts = [f"{part}: {found.components[part].state.value}" for part in able.because]
+    return [able.held, *parts] if able.held else parts
+
+
 def _capabilities(found: Health) -> dict[str, Any]:
     return {
         name: {
             "state": able.state.value,
-            "reason": ", ".join(f"{part}: {found.components[part].state.value}" for part in able.because),
+            "reason": ", ".join(_because(able, found)),
             "since": found.since[name].isoformat() if name in found.since else None,
         }
         for name, able in found.capabilities.items()

@@ -9,6 +9,7 @@ from ragkeeper.operations.health.models import (
     ComponentState,
     Disk,
     DiskVerdict,
+    Limits,
     Machine,
     ProbeResult,
     Target,
@@ -21,8 +22,14 @@ Parts = frozenset[str]
 _INDISPENSABLE = frozenset({"database"})
 NO_ANSWER = "no_answer"
 """The code of a part that hangs."""
+UPLOADS_REFUSED = "disk_space_low"
+"""The code of the disk where less than the reserve is free; an upload is answered with the same."""
+READ_ONLY = "degradation: read_only"
+"""Why a capability is held back while nothing is stored, whoever brought that about."""
+_ORIGINALS = "files"
 DISK_TARGET = 0.9
 DISK_FULL = 0.95
+_NO_LIMITS = Limits()
 _FINE = frozenset({ComponentState.HEALTHY, ComponentState.NOT_CONFIGURED})
 
 # What the server can do: the parts it cannot do it without, and those that make it better.
@@ -33,11 +40,13 @@ _CAPABILITIES = {
     "ingest": (frozenset({"database"}), frozenset({"vector_db", "embedder", "worker", "disk"})),
     "admin": (frozenset({"database"}), Parts()),
 }
+# What stores something. An administrator can look at everything in a server that stores nothing, and run it.
+_CHANGE = frozenset({"ingest", "admin"})
 
 
-def capabilities(components: Mapping[str, ProbeResult]) -> dict[str, Capability]:
+def capabilities(components: Mapping[str, ProbeResult], limits: Limits = _NO_LIMITS) -> dict[str, Capability]:
     """What can be done with the parts as they are; nothing while none was looked at."""
-    return {name: _capability(components, needed, helpful) for name, (needed, helpful) in _CAPABILITIES.items()}
+    return {name: _capability(name, components, limits) for name in _CAPABILITIES}
 
 
 def overall(components: Mapping[str, ProbeResult]) -> ComponentState:
@@ -79,14 +88,22 @@ def judged(disk: Disk, reserve: int) -> Disk:
     return disk if disk.total else replace(disk, verdict=DiskVerdict.UNKNOWN)
 
 
-def disk_state(disks: Sequence[Disk]) -> ProbeResult:
-    """Degraded where a folder is gone or its file system as good as full: what is there can still be read."""
+def disk_state(disks: Sequence[Disk], reserve: int = 0) -> ProbeResult:
+    """Degraded where a folder is gone or its file system as good as full: what is there can still be read.
+
+    reserve: bytes below which uploads are refused.
+    """
     unwell = [disk for disk in disks if disk.verdict in {DiskVerdict.FULL, DiskVerdict.MISSING}]
     if not unwell:
         return ProbeResult(ComponentState.HEALTHY)
-    full = any(disk.verdict is DiskVerdict.FULL for disk in unwell)
     said = "; ".join(map(_said, unwell))
-    return ProbeResult(ComponentState.DEGRADED, said, "disk_full" if full else "folder_missing")
+    return ProbeResult(ComponentState.DEGRADED, said, _disk_code(unwell, reserve))
+
+
+def _disk_code(unwell: Sequence[Disk], reserve: int) -> str:
+    if any(disk.what == _ORIGINALS and disk.total and disk.free < reserve for disk in unwell):
+        return UPLOADS_REFUSED
+    return "disk_full" if any(disk.verdict is DiskVerdict.FULL for disk in unwell) else "folder_missing"
 
 
 def _said(disk: Disk) -> str:
@@ -123,13 +140,18 @@ def settled(shown: ProbeResult | None, waiting: ProbeResult | None, seen: ProbeR
     return waiting is not None and waiting.state is seen.state
 
 
-def _capability(components: Mapping[str, ProbeResult], needed: Parts, helpful: Parts) -> Capability:
+def _capability(name: str, components: Mapping[str, ProbeResult], limits: Limits) -> Capability:
     if not components:
         return Capability(CapabilityState.DOWN)
-    unwell = tuple(sorted(name for name in needed | helpful if name in components and not _fine(components[name])))
-    if any(components[name].state is ComponentState.UNHEALTHY for name in needed & set(unwell)):
-        return Capability(CapabilityState.DOWN, unwell)
-    return Capability(CapabilityState.DEGRADED if unwell else CapabilityState.OK, unwell)
+    needed, helpful = _CAPABILITIES[name]
+    needed |= {"llm_service"} if limits.needs_model and name == "generate" else Parts()
+    unwell = tuple(sorted(part for part in needed | helpful if part in components and not _fine(components[part])))
+    held = READ_ONLY if limits.read_only and name in _CHANGE else ""
+    if any(components[part].state is ComponentState.UNHEALTHY for part in needed & set(unwell)):
+        return Capability(CapabilityState.DOWN, unwell, held)
+    if name == "ingest" and (held or any(components[part].code == UPLOADS_REFUSED for part in unwell)):
+        return Capability(CapabilityState.DOWN, unwell, held)
+    return Capability(CapabilityState.DEGRADED if unwell or held else CapabilityState.OK, unwell, held)
 
 
 def _fine(result: ProbeResult) -> bool:

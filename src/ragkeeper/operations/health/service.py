@@ -1,7 +1,7 @@
 """Probes run in the background, so that asking for health is quick and never storms a dependency."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.lines import REASON_LENGTH, one_line
 from ragkeeper.core.redaction import without_secrets
 from ragkeeper.operations.health import repository
-from ragkeeper.operations.health.models import ComponentState, Health, Machine, ProbeResult
+from ragkeeper.operations.health.models import ComponentState, Health, Limits, Machine, ProbeResult
 from ragkeeper.operations.health.ports import Probe
 from ragkeeper.operations.health.rules import NO_ANSWER, capabilities, overall, settled
 from ragkeeper.operations.health.watchdog import Watchdog
@@ -32,16 +32,26 @@ _UNKNOWN = ProbeResult(ComponentState.NOT_CONFIGURED)
 class HealthService:
     """`look()` runs every probe once; `start()` keeps doing so. `limit`: seconds that one look waits for a probe.
 
-    A part that changes is told to have changed when the next look, a second later, sees the same.
+    A part that changes is told to have changed when the next look, a second later, sees the same. `limits`: what holds
+    the server back at this moment besides its parts.
     """
 
-    def __init__(self, probes: Mapping[str, Probe], clock: Clock, limit: float = _LIMIT) -> None:
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        clock: Clock,
+        limit: float = _LIMIT,
+        limits: Callable[[], Limits] = Limits,
+    ) -> None:
         self.watchdog = Watchdog()
         self._probes = {**probes, "event_loop": self._probe_loop} if probes else {}
         self._clock = clock
         self._limit = limit
+        self._limits = limits
         self._waiting: dict[str, ProbeResult] = {}
         self._results: dict[str, ProbeResult] = {}
+        self._looked_at: datetime | None = None
+        self._states: dict[str, str] = {}
         self._since: dict[str, datetime] = {}
         self._cried: dict[str, datetime] = {}
         self._hanging: dict[str, asyncio.Task[ProbeResult]] = {}
@@ -59,9 +69,14 @@ class HealthService:
         return bool(self._results) and not self.draining and self.health().status is not ComponentState.UNHEALTHY
 
     def health(self) -> Health:
-        """The newest results; unhealthy before the first look."""
+        """The newest results, and what can be done with them now; unhealthy before the first look."""
+        now = self._clock()
         status = overall(self._results) if self._results else ComponentState.UNHEALTHY
-        return Health(status, self._clock(), dict(self._results), capabilities(self._results), dict(self._since))
+        able = capabilities(self._results, self._limits())
+        found = Health(status, self._looked_at or now, dict(self._results), able, self._since)
+        # What is forced changes between two looks, and whoever asks first finds it.
+        self._note_changes(found, now)
+        return replace(found, since=dict(self._since))
 
     def machine(self) -> Machine | None:
         return repository.machine()
@@ -80,9 +95,11 @@ class HealthService:
 
     async def look(self) -> None:
         results = await asyncio.gather(*(self._ask(name, probe) for name, probe in self._probes.items()))
-        before = self.health()
         self._results = {name: self._told(name, seen) for name, seen in zip(self._probes, results, strict=True)}
-        self._note_changes(before)
+        self._looked_at = self._clock()
+        found = self.health()
+        for name, text in _CRIES.items():
+            self._cry(text, found.components.get(name, _UNKNOWN))
 
     def _told(self, name: str, seen: ProbeResult) -> ProbeResult:
         shown, waiting = self._results.get(name), self._waiting.pop(name, None)
@@ -95,14 +112,12 @@ class HealthService:
             _log.warning("component_changed", component=name, state=seen.state.value, reason=seen.reason)
         return told
 
-    def _note_changes(self, before: Health) -> None:
-        found = self.health()
-        old = _states(before)
-        for name, state in _states(found).items():
-            if old.get(name) != state:
-                self._since[name] = found.checked_at
-        for name, text in _CRIES.items():
-            self._cry(text, found.components.get(name, _UNKNOWN))
+    def _note_changes(self, found: Health, now: datetime) -> None:
+        states = _states(found)
+        for name, state in states.items():
+            if self._states.get(name) != state:
+                self._since[name] = now
+        self._states = states
 
     def _cry(self, text: str, result: ProbeResult) -> None:
         now = self._clock()
@@ -114,7 +129,10 @@ class HealthService:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_SURE_AFTER if self._waiting else _INTERVAL)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - a watch that ends would tell its last look for good
+                _log.error("health_look_failed", exc_info=error)
 
     async def _probe_loop(self) -> ProbeResult:
         blocked = self.watchdog.blocked

@@ -8,6 +8,7 @@ import pytest
 from ragkeeper.core.checks import Check, NotLooked
 from ragkeeper.operations.health.checks import Parsers, clock_checks, disk_checks, memory_checks, server_checks
 from ragkeeper.operations.health.models import Machine
+from ragkeeper.operations.health.rules import READ_ONLY
 
 GIGABYTE = 1_000_000_000
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -99,3 +100,14 @@ def test_what_a_server_says_of_itself_is_told() -> None:
     assert [finding.code for finding in found] == ["part_unwell", "capability_down", "errors_logged"]
     assert found[0].consequence == "It is missed by: retrieve."
     assert "storage_full, x" in found[2].message
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [(READ_ONLY, []), (f"{READ_ONLY}, database: degraded", ["capability_down"])],
+)
+def test_a_server_that_was_made_to_store_nothing_is_no_failure(reason: str, found: list[str]) -> None:
+    down = {"state": "down", "reason": reason, "since": "t"}
+    answers = {"/health/ready": {"capabilities": {"ingest": down}}, "/health/detailed": {"components": {}}}
+    [parts] = [check for check in server_checks(answers.__getitem__) if check.name == "parts"]
+    assert [finding.code for finding in parts.look()] == found

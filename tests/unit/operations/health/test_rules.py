@@ -2,8 +2,18 @@ from dataclasses import replace
 
 import pytest
 
-from ragkeeper.operations.health.models import ComponentState, Disk, DiskVerdict, Machine, ProbeResult, Traffic
+from ragkeeper.operations.health.models import (
+    ComponentState,
+    Disk,
+    DiskVerdict,
+    Limits,
+    Machine,
+    ProbeResult,
+    Traffic,
+)
 from ragkeeper.operations.health.rules import (
+    READ_ONLY,
+    UPLOADS_REFUSED,
     capabilities,
     disk_state,
     judged,
@@ -11,6 +21,7 @@ from ragkeeper.operations.health.rules import (
     quantile,
     targets,
 )
+from ragkeeper.storage.files.errors import DiskSpaceLow
 
 H, D, U, N = (ProbeResult(state) for state in ComponentState)
 
@@ -46,6 +57,37 @@ def test_capabilities_follow_the_parts_they_need() -> None:
         "embedder",
         "vector_db",
     )
+
+
+PARTS = dict.fromkeys(("database", "vector_db", "embedder", "llm_service", "disk"), H)
+
+
+def able(limits: Limits = Limits(), **changed: ProbeResult) -> dict[str, str]:  # noqa: B008 - frozen
+    """What is not as it should be."""
+    found = capabilities({**PARTS, **changed}, limits)
+    return {name: one.state.value for name, one in found.items() if one.state.value != "ok"}
+
+
+def test_nothing_is_taken_in_where_uploads_are_refused() -> None:
+    refusing = ProbeResult(ComponentState.DEGRADED, "files: full", UPLOADS_REFUSED)
+    assert able(disk=refusing) == {"ingest": "down"}
+    assert able(disk=ProbeResult(ComponentState.DEGRADED, "backups: full", "disk_full")) == {"ingest": "degraded"}
+
+
+def test_a_server_that_stores_nothing_takes_nothing_in_and_can_be_looked_at() -> None:
+    stores_nothing = Limits(read_only=True)
+    assert able(stores_nothing) == {"ingest": "down", "admin": "degraded"}
+    found = capabilities({**PARTS, "disk": D}, stores_nothing)
+    assert (found["ingest"].held, found["ingest"].because) == (READ_ONLY, ("disk",))
+    assert found["retrieve"].held == ""
+    assert set(able(stores_nothing, database=U).values()) == {"down"}
+
+
+def test_nothing_is_generated_without_a_model_where_answers_are_not_quoted_instead() -> None:
+    assert able(Limits(needs_model=True), llm_service=U) == {"generate": "down"}
+    assert able(Limits(needs_model=True), llm_service=D) == {"generate": "degraded"}
+    assert able(Limits(needs_model=True), llm_service=N) == {}
+    assert able(llm_service=U) == {"generate": "degraded"}
 
 
 INFINITE = float("inf")
@@ -91,6 +133,13 @@ def test_a_full_disk_is_named_and_a_low_one_is_no_fault_yet() -> None:
     assert disk_state([judged(disk(90, 10), 0)]).state is ComponentState.HEALTHY
     assert disk_state([full]).state is ComponentState.DEGRADED
     assert disk_state([full]).reason == "data (/data): full, 99% used"
+
+
+def test_a_disk_where_uploads_are_refused_has_their_code() -> None:
+    files = replace(disk(10, 90), what="files")
+    assert disk_state([judged(files, 91)], 91).code == UPLOADS_REFUSED == DiskSpaceLow.code
+    assert disk_state([judged(disk(10, 90), 91)], 91).code == "disk_full"
+    assert disk_state([judged(replace(disk(96, 4), what="files"), 4)], 4).code == "disk_full"
 
 
 def test_a_disk_that_does_not_say_how_large_it_is_is_no_fault() -> None:

@@ -1,11 +1,13 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from structlog.testing import capture_logs
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.lines import REASON_LENGTH
-from ragkeeper.operations.health.models import ComponentState, ProbeResult
+from ragkeeper.operations.health import service
+from ragkeeper.operations.health.models import CapabilityState, ComponentState, Limits, ProbeResult
 from ragkeeper.operations.health.service import HealthService
 
 FINE = ProbeResult(ComponentState.HEALTHY)
@@ -133,6 +135,56 @@ async def test_each_state_says_since_when() -> None:
     since = health.health().since
     assert (since["database"], since["admin"]) == (began, began)
     assert (since["vector_db"], since["retrieve"]) == (changed, changed)
+
+
+async def test_what_holds_the_server_back_counts_at_once_and_says_since_when() -> None:
+    clock, limits = Clock(), [Limits()]
+    health = HealthService({"database": fine}, clock, limits=lambda: limits[-1])
+    await health.look()
+    began, clock.now = clock.now, clock.now + timedelta(seconds=1)
+    limits.append(Limits(read_only=True))
+    found = health.health()
+    assert found.capabilities["ingest"].state is CapabilityState.DOWN
+    assert (found.since["ingest"], found.since["retrieve"]) == (clock.now, began)
+    assert health.ready
+    clock.now += timedelta(seconds=1)
+    limits.append(Limits())
+    await health.look()
+    found = health.health()
+    assert found.capabilities["ingest"].state is CapabilityState.OK
+    assert found.since["ingest"] == clock.now
+
+
+async def test_results_that_are_not_renewed_do_not_look_fresh() -> None:
+    clock = Clock()
+    health = HealthService({"database": fine}, clock)
+    await health.look()
+    looked, clock.now = clock.now, clock.now + timedelta(minutes=5)
+    assert health.health().checked_at == looked
+    await health.look()
+    assert health.health().checked_at == clock.now
+
+
+async def test_a_look_that_fails_is_not_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "_INTERVAL", 0.001)
+    looks, looked_again = list[int](), asyncio.Event()
+
+    class Failing(HealthService):
+        async def look(self) -> None:
+            looks.append(1)
+            if len(looks) == 2:
+                raise RuntimeError("of a kind that nobody thought of")
+            await super().look()
+            if len(looks) == 3:
+                looked_again.set()
+
+    health = Failing({"database": fine}, utc_now)
+    with capture_logs() as logs:
+        await health.start()
+        async with asyncio.timeout(10):
+            await looked_again.wait()
+        await health.stop()
+    assert [record["event"] for record in logs] == ["health_look_failed"]
 
 
 async def test_an_unreachable_database_is_cried_out_once_a_minute() -> None:
