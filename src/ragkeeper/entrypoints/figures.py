@@ -1,14 +1,17 @@
 """Which figures are looked up for metrics, and how old they may be."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ragkeeper import __version__
 from ragkeeper.core.clock import utc_now
+from ragkeeper.entrypoints.status import written_paths
 from ragkeeper.ingestion.holdings import Holdings
 from ragkeeper.operations.health.repository import machine
 from ragkeeper.operations.metrics.condition import ConditionFigures
+from ragkeeper.operations.metrics.disks import DiskFigures
 from ragkeeper.operations.metrics.looks import Looks
 from ragkeeper.operations.metrics.machine import MachineFigures
 from ragkeeper.operations.metrics.processes import ProcessFigures
@@ -60,10 +63,12 @@ def add_looks(looks: Looks, application: "Application") -> None:
 
 
 def _add_machine(looks: Looks, application: "Application") -> None:
-    written = [application.folder.path, _file(application), application.folder.jobs]
-    host = MachineFigures(application.metrics, written, machine, step=application.observers.clock.step)
+    host = MachineFigures(application.metrics, machine, step=application.observers.clock.step)
     looks.add("machine", host.look, 1)
-    looks.add("disks", host.look_at_disks, 1)
+    written = written_paths(application.folder, _file(application))
+    disks = DiskFigures(application.metrics, written)
+    for what in written:
+        looks.add(f"disk of {what}", partial(disks.look_at, what), 1)
     processes = ProcessFigures(application.metrics)
     looks.add("processes", processes.look, 1)
     looks.add("own memory", processes.look_at_own_memory, 10)

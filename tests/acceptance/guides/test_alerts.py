@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.guides.mail_server import mail_server
 from tests.acceptance.guides.test_answers import fill, provider
@@ -283,7 +284,10 @@ def test_g0_067_disk_use_is_shown_against_its_target_and_alerts(disk: tuple[Serv
     filled(server, 92)
     until_told(stack, "firing", "DiskSpaceLow.critical")
     shown = panel(stack, "rag-interface-system", "Disk Usage")
-    assert stack.value(next(iter(shown.values()))) == pytest.approx(92, abs=1)
+    used = {one["metric"]["mountpoint"]: float(one["value"][1]) for one in stack.query(next(iter(shown.values())))}
+    assert used.pop(str(server.folder / "data")) == pytest.approx(92, abs=1)
+    # Temporary files lie on another one.
+    assert len(used) == 1
 
     def missed() -> dict[str, int]:
         targets = server.http.get("/status").json()["targets"]
@@ -291,6 +295,20 @@ def test_g0_067_disk_use_is_shown_against_its_target_and_alerts(disk: tuple[Serv
 
     wait_for(lambda: bool(missed()), 90)
     assert set(missed().values()) == {92}
+
+
+@pytest.mark.parametrize("below", ["backups", "files"])
+def test_g0_067_every_file_system_that_is_written_to_is_shown(tmp_path: Path, below: str):
+    with on_own_disk(tmp_path, below, settings={}) as server:
+        place = str(server.folder / "data" / below)
+
+        def size() -> dict[str, float]:
+            families = text_string_to_metric_families(server.http.get("/metrics").text)
+            samples = [sample for one in families for sample in one.samples]
+            return {one.labels["mountpoint"]: one.value for one in samples if one.name == "node_filesystem_size_bytes"}
+
+        wait_for(lambda: place in size(), 60)
+        assert size()[place] == 60 << 20
 
 
 def seen(name: str, folder: Path, require_binary: Require) -> Seen:

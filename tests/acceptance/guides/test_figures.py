@@ -240,7 +240,7 @@ def _in_a_container(folder: Path, limit: int) -> float:
     shutil.copy("/proc/net/dev", proc / "net/dev")
     (proc / "self/cgroup").write_text("0::/box\n")
     metrics = Metrics()
-    MachineFigures(metrics, [], lambda: machine(proc, folder / "groups"), proc)._look()
+    MachineFigures(metrics, lambda: machine(proc, folder / "groups"), proc)._look()
     families = {family.name: family for family in metrics.families()}
     return float(families["node_memory_MemTotal_bytes"].samples[0].value)
 

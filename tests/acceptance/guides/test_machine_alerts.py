@@ -181,7 +181,7 @@ def told_by_server(folder: Path) -> list[str]:
 async def _told(folder: Path) -> list[str]:
     database, channel, clock = Database(f"sqlite:///{folder / 'x.db'}"), FakeChannel("webhook"), [0.0]
     metrics = Metrics(TABLE)
-    figures = MachineFigures(metrics, [], lambda: None, root=folder)
+    figures = MachineFigures(metrics, lambda: None, root=folder)
     mine = [one for one in alerts(Scene()) if one.id == f"{CPU}.warning"]
     service = AlertService(
         mine,

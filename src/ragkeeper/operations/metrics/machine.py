@@ -1,13 +1,11 @@
-"""Figures of the machine and of the file systems that the product writes to."""
+"""Figures of the machine: its processors, memory, network and clock."""
 
 import asyncio
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from ragkeeper.core.figures import machine as figures
-from ragkeeper.core.instruments import Gauge
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.health.models import Machine
 from ragkeeper.operations.metrics import proc
@@ -16,31 +14,22 @@ _MOST_DEVICES = 20
 
 
 class MachineFigures:
-    """paths: wherever the product writes; container: what limits it, as health has it.
-
-    step: by how many seconds the clock was set lately.
-    """
+    """container: what limits it, as health has it. step: by how many seconds the clock was set lately."""
 
     def __init__(
         self,
         metrics: Metrics,
-        paths: Sequence[Path],
         container: Callable[[], Machine | None],
         root: Path = proc.PROC,
         step: Callable[[], float] = float,
     ) -> None:
         self._metrics = metrics
-        self._paths = paths
         self._container = container
         self._root = root
         self._step = step
 
     async def look(self) -> None:
         await asyncio.to_thread(self._look)
-
-    async def look_at_disks(self) -> None:
-        """Apart from the others: a file system of the network may not answer."""
-        await asyncio.to_thread(self._look_at_disks)
 
     def _look(self) -> None:
         for (cpu, mode), seconds in proc.cpu_seconds(self._root).items():
@@ -68,22 +57,3 @@ class MachineFigures:
         self._metrics.set(figures.MEMORY_FREE, found["MemFree"])
         self._metrics.set(figures.SWAP_TOTAL, found["SwapTotal"])
         self._metrics.set(figures.SWAP_FREE, found["SwapFree"])
-
-    def _look_at_disks(self) -> None:
-        found = {one: os.statvfs(one.mountpoint) for one in proc.file_systems(self._paths, self._root)}
-        labelled = {(one.device, one.kind, one.mountpoint): stat for one, stat in found.items()}
-        # Some do not say how large they are: a size of 0 would look like a full disk.
-        sized = {labels: stat for labels, stat in labelled.items() if stat.f_blocks}
-        sizes: dict[Gauge, Callable[[os.statvfs_result], float]] = {
-            figures.DISK_SIZE: lambda stat: stat.f_blocks * stat.f_frsize,
-            figures.DISK_AVAILABLE: lambda stat: stat.f_bavail * stat.f_frsize,
-            figures.DISK_FREE: lambda stat: stat.f_bfree * stat.f_frsize,
-        }
-        others: dict[Gauge, Callable[[os.statvfs_result], float]] = {
-            figures.INODES: lambda stat: stat.f_files,
-            figures.INODES_FREE: lambda stat: stat.f_ffree,
-            figures.DISK_READ_ONLY: lambda stat: stat.f_flag & os.ST_RDONLY,
-        }
-        for disks, gauges in ((sized, sizes), (labelled, others)):
-            for gauge, value in gauges.items():
-                self._metrics.replace(gauge, {labels: value(stat) for labels, stat in disks.items()})
