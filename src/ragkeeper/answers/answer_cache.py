@@ -85,6 +85,7 @@ class AnswerCache:
             key = await self._similar.find(place.family, place.text)
             found = await self._find(place, key) if key else None
             self._tally.count(CacheKind.SEMANTIC, hit=found is not None)
+        watch.traced("recall")
         return replace(found, timings_ms=watch.timings()) if found else None
 
     async def keep(self, place: Place | None, caller: Caller, question: Question, result: AnswerResult) -> None:

@@ -160,7 +160,9 @@ class RetrievalService:
         watch = Stopwatch()
         collection_ids, scope = await self._readable(caller, request.collection)
         found = await cache.find(cache.key(scope, request)) if scope else None
-        if found and await self.all_current({hit.version_id for hit in found.hits}, collection_ids):
+        known = found and await self.all_current({hit.version_id for hit in found.hits}, collection_ids)
+        watch.traced("recall")
+        if found and known:
             cache.counted(hit=True)
             return replace(found, timings_ms=watch.timings())
         cache.counted(hit=False)

@@ -14,6 +14,7 @@ from ragkeeper.answers.service import AnswerOptions, AnswerService
 from ragkeeper.answers.similar import SimilarQuestions
 from ragkeeper.core.access import Right
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.core.tracing import Trace, traced
 from ragkeeper.documents import repository as document_rows
 from ragkeeper.generation.extractive import ExtractiveAnswerer
 from ragkeeper.generation.models import Answer, Passage, quote
@@ -109,6 +110,14 @@ async def test_an_equal_question_takes_no_model_call(answering: Answering):
     assert second.cached_seconds >= 0
     assert replace(second, cached_seconds=None, timings_ms=first.timings_ms) == first
     assert (answering.tally.hits(CacheKind.ANSWER), answering.tally.misses(CacheKind.ANSWER)) == (1, 1)
+
+
+async def test_an_answer_given_again_has_its_stage_in_a_trace(answering: Answering):
+    await answering.ask()
+    for asked in (answering.ask, lambda: stream_of(answering.service())):
+        with traced(trace := Trace("a question")):
+            await asked()
+        assert [span.name for span in trace.spans] == ["recall"]
 
 
 async def test_what_is_kept_now_is_given_and_not_what_was_kept_before(answering: Answering):

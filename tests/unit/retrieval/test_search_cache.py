@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ragkeeper.core.access import Right
+from ragkeeper.core.tracing import Trace, traced
 from ragkeeper.documents import repository as document_rows
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.retrieval.models import Scope, SearchMode, SearchRequest, SearchResult
@@ -48,6 +49,17 @@ async def test_an_equal_search_gives_equal_hits(product: Wired):
     assert second.hits == first.hits == (await product.retrieval.search(ADMIN, QUESTION)).hits
     assert second.queries == first.queries
     assert second.timings_ms.keys() == {"total"}
+
+
+async def test_a_search_given_again_has_its_stage_in_a_trace(product: Wired):
+    retrieval = caching(product)
+    traces = [Trace("the first"), Trace("the second")]
+    for trace in traces:
+        with traced(trace):
+            await retrieval.search(ADMIN, QUESTION)
+    assert [span.name for span in traces[1].spans] == ["recall"]
+    assert [span.name for span in traces[0].spans][:1] == ["recall"]
+    assert len(traces[0].spans) > 1
 
 
 async def test_each_change_of_a_document_is_seen_at_once(product: Wired):
