@@ -229,7 +229,8 @@ def _new_chunk(document: ParsedDocument, span: ChunkSpan, after: ChunkSpan | Non
 
 
 def _unexpected(version: PendingVersion, error: Exception) -> Problem:
-    _log.error("version_crashed", version=version.id, file=version.name, exc_info=error)
+    # No name and no title: a support bundle takes from the log as it is.
+    _log.error("version_crashed", version=version.id, document=version.document_id, exc_info=error)
     return _problem(ParserCrashed(reason=f"{type(error).__name__} inside the server"))
 
 

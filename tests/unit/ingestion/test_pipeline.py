@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ragkeeper.documents.models import Priority, VersionStatus
+from ragkeeper.ingestion.parsers.fake import FakeParser
+from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.ingestion.service import Upload
 from ragkeeper.providers.embedding.errors import EmbedderUnavailable
 from ragkeeper.providers.embedding.fake import FakeEmbedder
@@ -48,6 +51,20 @@ async def test_a_file_that_kills_the_server_each_time_is_given_up(tmp_path: Path
         assert document.version.problem is not None
         assert document.version.problem.code == "reading_abandoned"
         assert await status(product, other.id) is VersionStatus.READY
+
+
+async def test_a_crash_is_logged_with_ids_and_without_a_name(tmp_path: Path) -> None:
+    class Crashing(FakeParser):
+        async def parse(self, path: Path, filename: str) -> ParsedDocument:
+            raise ZeroDivisionError
+
+    async with wired(tmp_path, parser=Crashing()) as product:
+        with capture_logs() as logs:
+            added = await product.add("dismissal of A. Smith.md", "Words.")
+            await product.parse()
+        [told] = [one for one in logs if one["event"] == "version_crashed"]
+        assert (told["version"], told["document"]) == (added.version, added.id)
+        assert "Smith" not in str(logs)
 
 
 async def test_an_embedder_that_is_away_delays_vectors_only(tmp_path: Path) -> None:
