@@ -19,7 +19,8 @@ _TARGET = (("rag-interface", "localhost:8000"),)
 class Sighting:
     """One alert that one fault was seen to fire. fired, ended: seconds after the fault began and ended.
 
-    scale: how much shorter all waits and windows were. told: whether somebody is told, or another alert says it.
+    scale: how much shorter all waits and windows were. told: whether the webhook was told of it and of its end; where
+    not, another alert says it.
     """
 
     alert: str

@@ -14,7 +14,10 @@ _CALM_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Seen:
-    """Seconds from the begin of the fault until each alert fired, and from its end until it no longer did."""
+    """Seconds from the begin of the fault until each alert fired, and from its end until it no longer did.
+
+    told, resolved: titles that the webhook was told of, and of whose end.
+    """
 
     fault: Fault
     early: tuple[str, ...]
@@ -25,8 +28,7 @@ class Seen:
 
     def misses(self) -> list[str]:
         """What should have been and was not."""
-        wanted = [one for one in self.fault.alerts if one not in self.fault.untold]
-        loud = {".".join(one.split(".")[:2]) for one in wanted}
+        loud = set(self.fault.alerts) - set(self.fault.untold)
         return [
             *(f"{one} fired before" for one in self.early),
             *(f"{one} did not fire" for one in self.fault.alerts if one not in self.fired),
@@ -66,7 +68,7 @@ def _until(made: Scene, reached: Callable[[set[str]], set[str]], fault: Fault, s
 
 def _told(made: Scene, fault: Fault, status: str) -> None:
     """Alertmanager waits for a while before it tells."""
-    wanted = {".".join(one.split(".")[:2]) for one in fault.alerts if one not in fault.untold}
+    wanted = set(fault.alerts) - set(fault.untold)
     end = time.monotonic() + 15
     while not wanted <= made.stack.receiver.names(status) and time.monotonic() < end:
         time.sleep(0.1)

@@ -39,9 +39,8 @@ class Receiver:
     told: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
 
     def names(self, status: str) -> set[str]:
-        """`Name.severity` of the alerts that were told of with this status."""
-        found = (alert for _, alert in list(self.told) if alert["status"] == status)
-        return {f"{alert['labels']['alertname']}.{alert['labels']['severity']}" for alert in found}
+        """The titles of the alerts that were told of with this status, as `Stack.firing` has them."""
+        return {title(alert["labels"]) for _, alert in list(self.told) if alert["status"] == status}
 
 
 @dataclass
