@@ -10,6 +10,7 @@ import yaml
 from tests.acceptance.guides.watching import MINUTE, export, fires, rules
 from tests.integration.monitoring.cases import ALERTS, INSTANCE, s
 from tests.integration.monitoring.courses import ALL
+from tests.machine import ROOT
 
 Require = Callable[[str], Path]
 GOOD = s("http_requests_total", method="POST", path="/chat", status="200")
@@ -28,6 +29,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def failing(share: float) -> tuple[float, float]:
     return (1 - share, share)
+
+
+def first_commands(folder: Path, name: str) -> set[str]:
+    """What each page that the alert links to has an operator type first."""
+    annotations = [one["annotations"] for one in rules(folder) if one["alert"] == name]
+    pages = {str(one["runbook_url"]).rpartition("/")[2] for one in annotations}  # type: ignore[index]
+    texts = [(ROOT / "docs" / "operate" / page).read_text(encoding="utf-8") for page in pages]
+    return {text.partition("```\n")[2].partition("\n")[0] for text in texts}
 
 
 def test_g0_077_prometheus_reads_every_15_seconds(exported: Path, require_binary: Require):
@@ -100,6 +109,7 @@ def test_g3_042_above_1_percent_warns(exported: Path, require_binary: Require):
 def test_g3_043_memory_has_two_levels(exported: Path, require_binary: Require):
     stages = [(600, (60, 100), ()), (360, (18, 100), ("warning",)), (360, (8, 100), BOTH), (60, (60, 100), ())]
     assert fires(exported, require_binary, "HighMemoryUsage", MEMORY, stages, instance=INSTANCE)
+    assert first_commands(exported, "HighMemoryUsage") == {"ragkeeper diagnose memory"}
 
 
 def test_g3_044_processors_have_two_levels(exported: Path, require_binary: Require):
@@ -110,6 +120,7 @@ def test_g3_044_processors_have_two_levels(exported: Path, require_binary: Requi
         (400, (0.8, 0.2), ()),
     ]
     assert fires(exported, require_binary, "HighCPUUsage", CPUS, stages, instance=INSTANCE)
+    assert first_commands(exported, "HighCPUUsage") == {"ragkeeper diagnose performance"}
 
 
 def test_g3_049_above_5_percent_is_critical_within_two_minutes(exported: Path, require_binary: Require):
