@@ -134,15 +134,16 @@ class LocalSurgery:
         try:
             return self._answer("/health/detailed").status_code != _UNAUTHORIZED
         except NotLooked:
-            return True  # why it does not answer is told elsewhere
+            return True  # why it does not answer, or that there is no key, is told elsewhere
 
     def _asked(self, path: str) -> Any:
         answer = self._answer(path)
         if answer.status_code >= _ERROR and not (answer.status_code == _UNAVAILABLE and path.startswith("/health")):
             raise NotLooked(reason=f"{path} answers {answer.status_code}")
-        return answer.json() if "json" in answer.headers.get("content-type", "") else answer.text
+        return _read(answer)
 
     def _answer(self, path: str) -> httpx.Response:
+        """Raises NotLooked, also where a key is asked for and there is none."""
         try:
             settings = self.place.settings()
         except RagkeeperError as error:
@@ -150,11 +151,14 @@ class LocalSurgery:
         server = _announced(DataFolder(settings.data_dir.resolve()))
         if server is None:
             raise NotLooked(reason="no server runs")
+        headers, problem = _credentials(settings)
         try:
-            headers = {"X-API-Key": key_of(settings)}
-            return httpx.get(server["url"] + path, headers=headers, timeout=_ANSWER_SECONDS, trust_env=False)
-        except (httpx.TransportError, KeyUnavailable) as error:
+            answer = httpx.get(server["url"] + path, headers=headers, timeout=_ANSWER_SECONDS, trust_env=False)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             raise NotLooked(reason=str(error) or type(error).__name__) from error
+        if problem and answer.status_code == _UNAUTHORIZED:
+            raise NotLooked(reason=problem)
+        return answer
 
     def facts(self) -> Facts:
         settings, problem = self._settings_or_defaults()
@@ -178,6 +182,28 @@ class LocalSurgery:
         except RagkeeperError as error:
             given = {"RAG_DATA_DIR": self.place.data_dir} if self.place.data_dir else {}
             return Settings.model_validate(given), error.code
+
+
+def _credentials(settings: Settings) -> tuple[dict[str, str], str]:
+    """The header with the key, or why there is none: a server says without one whether it lives."""
+    try:
+        key = key_of(settings)
+    except KeyUnavailable as error:
+        return {}, error.message
+    except UnicodeError:
+        key = "\0"
+    usable = key.isascii() and key.isprintable()
+    return ({"X-API-Key": key}, "") if usable else ({}, "what is kept as the server's key is no plain text")
+
+
+def _read(answer: httpx.Response) -> Any:
+    """Raises NotLooked where it calls something JSON that is none: another program has the server's port."""
+    if "json" not in answer.headers.get("content-type", ""):
+        return answer.text
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise NotLooked(reason=f"{answer.url.path} does not answer with JSON") from error
 
 
 def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:

@@ -130,6 +130,21 @@ def test_a_server_that_hangs_is_found(tmp_path: Path):
             server.process.send_signal(signal.SIGCONT)
 
 
+@pytest.mark.parametrize("code", ["api_key_missing", "api_key_unreadable"])
+def test_a_server_whose_key_cannot_be_had_is_not_called_silent(tmp_path: Path, code: str):
+    with serving(tmp_path) as server:
+        key = tmp_path / "data/secrets/api_key"
+        key.rename(key.with_name("aside"))
+        if code == "api_key_unreadable":
+            key.symlink_to("/proc/self/mem")  # its first byte can be read by nobody, the superuser included
+        done = server.run("doctor", "--json", check=False)
+    found = json.loads(done.stdout)
+    assert (done.returncode, codes(found)) == (1, {code})
+    checks = {one["name"]: one for one in found["branches"]["server"]["checks"]}
+    assert (checks["answers"]["state"], checks["parts"]["state"]) == ("ok", "skipped")
+    assert "api_key" in checks["parts"]["reason"]
+
+
 def test_a_key_of_another_server_is_found(tmp_path: Path):
     other = {"API_KEY": "3f9a1c77d2b84e60a5c9d1e2f3b4a596877812cd"}
     with serving(tmp_path) as server:

@@ -1,5 +1,6 @@
 """Whether the key of this installation is there, is kept from others, and cannot be guessed."""
 
+import shlex
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,13 @@ KEY_MISSING = Kind(
     "The next start makes a new key: programs that use the old one are turned away.",
     "Put the file back from a copy of the data folder, or set API_KEY.",
 )
+KEY_UNREADABLE = Kind(
+    "api_key_unreadable",
+    Severity.FAILURE,
+    "The key in {path} cannot be read by this user: {reason}",
+    "No command of this user reaches the server, and a start by this user fails.",
+    "chown --reference={folder} {typed} && chmod 600 {typed}",
+)
 KEY_WEAK = Kind(
     "api_key_weak",
     Severity.FAILURE,
@@ -59,7 +67,13 @@ def api_key_checks(folder: Path, *, by_setting: bool) -> list[Check]:
         if not file.is_file():
             yield KEY_MISSING.found({"path": str(file)})
             return
-        text = file.read_text(encoding="utf-8", errors="replace").strip()
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace").strip()
+        except OSError as error:
+            evidence = {"path": str(file), "reason": error.strerror or str(error)}
+            typed = {"typed": shlex.quote(str(file)), "folder": shlex.quote(str(folder))}
+            yield KEY_UNREADABLE.found(evidence, **typed)
+            return
         if len(text) < _SHORTEST or len(set(text)) < _FEWEST:
             yield KEY_WEAK.found({"path": str(file), "length": len(text), "different": len(set(text))})
 
