@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TookTooLong
+from concurrent.futures import Future, wait
 from dataclasses import replace
+from functools import partial
 
 from ragkeeper.core.checks import Check, Finding, Kind, NotLooked, Severity
 from ragkeeper.core.clock import Clock
+from ragkeeper.core.threads import in_thread
 from ragkeeper.operations.doctor import rules
 from ragkeeper.operations.doctor.models import Examination, Looked, State
 from ragkeeper.operations.doctor.ports import Patient
@@ -33,12 +34,11 @@ CHECK_UNFINISHED = Kind(
 def examine(patient: Patient, version: str, clock: Clock, seconds: float = _SECONDS) -> Examination:
     """seconds: that all checks together may take; those that have not ended by then are told of."""
     began, checked_at = time.monotonic(), clock()
-    # One for each: a database that answers nobody keeps every check that asks it.
-    pool = ThreadPoolExecutor(max(len(patient.checks), 1), thread_name_prefix="check")
-    waiting = [(check, pool.submit(_look, check)) for check in patient.checks]
-    looked = [_within(check, future, began + seconds) for check, future in waiting]
-    # What hangs must not keep anybody from reading the result: its thread is left behind.
-    pool.shutdown(wait=False, cancel_futures=True)
+    # A thread for each: a database that answers nobody keeps every check that asks it. What hangs is left behind, and
+    # keeps neither the result nor the end of the process waiting.
+    waiting = [(check, in_thread(partial(_look, check), "check")) for check in patient.checks]
+    wait([future for _, future in waiting], timeout=seconds)
+    looked = [_looked(check, future, seconds) for check, future in waiting]
     return Examination(checked_at, round(time.monotonic() - began, 3), version, patient.server, tuple(looked))
 
 
@@ -59,12 +59,11 @@ def quick(checks: Sequence[Check]) -> list[Check]:
     return [check for check in checks if check.quick]
 
 
-def _within(check: Check, future: "Future[Looked]", end: float) -> Looked:
-    try:
-        return future.result(timeout=max(end - time.monotonic(), 0.01))
-    except TookTooLong:
-        evidence = {"check": f"{check.branch}: {check.name}", "seconds": round(_SECONDS)}
-        return _done(check, 0.0, [CHECK_UNFINISHED.found(evidence)])
+def _looked(check: Check, future: "Future[Looked]", seconds: float) -> Looked:
+    if future.done():
+        return future.result()
+    evidence = {"check": f"{check.branch}: {check.name}", "seconds": round(seconds) or seconds}
+    return _done(check, 0.0, [CHECK_UNFINISHED.found(evidence)])
 
 
 def _look(check: Check) -> Looked:

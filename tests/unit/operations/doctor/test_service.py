@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -12,6 +14,16 @@ from ragkeeper.operations.doctor.service import examine, mend, quick
 
 NOTE = Kind("a_note", Severity.NOTE, "It is {what}", "Nothing.", "look")
 WRONG = Kind("wrong", Severity.FAILURE, "It is {what}", "All of it.", "mend {what}")
+
+HANGS = """
+import threading
+from ragkeeper.core.checks import Check
+from ragkeeper.core.clock import utc_now
+from ragkeeper.operations.doctor.ports import Patient
+from ragkeeper.operations.doctor.service import examine
+patient = Patient([Check("a", "hangs", lambda: [threading.Event().wait()])], None)
+print([finding.code for finding in examine(patient, "1", utc_now, 0.3).findings])
+"""
 
 
 def well() -> Iterable[Finding]:
@@ -67,6 +79,12 @@ def test_a_check_that_hangs_hides_no_other() -> None:
     assert time.monotonic() - began < 5
     ended.set()
     assert [finding.code for finding in found.findings] == [*["check_unfinished"] * 20, "wrong"]
+    assert found.findings[0].message == "The check a: hangs 0 did not end within 0.3 s"
+
+
+def test_a_check_that_hangs_keeps_no_process_from_ending() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "['check_unfinished']\n"
 
 
 def test_what_mends_itself_is_done_and_what_fails_is_told() -> None:
