@@ -6,7 +6,7 @@ Every feature offers its checks; here they get what they look at.
 import os
 import platform
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from dotenv import dotenv_values
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
@@ -37,6 +38,7 @@ from ragkeeper.ingestion.sources.checks import source_checks
 from ragkeeper.jobs.checks import job_checks
 from ragkeeper.operations.degradation.checks import degradation_checks
 from ragkeeper.operations.doctor.checks import (
+    SECRET_NAMES,
     absence_checks,
     folder_checks,
     port_checks,
@@ -78,7 +80,8 @@ _JOBS = (
     "ORDER BY created_at DESC LIMIT 500"
 )
 _STATES = "SELECT status, error_code, count(*), max(attempts) FROM versions GROUP BY 1, 2"
-_MOST_NAMES = 20_000
+_MOST_LOGS = 10
+_MOST_NAMES = 100_000
 _PARTS = "dbos fastapi httpx kreuzberg numpy onnxruntime openai qdrant-edge-py redis sqlalchemy uvicorn"
 _CALLED = (
     "SELECT title FROM documents",
@@ -170,18 +173,18 @@ class LocalSurgery:
             versions=_versions(),
             schema=_or_nothing(truth, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"),
             jobs=_jobs(folder, truth),
-            secrets=[*settings.secrets(), *_passwords(settings), *_kept_secrets(folder)],
+            secrets=[*settings.secrets(), *_passwords(settings), *_kept_secrets(folder), *_unread(problem)],
             private=_names(truth),
-            logs=sorted((folder.path / "logs").glob("*"), key=lambda path: -path.stat().st_mtime)[:10],
+            logs=_newest_logs(folder.path / "logs"),
         )
 
     def _settings_or_defaults(self) -> tuple[Settings, str | None]:
-        """What cannot be read is told of; the data folder is looked for where it is by default."""
+        """What cannot be used is told of; all that is taken of it is where the data folder is."""
         try:
             return self.place.settings(), None
         except RagkeeperError as error:
-            given = {"RAG_DATA_DIR": self.place.data_dir} if self.place.data_dir else {}
-            return Settings.model_validate(given), error.code
+            folder = self.place.data_dir or _given().get("RAG_DATA_DIR")
+            return Settings.model_validate({"RAG_DATA_DIR": folder} if folder else {}), error.code
 
 
 def _credentials(settings: Settings) -> tuple[dict[str, str], str]:
@@ -334,9 +337,41 @@ def _shown(value: Any) -> Any:
 
 def _passwords(settings: Settings) -> list[str]:
     """Those inside addresses, by themselves."""
-    urls = [settings.database_url or "", *settings.secrets()]
-    found = [urlsplit(url).password for url in urls if "://" in url]
+    found = [_password(url) for url in (settings.database_url or "", *settings.secrets())]
     return [password for password in found if password]
+
+
+def _password(url: str) -> str | None:
+    try:
+        return urlsplit(url).password
+    except ValueError:  # no address, and nobody promised one
+        return None
+
+
+def _given() -> dict[str, str]:
+    """The environment over the `.env` file, as settings are read, usable or not."""
+    try:
+        in_file = {name: value for name, value in dotenv_values(_ENV_FILE).items() if value is not None}
+    except (OSError, UnicodeError):
+        in_file = {}
+    return {**in_file, **os.environ}
+
+
+def _unread(problem: str | None) -> list[str]:
+    """Where settings cannot be used: what is called like a secret, and passwords in addresses."""
+    if problem is None:
+        return []
+    values = [value for name, value in _given().items() if any(word in name for word in SECRET_NAMES)]
+    return [*values, *(password for value in values if (password := _password(value)))]
+
+
+def _newest_logs(folder: Path) -> list[Path]:
+    """One that is moved away meanwhile is none any more."""
+    ages = {}
+    for path in folder.glob("*"):
+        with suppress(OSError):
+            ages[path] = path.stat().st_mtime
+    return sorted(ages, key=lambda path: -ages[path])[:_MOST_LOGS]
 
 
 def _kept_secrets(folder: DataFolder) -> list[str]:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S105 - planted, so that they may be looked for
 
+import gzip
 import hashlib
 import json
 import tarfile
@@ -135,8 +136,18 @@ def test_a_bundle_is_made_whatever_is_broken(tmp_path: Path):
         use(server)
     (tmp_path / "data/ragkeeper.db").write_bytes(b"no database" * 500)
     (tmp_path / "data/jobs.db").unlink(missing_ok=True)
+    with (tmp_path / "data/logs/ragkeeper.log").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"event": f"last words {REDIS_PASSWORD} {URL_PASSWORD} {TOKEN}"}) + "\n")
+    (tmp_path / "data/logs/ragkeeper-cut.log.gz").write_bytes(gzip.compress(b'{"event": "cut"}\n')[:-9])
+    (tmp_path / "data/logs/ragkeeper-away.log").symlink_to("nowhere")
     done = run("support-bundle", "case.tar.gz", folder=tmp_path, environment={**SETTINGS, "RAG_PORTT": "1"})
     assert done.returncode == 0, done.stderr
     files = unpacked(tmp_path / "case.tar.gz")
     assert json.loads(files["settings.json"])["problem"] == "setting_unknown"
     assert "setting_unknown" in {finding["code"] for finding in json.loads(files["doctor.json"])["findings"]}
+    assert_listed(files)
+    everything = b"\n".join(files.values())
+    assert [secret for secret in PLANTED if secret.encode() in everything] == []
+    logs = {name for name in files if name.startswith("logs/")}
+    assert {name.partition("-")[2] for name in logs} == {"ragkeeper.log", "ragkeeper-cut.log.gz"}
+    assert b"last words [removed]" in everything

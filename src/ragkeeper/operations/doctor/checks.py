@@ -15,7 +15,7 @@ from ragkeeper.core.errors import RagkeeperError
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PRIVATE = 0o700
 _SHORTEST_TOKEN = 16
-_SECRET_NAMES = ("KEY", "PASSWORD", "TOKEN", "SECRET", "_URL")
+SECRET_NAMES = ("KEY", "PASSWORD", "TOKEN", "SECRET", "_URL")
 
 SETTING_UNKNOWN = Kind(
     "setting_unknown",
@@ -187,7 +187,7 @@ def settings_checks(problem: RagkeeperError | None, env_file: Path) -> list[Chec
             return
         mode = stat.S_IMODE(env_file.stat().st_mode)
         names = [line.partition("=")[0].strip() for line in env_file.read_text("utf-8", "replace").splitlines()]
-        if mode & _OTHERS and any(word in name for name in names for word in _SECRET_NAMES):
+        if mode & _OTHERS and any(word in name for name in names for word in SECRET_NAMES):
             path = env_file.absolute()
             mend = Mend(f"chmod 600 {path}", lambda: path.chmod(0o600))
             yield ENV_FILE_READABLE.found({"path": str(path), "mode": f"{mode:o}"}, mend)

@@ -72,6 +72,8 @@ def add_support_bundle(app: typer.Typer, surgery: Surgery) -> None:
             return
         for entry in manifest["files"]:
             print_text(f"{entry['name']}  {size(entry['size'])}  {entry['redactions']} redactions")
+        for name in manifest["left_out"]:
+            print_text(f"{name}  left out: there was no time for it")
         print_text(f"Written: {path} ({size(path.stat().st_size)}). Look through it before you send it.")
 
 

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ragkeeper.core.redaction import without_secrets
+from ragkeeper.operations.doctor.names import Names
 
 REMOVED = "[removed]"
 _SHORTEST_SECRET = 6
@@ -37,6 +39,17 @@ _FRAME = re.compile(r'^\s*(File "[^"]+", line \d+, in \S+|[\w.]+(?:Error|Excepti
 _STACKS = frozenset({"exception", "stack"})
 
 
+# What the program itself made has these shapes: no name and no address can be in it, a known secret may.
+_MADE = {
+    "timestamp": re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"),
+    "level": re.compile(r"debug|info|warning|error|critical"),
+    "request_id": re.compile(r"[0-9a-f]{32}"),
+    "trace_id": re.compile(r"[0-9a-f]{32}"),
+    "span_id": re.compile(r"[0-9a-f]{16}"),
+}
+_REMEMBERED = 20_000
+
+
 class Scrubber:
     """secrets: their very text is removed wherever it stands; private: so are these, with the word beside them.
 
@@ -45,20 +58,14 @@ class Scrubber:
 
     def __init__(self, secrets: Iterable[str], private: Iterable[str] = ()) -> None:
         texts = {text for text in secrets if len(text) >= _SHORTEST_SECRET}
-        names = {text.strip() for text in private if len(text.strip()) >= _SHORTEST_NAME}
-        self._texts = sorted(texts, key=len, reverse=True)
-        self._names = sorted(names, key=len, reverse=True)
+        self._secrets = Names(texts, _SHORTEST_SECRET)
+        self._all = Names({*texts, *(text.strip() for text in private)}, _SHORTEST_NAME)
+        # Short values of records are mostly the same few.
+        self._short = lru_cache(_REMEMBERED)(self._scrubbed)
         self.count = 0
 
     def text(self, text: str) -> str:
-        for secret in (*self._texts, *self._names):
-            if secret in text:
-                self.count += text.count(secret)
-                text = text.replace(secret, REMOVED)
-        text, n_secrets = without_secrets(text, REMOVED)
-        text, n_addresses = _MAIL_ADDRESS.subn(REMOVED, text)
-        self.count += n_secrets + n_addresses
-        return text
+        return self._counted(self._scrubbed(text))
 
     def value(self, value: Any) -> Any:
         """The same with every text in it, names of fields included, gone through."""
@@ -80,6 +87,18 @@ class Scrubber:
         if name in _STACKS:
             return [self.text(found) for found in _FRAME.findall(str(value))]
         if name in _TOLD and isinstance(value, str) and _PLAIN.fullmatch(value):
-            return self.text(value)
+            if name in _MADE and _MADE[name].fullmatch(value):
+                return self._counted(self._secrets.hidden(value, REMOVED))
+            return self._counted(self._short(value))
         self.count += 1
         return f"[removed, {len(str(value))} characters]"
+
+    def _counted(self, found: tuple[str, int]) -> str:
+        self.count += found[1]
+        return found[0]
+
+    def _scrubbed(self, text: str) -> tuple[str, int]:
+        text, n_names = self._all.hidden(text, REMOVED)
+        text, n_secrets = without_secrets(text, REMOVED)
+        text, n_addresses = _MAIL_ADDRESS.subn(REMOVED, text)
+        return text, n_names + n_secrets + n_addresses

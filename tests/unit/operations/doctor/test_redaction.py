@@ -45,3 +45,23 @@ def test_of_a_record_only_harmless_fields_stay() -> None:
         "code": "[removed, 15 characters]",
         "exception": ['File "/a.py", line 3, in work', "ValueError"],
     }
+
+
+def test_what_the_program_made_keeps_its_shape_but_no_secret() -> None:
+    request, key = "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "abcdefabcdefabcdefabcdefabcdefab"
+    made = {"timestamp": "2026-11-22T19:49:26.232226Z", "level": "info", "request_id": request}
+    scrubber = Scrubber([key], ["2026", "info", "1e2d", "Minutes"])
+    assert (scrubber.record(made), scrubber.count) == (made, 0)
+    given = {"timestamp": "Minutes", "level": "info info", "request_id": "Minutes.of.May", "trace_id": key}
+    assert scrubber.record(given) == {
+        "timestamp": REMOVED,
+        "level": f"{REMOVED} {REMOVED}",
+        "request_id": f"{REMOVED}.of.May",
+        "trace_id": REMOVED,
+    }
+
+
+def test_a_value_that_comes_again_is_counted_again() -> None:
+    scrubber = Scrubber([], ["Minutes"])
+    assert [scrubber.record({"event": "Minutes"}) for _ in range(3)] == [{"event": REMOVED}] * 3
+    assert scrubber.count == 3
