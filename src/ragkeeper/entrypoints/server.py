@@ -97,9 +97,14 @@ async def _open(application: Application, front: Front, listener: socket.socket)
     gc.set_threshold(_YOUNG_OBJECTS)
     front.open(create_app(application))
     host, port = listener.getsockname()[:2]
-    url = f"http://{host}:{port}"
+    url = address(host, port)
     application.folder.announce(url)
     _log.info("serving", url=url, data=str(application.settings.data_dir.resolve()))
+
+
+def address(host: str, port: int) -> str:
+    """As programs take it: IPv6 stands in brackets (RFC 3986, 3.2.2)."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
