@@ -82,13 +82,15 @@ class Outlook:
     """One measure: where it is, how it goes, where it will be.
 
     average: mean of the last seven whole days; trend: per day, of all of them; ahead: (expected, low, high) for each
-    day to come, and `current` is where it is now on that line.
+    day to come, and `current` is where it is now on that line; these are shown, so that no percentage of them is beyond
+    100. peak: the most that is expected from now on, beyond 100 too: what is asked for, not what there will be.
     """
 
     days: Days
     average: float
     trend: Trend
     current: float
+    peak: float
     ahead: Sequence[tuple[float, float, float]]
     crossing: Crossing | None
 
@@ -99,6 +101,11 @@ class Outlook:
     @property
     def projected(self) -> float:
         return self.ahead[-1][0]
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the limit is behind it, wherever it goes from here."""
+        return self.measure.limit is not None and self.current >= self.measure.limit
 
     @property
     def growth_percent(self) -> float:

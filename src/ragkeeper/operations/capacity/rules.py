@@ -76,8 +76,9 @@ def outlook(days: Days, today: date, days_ahead: int) -> Outlook:
     last = values[-_WEEK:][~np.isnan(values[-_WEEK:])]
     average = float(last.mean()) if len(last) else float(np.nanmean(values))
     current = float(np.clip(found.level, 0, most))
-    crossing = _crossing(days.measure, ahead, today)  # type: ignore[arg-type] # three numbers each
-    return Outlook(days, average, found.trend, current, ahead, crossing)  # type: ignore[arg-type] # the same
+    peak = max(found.level, float(expected[-1]))
+    crossing = _crossing(days.measure, current, ahead, today)  # type: ignore[arg-type] # three numbers each
+    return Outlook(days, average, found.trend, current, peak, ahead, crossing)  # type: ignore[arg-type] # the same
 
 
 def growing_stage(stages: Mapping[str, Sequence[float | None]]) -> str:
@@ -104,18 +105,20 @@ def recommendations(outlooks: Sequence[Outlook], stage: str, today: date) -> lis
 
 def advice(one: Outlook) -> str:
     """What to do about the first limit, and by when; empty where none is reached."""
-    if one.crossing is None or one.crossing.expected is None or one.measure.limit is None:
+    if one.crossing is None or one.crossing.expected is None:
         return ""
-    more = _more(one)
-    by = one.crossing.earliest or one.crossing.expected
-    return f"Before {by}: {more or 'reduce its load'}."
+    when = "Now" if one.is_above else f"Before {one.crossing.earliest or one.crossing.expected}"
+    return f"{when}: {_more(one) or 'reduce its load'}."
 
 
 def _load(one: Outlook | None, kind: str, word: str) -> Recommendation | None:
-    if one is None or one.measure.limit is None or one.projected <= one.measure.limit:
+    if one is None or one.crossing is None or one.crossing.expected is None:
         return None
-    urgency = Urgency.HIGH if one.projected > _HIGH[one.measure.name] else Urgency.MEDIUM
-    return Recommendation(kind, "Scale up", f"Projected {word} usage: {one.projected:.1f}%", urgency)
+    urgency = Urgency.HIGH if one.peak > _HIGH[one.measure.name] else Urgency.MEDIUM
+    reason = f"Projected {word} usage: {one.projected:.1f}%"
+    if one.is_above:
+        reason = f"{kind} usage is above {one.measure.limit:.0f}% already: {one.current:.1f}%"
+    return Recommendation(kind, "Scale up", reason, urgency)
 
 
 def _disk(one: Outlook, today: date) -> Recommendation | None:
@@ -123,6 +126,8 @@ def _disk(one: Outlook, today: date) -> Recommendation | None:
         return None
     place = one.measure.name.partition(":")[2] or "the disk"
     reason = f"{place} reaches {one.measure.limit:.0f}% on {one.crossing.expected}"
+    if one.is_above:
+        reason = f"{place} is above {one.measure.limit:.0f}% already: {one.current:.1f}%"
     urgency = Urgency.HIGH if one.crossing.expected - today <= _SOON else Urgency.MEDIUM
     return Recommendation("Disk", "Free or add space", reason, urgency)
 
@@ -132,11 +137,12 @@ def _more(one: Outlook) -> str:
     room, limit = one.days.room, one.measure.limit
     if not room or not limit:
         return ""
-    lacking = room * (one.projected / limit - 1)
+    lacking = room * (one.peak / limit - 1)
     if one.measure.history == "cpu":
         return f"add {max(1, int(np.ceil(lacking)))} processor(s)"
     what = "memory" if one.measure.history == "memory" else f"space at {one.measure.name.partition(':')[2]}"
-    return f"add {max(lacking, 0) / 1e9:.1f} GB of {what}"
+    # Up, never to nothing: what is added must be enough.
+    return f"add {max(np.ceil(lacking / 1e8), 1) / 10:.1f} GB of {what}"
 
 
 def _first(outlooks: Sequence[Outlook]) -> Outlook | None:
@@ -144,9 +150,13 @@ def _first(outlooks: Sequence[Outlook]) -> Outlook | None:
     return min(reached, key=lambda one: (one.crossing.expected, one.measure.name), default=None)  # type: ignore[union-attr] # they have one
 
 
-def _crossing(measure: Measure, ahead: Sequence[tuple[float, float, float]], today: date) -> Crossing | None:
+def _crossing(
+    measure: Measure, current: float, ahead: Sequence[tuple[float, float, float]], today: date
+) -> Crossing | None:
     if measure.limit is None:
         return None
+    if current >= measure.limit:
+        return Crossing(today, today, today)
     expected, low, high = zip(*ahead, strict=True)
     return Crossing(*(_reached(line, measure.limit, today) for line in (expected, high, low)))
 

@@ -53,6 +53,9 @@ def _limiting(found: dict[str, Any]) -> str:
     one = found["limiting"]
     if one is None:
         return f"- None within {found['days_ahead']} days"
+    current = found["projections"][one["name"]]["current"]
+    if current >= one["limit"]:
+        return f"- {title(one['name'])} is above {one['limit']:.0f}% already, at {current:.1f}%. {one['advice']}"
     return (
         f"- {title(one['name'])} reaches {one['limit']:.0f}% on {one['reached']} "
         f"(between {one['earliest'] or one['reached']} and {one['latest'] or 'later'}). {one['advice']}"

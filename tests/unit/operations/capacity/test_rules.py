@@ -1,11 +1,13 @@
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from ragkeeper.operations.capacity.models import Days, Measure, Report, Urgency
+from ragkeeper.operations.capacity.models import Crossing, Days, Measure, Report, Urgency
 from ragkeeper.operations.capacity.rules import MEASURES, growing_stage, report
+from ragkeeper.operations.capacity.schemas import CapacityView
+from ragkeeper.operations.capacity.text import text_report
 
 TODAY = date(2026, 11, 21)
 BY_NAME = {one.name: one for one in MEASURES}
@@ -42,10 +44,48 @@ def test_a_disk_that_fills_has_its_date_and_what_it_lacks():
     assert crossing.earliest is not None
     assert crossing.earliest <= crossing.expected <= (crossing.latest or date.max)
     assert found.limiting.measure.name == "disk_usage:/srv"
-    assert "GB of space at /srv" in found.advice
+    assert found.advice.startswith(f"Before {crossing.earliest}: add ")
     assert found.limiting.projected == 100  # never more
     [recommended] = found.recommendations
     assert (recommended.type, recommended.urgency) == ("Disk", Urgency.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "lacking"),
+    [
+        ("disk_usage:/srv", 100e9, "add 55.6 GB of space at /srv"),  # 140 GB of 100: 90 % of 155.6
+        ("memory_usage", 16e9, "add 10.4 GB of memory"),  # 22.4 GB of 16: 85 % of 26.4
+        ("cpu_usage", 4, "add 3 processor(s)"),  # 5.6 of 4: 80 % of 7
+    ],
+)
+def test_what_lacks_is_not_held_to_what_there_is(name: str, room: float, lacking: str):
+    found = made(days(name, straight(21, 1), room))
+    assert found.outlooks[0].projected == 100
+    assert found.advice.endswith(f": {lacking}.")
+
+
+def test_what_lacks_is_never_nothing():
+    found = made(days("disk_usage:/", to_reach(90.001), 1e9))
+    assert found.advice.endswith(": add 0.1 GB of space at /.")
+
+
+@pytest.mark.parametrize(
+    ("name", "room", "lacking", "reason"),
+    [
+        ("disk_usage:/srv", 100e9, "add 5.6 GB of space at /srv", "/srv is above 90% already: 95.0%"),
+        ("memory_usage", 16e9, "add 1.9 GB of memory", "Memory usage is above 85% already: 95.0%"),
+        ("cpu_usage", 4, "add 1 processor(s)", "CPU usage is above 80% already: 95.0%"),
+    ],
+)
+def test_what_is_above_its_limit_and_falls_is_too_much_still(name: str, room: float, lacking: str, reason: str):
+    found = made(days(name, straight(95 + 29 * 0.5, -0.5), room))
+    assert found.limiting
+    assert found.limiting.projected == pytest.approx(50)
+    assert found.limiting.crossing == Crossing(TODAY, TODAY, TODAY)
+    assert found.advice == f"Now: {lacking}."
+    assert [one.reason for one in found.recommendations] == [reason]
+    told = text_report(CapacityView.of(found, datetime(2026, 11, 21, tzinfo=UTC)).model_dump(mode="json"))
+    assert f"is above {found.limiting.measure.limit:.0f}% already, at 95.0%. Now: {lacking}." in told
 
 
 def test_the_first_limit_is_the_first_in_time():
