@@ -209,6 +209,7 @@ async def add_versions(sql: AsyncConnection, added: Sequence[Version]) -> None:
                 "warnings": version.warnings,
                 "properties": version.properties,
                 "created_at": version.created_at,
+                "queued_at": version.created_at,
             }
             for version in added
         ],
@@ -229,17 +230,17 @@ async def contents_used(sql: AsyncConnection, hashes: Many[str]) -> set[str]:
 _AFRESH = {"error_code": None, "error_message": None, "error_fix": None, "interruptions": 0}
 
 
-async def reread(sql: AsyncConnection, version_ids: Many[str]) -> None:
-    """Failed or cancelled versions that were never read wait to be read."""
+async def reread(sql: AsyncConnection, version_ids: Many[str], now: datetime) -> None:
+    """Failed or cancelled versions that were never read wait to be read, since `now`."""
     read = select(chunks.c.version_id)
     await sql.execute(
         update(versions)
         .where(versions.c.id.in_(version_ids), versions.c.status.in_(_BROKEN_OFF), versions.c.id.not_in(read))
-        .values(status=VersionStatus.ACCEPTED.value, warnings=[], **_AFRESH)
+        .values(status=VersionStatus.ACCEPTED.value, warnings=[], queued_at=now, **_AFRESH)
     )
 
 
-async def resume(sql: AsyncConnection, version_ids: Many[str]) -> list[tuple[str, str]]:
+async def resume(sql: AsyncConnection, version_ids: Many[str], now: datetime) -> list[tuple[str, str]]:
     """Cancelled versions that were read go on towards the index; returns (document id, version id) of each."""
     read = select(chunks.c.version_id)
     query = select(versions.c.document_id, versions.c.id).where(
@@ -249,19 +250,19 @@ async def resume(sql: AsyncConnection, version_ids: Many[str]) -> list[tuple[str
     await sql.execute(
         update(versions)
         .where(versions.c.id.in_([version for _, version in found]))
-        .values(status=VersionStatus.INDEXING.value, **_AFRESH)
+        .values(status=VersionStatus.INDEXING.value, queued_at=now, **_AFRESH)
     )
     return found
 
 
-async def reread_failed(sql: AsyncConnection, collection_ids: Many[str], code: str | None) -> int:
+async def reread_failed(sql: AsyncConnection, collection_ids: Many[str], code: str | None, now: datetime) -> int:
     """Every document's newest version that failed, with this code if one is given, waits to be read; how many."""
     newest = select(documents.c.newest_version_id).where(documents.c.collection_id.in_(collection_ids))
     condition = (versions.c.status == VersionStatus.FAILED.value) & versions.c.id.in_(newest)
     if code is not None:
         condition &= versions.c.error_code == code
-    changed = update(versions).where(condition)
-    return (await sql.execute(changed.values(status=VersionStatus.ACCEPTED.value, warnings=[], **_AFRESH))).rowcount
+    afresh: dict[str, object] = {"status": VersionStatus.ACCEPTED.value, "warnings": [], "queued_at": now, **_AFRESH}
+    return (await sql.execute(update(versions).where(condition).values(**afresh))).rowcount
 
 
 # --- text and chunks -----------------------------------------------------------------------------------------------
@@ -296,14 +297,14 @@ async def count_chunks(sql: AsyncConnection, collection_ids: Many[str]) -> int:
 
 
 async def mark_searchable(sql: AsyncConnection, version_ids: Sequence[str], now: datetime) -> dict[str, datetime]:
-    """The versions' words are in the index. Returns when those of which this is new were accepted."""
+    """The versions' words are in the index. Returns since when those of which this is new were waiting for it."""
     changed = await sql.execute(
         update(versions)
         .where(versions.c.id.in_(version_ids), versions.c.status == VersionStatus.INDEXING.value)
         .values(status=VersionStatus.SEARCHABLE.value, searchable_at=now)
-        .returning(versions.c.id, versions.c.created_at)
+        .returning(versions.c.id, versions.c.queued_at)
     )
-    return {row.id: row.created_at for row in changed}
+    return {row.id: row.queued_at for row in changed}
 
 
 async def mark_ready(sql: AsyncConnection, version_ids: Sequence[str], model: str, now: datetime) -> list[str]:

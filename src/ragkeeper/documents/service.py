@@ -77,7 +77,8 @@ class Registered:
 class Indexed:
     """What a change of the index brought about at a moment.
 
-    found: when the versions were accepted whose words are found from now on; done: versions that lack nothing now.
+    found: when the versions were accepted, or taken up again, whose words are found from now on; done: versions that
+    lack nothing now.
     """
 
     at: datetime
@@ -218,14 +219,15 @@ class DocumentService:
 
     async def take_up_again(self, transaction: AsyncConnection, version_ids: Sequence[str]) -> None:
         """Failed or cancelled versions go on: from the beginning, or towards the index when they were read."""
-        await repository.reread(transaction, version_ids)
-        await self._index.words_added(transaction, await repository.resume(transaction, version_ids))
+        now = self._clock()
+        await repository.reread(transaction, version_ids, now)
+        await self._index.words_added(transaction, await repository.resume(transaction, version_ids, now))
 
     async def take_up_failed(
         self, transaction: AsyncConnection, collection_ids: frozenset[str], code: str | None
     ) -> int:
         """The newest versions that failed, with this code if one is given, are read again; returns how many."""
-        return await repository.reread_failed(transaction, collection_ids, code)
+        return await repository.reread_failed(transaction, collection_ids, code, self._clock())
 
     async def mark_indexed(
         self, transaction: AsyncConnection, words: list[str], applied: list[str], model: str

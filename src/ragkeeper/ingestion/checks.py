@@ -20,7 +20,7 @@ DOCUMENTS_FAILED = Kind(
 QUEUE_STALLED = Kind(
     "queue_stalled",
     Severity.WARNING,
-    "{count} files wait to be read, the oldest for {minutes} minutes",
+    "{count} files wait to be read, and none was read for {minutes} minutes",
     "They are not found yet, and nothing says that they soon will be.",
     "ragkeeper jobs list --state queued; ragkeeper jobs why ID says what it waits for",
 )
@@ -79,10 +79,13 @@ def _queue(truth: ReadOnly, clock: Clock) -> Iterator[Finding]:
     paused = truth.rows("SELECT value FROM settings WHERE name = 'reading_paused'")
     if paused and paused[0][0] not in {"null", "false"}:
         yield READING_PAUSED.found()
-    count, oldest = truth.rows("SELECT count(*), min(created_at) FROM versions WHERE status = 'accepted'")[0]
+    count, oldest = truth.rows("SELECT count(*), min(queued_at) FROM versions WHERE status = 'accepted'")[0]
     if not oldest:
         return
-    waited = clock() - datetime.fromisoformat(oldest).replace(tzinfo=UTC)
+    # A large import is read for hours, and stands still only once nothing of it is read any more.
+    read = truth.rows("SELECT ended_at FROM attempts ORDER BY id DESC LIMIT 1")
+    since = max(oldest, read[0][0]) if read else oldest
+    waited = clock() - datetime.fromisoformat(since).replace(tzinfo=UTC)
     if waited >= _WAITED:
         yield QUEUE_STALLED.found({"count": count, "minutes": int(waited.total_seconds() // 60)})
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.storage.sql.database import Database
-from ragkeeper.storage.sql.tables import chunks, collections, documents, versions
+from ragkeeper.storage.sql.tables import attempts, chunks, collections, documents, versions
 
 _WAITING = VersionStatus.ACCEPTED.value
 _EMBEDDING = (VersionStatus.INDEXING.value, VersionStatus.SEARCHABLE.value)
@@ -29,8 +29,8 @@ class CollectionHoldings:
 class QueueHoldings:
     """Versions by how far they are.
 
-    oldest: since when the first of those that wait does; dead: documents whose newest version failed; newest: when
-    something was last taken in.
+    oldest: since when the first of those that wait does; read: when a reading last ended, well or not; dead: documents
+    whose newest version failed; newest: when something was last taken in.
     """
 
     waiting: int
@@ -38,6 +38,7 @@ class QueueHoldings:
     embedding: int
     dead: int
     oldest: datetime | None
+    read: datetime | None
     newest: datetime | None
 
 
@@ -55,7 +56,7 @@ class Holdings:
         async with self._database.read() as sql:
             counts = await sql.execute(select(versions.c.status, func.count()).group_by(versions.c.status))
             by_status = {row[0]: row[1] for row in counts}
-            oldest = select(func.min(versions.c.created_at)).where(versions.c.status == _WAITING)
+            oldest = select(func.min(versions.c.queued_at)).where(versions.c.status == _WAITING)
             dead = (
                 select(func.count())
                 .select_from(documents)
@@ -63,6 +64,7 @@ class Holdings:
                 .where(versions.c.status == VersionStatus.FAILED.value)
             )
             # Ids rise with time: their greatest is found at once, the latest time only by looking at all of them.
+            read = select(attempts.c.ended_at).order_by(attempts.c.id.desc()).limit(1)
             newest = select(versions.c.created_at).order_by(versions.c.id.desc()).limit(1)
             return QueueHoldings(
                 waiting=by_status.get(_WAITING, 0),
@@ -70,6 +72,7 @@ class Holdings:
                 embedding=sum(by_status.get(status, 0) for status in _EMBEDDING),
                 dead=(await sql.execute(dead)).scalar_one(),
                 oldest=(await sql.execute(oldest)).scalar_one_or_none(),
+                read=(await sql.execute(read)).scalar_one_or_none(),
                 newest=(await sql.execute(newest)).scalar_one_or_none(),
             )
 

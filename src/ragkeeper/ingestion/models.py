@@ -11,7 +11,8 @@ from ragkeeper.ingestion.chunkers.port import ChunkSpan
 class PendingVersion:
     """A claimed version. `title` is what its uploader called it, if anything.
 
-    attempts: its readings, this one included; interruptions: how many of them a stop of the server cut off.
+    attempts: its readings, this one included; interruptions: how many of them a stop of the server cut off; queued_at:
+    when it was accepted, or taken up again by somebody after that.
     """
 
     id: str
@@ -25,7 +26,7 @@ class PendingVersion:
     name: str
     priority: Priority = Priority.PERSON
     size: int = 0
-    created_at: datetime | None = None
+    queued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,8 +235,8 @@ def _unexpected(version: PendingVersion, error: Exception) -> Problem:
 
 
 def _age(version: PendingVersion) -> float:
-    """Seconds since it was accepted."""
-    return max((utc_now() - version.created_at).total_seconds(), 0.0) if version.created_at else 0.0
+    """Seconds since it was accepted, or taken up again by somebody after that."""
+    return max((utc_now() - version.queued_at).total_seconds(), 0.0) if version.queued_at else 0.0
 
 
 def _problem(error: IngestionError) -> Problem:

@@ -107,7 +107,7 @@ async def _waiting(sql: AsyncConnection, condition: ColumnElement[bool], limit: 
             name=row.name,
             priority=Priority(row.priority),
             size=row.size,
-            created_at=row.created_at,
+            queued_at=row.queued_at,
         )
         for row in await sql.execute(waiting)
     ]

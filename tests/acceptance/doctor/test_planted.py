@@ -31,7 +31,8 @@ DEAD = {"RAG_LLM_PROVIDERS": "gone", "RAG_LLM_GONE_BASE_URL": "http://127.0.0.1:
 
 FIRST = " WHERE id IN (SELECT min(id) FROM versions)"
 FAILED = "UPDATE versions SET status = 'failed', error_code = 'no_text'"
-WAITS = f"UPDATE versions SET status = 'accepted', created_at = '{LONG_AGO}'"
+WAITS = f"UPDATE versions SET status = 'accepted', queued_at = '{LONG_AGO}'"
+READ = f"UPDATE attempts SET ended_at = '{LONG_AGO}'"
 ABANDONED = "UPDATE versions SET status = 'parsing', claimed_by = 'x'"
 UNINDEXED = f"INSERT INTO index_outbox (operation, document_id, created_at) VALUES ('x', 'd', '{LONG_AGO}')"
 COMPARED = '{"orphans": 3, "missing": 0, "checked_at": "2026-01-01T00:00:00+00:00"}'
@@ -137,7 +138,7 @@ FAULTS: dict[str, Plant] = {
     "chunks_not_embedded": sql("DELETE FROM chunk_vectors WHERE chunk_id = 1"),
     "originals_missing": in_folder(lambda data: original(data).unlink()),
     "documents_failed": sql(FAILED + FIRST),
-    "queue_stalled": sql(WAITS + FIRST),
+    "queue_stalled": sql(WAITS + FIRST, READ),
     "reading_abandoned": sql(ABANDONED + FIRST),
     "reading_paused": remember("reading_paused", "true"),
     "ocr_missing": settings(RAG_OCR_LANGUAGES="eng+tlh"),

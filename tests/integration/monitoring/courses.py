@@ -413,7 +413,7 @@ KEEPING = (
     ),
     silent("DocumentsFell", [s("rag_documents", collection="a")], (10,), (2,), HOUR),
     course("DeadLetters", [s("rag_queue_dead_letters")], (0,), (0,), ((1,), WARNING), hold=5 * MINUTE),
-    course("QueueStalled", [s("rag_queue_oldest_seconds")], (5,), (1700,), ((2000,), WARNING), hold=5 * MINUTE),
+    course("QueueStalled", [s("rag_queue_still_seconds")], (5,), (1700,), ((2000,), WARNING), hold=5 * MINUTE),
     course("QueuePaused", [s("rag_queue_paused")], (0,), (0,), ((1,), WARNING), hold=HOUR),
     course(
         "LoopFailing",

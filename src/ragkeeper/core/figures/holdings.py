@@ -54,6 +54,12 @@ QUEUE_JOBS = Gauge(
 QUEUE_OLDEST = Gauge(
     "rag_queue_oldest_seconds", "How long the oldest content has waited for a parser.", unit="seconds", looked_up=True
 )
+QUEUE_STILL = Gauge(
+    "rag_queue_still_seconds",
+    "How long contents have waited for a parser without any being read; 0 while none waits.",
+    unit="seconds",
+    looked_up=True,
+)
 QUEUE_DEAD = Gauge("rag_queue_dead_letters", "Documents whose newest content failed for good.", looked_up=True)
 QUEUE_PAUSED = Gauge(
     "rag_queue_paused", "1 while reading is paused by somebody, or held by a full disk.", looked_up=True
@@ -132,6 +138,7 @@ TABLE: tuple[Metric, ...] = (
     NEWEST_DOCUMENT,
     QUEUE_JOBS,
     QUEUE_OLDEST,
+    QUEUE_STILL,
     QUEUE_DEAD,
     QUEUE_PAUSED,
     INDEX_LAG,

@@ -34,7 +34,7 @@ INGEST_SECONDS = Histogram(
 )
 FRESHNESS = Histogram(
     "rag_ingest_freshness_seconds",
-    "Time from a content's acceptance until searches find it.",
+    "Time from a content's acceptance, or from when it was last taken up again, until searches find it.",
     (),
     "seconds",
     _FRESH_BUCKETS,

@@ -13,8 +13,8 @@ from ragkeeper.core.figures.holdings import (
     INDEX_POINTS,
     LOOP_OK,
     QUEUE_DEAD,
-    QUEUE_OLDEST,
     QUEUE_PAUSED,
+    QUEUE_STILL,
     REDIS_UP,
     SQL_SECONDS,
 )
@@ -190,9 +190,9 @@ def _documents() -> tuple[Alert, ...]:
         Alert(
             "QueueStalled",
             WARNING,
-            "Documents have waited for half an hour",
-            "The oldest has waited that long for a parser.",
-            Above(Select(QUEUE_OLDEST), 30 * MINUTE),
+            "Documents have waited for half an hour, and none was read",
+            "A large import that goes on is none: something holds the readers, or they are gone.",
+            Above(Select(QUEUE_STILL), 30 * MINUTE),
             5 * MINUTE,
             "document-stuck",
         ),

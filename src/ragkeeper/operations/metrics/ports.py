@@ -16,7 +16,7 @@ class CollectionCounts(Protocol):
 
 
 class Queue(Protocol):
-    """Contents by how far they are; dead: those that failed for good."""
+    """Contents by how far they are; dead: those that failed for good; read: when a reading last ended."""
 
     @property
     def waiting(self) -> int: ...
@@ -28,6 +28,8 @@ class Queue(Protocol):
     def dead(self) -> int: ...
     @property
     def oldest(self) -> datetime | None: ...
+    @property
+    def read(self) -> datetime | None: ...
     @property
     def newest(self) -> datetime | None: ...
 

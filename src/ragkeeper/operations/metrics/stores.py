@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ragkeeper.core.clock import Clock
@@ -56,11 +57,15 @@ class QueueFigures:
         states = {"waiting": found.waiting, "parsing": parsing, "postponed": postponed, "embedding": found.embedding}
         for state, count in {**states, "failed": found.dead}.items():
             self._metrics.set(figures.QUEUE_JOBS, count, state=state)
-        waited = (self._clock() - found.oldest).total_seconds() if found.oldest else 0.0
-        self._metrics.set(figures.QUEUE_OLDEST, max(waited, 0.0))
+        self._metrics.set(figures.QUEUE_OLDEST, self._since(found.oldest))
+        self._metrics.set(figures.QUEUE_STILL, min(self._since(found.oldest), self._since(found.read or found.oldest)))
         self._metrics.set(figures.QUEUE_DEAD, found.dead)
         self._metrics.set(figures.QUEUE_PAUSED, bool(held))
         self._metrics.set(figures.NEWEST_DOCUMENT, found.newest.timestamp() if found.newest else math.nan)
+
+    def _since(self, moment: datetime | None) -> float:
+        """Seconds; 0 where there was none, or where it is still to come by this clock."""
+        return max((self._clock() - moment).total_seconds(), 0.0) if moment else 0.0
 
 
 class IndexSizeFigures:

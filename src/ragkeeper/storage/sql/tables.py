@@ -100,6 +100,7 @@ versions = Table(
     Column("pages", Integer),
     Column("characters", Integer),
     Column("created_at", _TIME, nullable=False),
+    Column("queued_at", _TIME, nullable=False),  # when it was accepted, or taken up again by somebody after that
     Column("searchable_at", _TIME),
     Column("ready_at", _TIME),
     UniqueConstraint("document_id", "number"),
