@@ -89,7 +89,7 @@ def _row(alert: Alert) -> tuple[str, ...]:
         alert.severity.value,
         threshold,
         duration(alert.hold) if alert.hold else "",
-        alert.summary.replace("{", "<i>").replace("}", "</i>"),
+        alert.summary.replace("{", "*").replace("}", "*"),
         f"[{alert.page}](../operate/{alert.page}.md)",
         "; ".join(alert.guides),
     )
