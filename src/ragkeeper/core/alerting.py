@@ -60,5 +60,5 @@ class AlertSettings(BaseModel):
     runbook_url: str = Field(
         "https://ragkeeper.dev/docs/operate",
         alias="RAG_RUNBOOK_URL",
-        description="Where the pages of docs/operate are, also while the server is down; every alert links to one.",
+        description="Where you put docs/operate, readable while the server is down; every alert links to a page there.",
     )

@@ -12,6 +12,8 @@ from ragkeeper.operations.monitoring.prometheus import noted
 
 CONFIGURATION = "alertmanager.yml"
 _PAGERDUTY, _SLACK, _SMTP = BY_WHOLE_PATH = ("secrets/pagerduty_key", "secrets/slack_url", "secrets/smtp_password")
+TLS_AT_ONCE = 465
+"""The only port at which Alertmanager begins with TLS: https://prometheus.io/docs/alerting/latest/configuration/#email_config."""
 SUBJECT = "RAG Interface Alert"
 _TITLE = SUBJECT + ": {{ .CommonLabels.alertname }} ({{ .Status }})"
 _TEXT = (
@@ -90,7 +92,8 @@ def _mail(mail: Mail, password_file: str, to: str) -> dict[str, Any]:
         "from": mail.sender,
         "smarthost": f"{mail.host}:{mail.port}",
         **signed_in,
-        "require_tls": bool(mail.user) and not mail.secure,
+        # Elsewhere it begins in the clear and asks for TLS then: required, so that no password is sent without it.
+        "require_tls": (bool(mail.user) or mail.secure) and mail.port != TLS_AT_ONCE,
         "headers": {"Subject": _TITLE},
         "text": _TEXT,
         "html": "",

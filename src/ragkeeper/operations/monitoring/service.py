@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ragkeeper.operations.monitoring.alertmanager import BY_WHOLE_PATH, alertmanager_files
+from ragkeeper.core.settings import Settings
+from ragkeeper.operations.monitoring.alertmanager import BY_WHOLE_PATH, TLS_AT_ONCE, alertmanager_files
 from ragkeeper.operations.monitoring.dashboards import dashboard_files
 from ragkeeper.operations.monitoring.folder import ExportFolder
 from ragkeeper.operations.monitoring.models import Difference, Files, Plan
 from ragkeeper.operations.monitoring.prometheus import prometheus_files
+
+_NOT_SET: str = Settings.model_fields["runbook_url"].default
 
 
 def files(plan: Plan) -> Files:
@@ -42,5 +45,21 @@ def notes(plan: Plan) -> Iterator[str]:
             "Nobody is told of alerts: set RAG_ALERT_MAIL_TO, RAG_ALERT_WEBHOOK_URL, RAG_ALERT_SLACK_URL or "
             "RAG_ALERT_PAGERDUTY_KEY."
         )
+    yield from _mail_notes(plan)
+    if plan.runbooks == _NOT_SET:
+        yield (
+            f"RAG_RUNBOOK_URL is not set: alerts link to pages below {_NOT_SET}, which ragkeeper does not serve. Put "
+            "docs/operate where it can be read while the server is down, and set RAG_RUNBOOK_URL to its address."
+        )
     if plan.time_scale != 1:
         yield f"This is a rehearsal: every wait and window is {plan.time_scale:g} times as long as it should be."
+
+
+def _mail_notes(plan: Plan) -> Iterator[str]:
+    mail = plan.receivers.mail
+    if mail and mail.secure and mail.port != TLS_AT_ONCE:
+        yield (
+            f"No mail will leave Alertmanager: it begins with TLS at port {TLS_AT_ONCE} alone, and RAG_SMTP_URL names "
+            f"smtps:// and port {mail.port}. Have the mail server listen there too, or write smtp:// and a port where "
+            "it offers STARTTLS. What the server itself sends is not concerned."
+        )

@@ -1,7 +1,8 @@
+import pytest
 import yaml
 
 from ragkeeper.operations.monitoring.alertmanager import CONFIGURATION, alertmanager_files
-from ragkeeper.operations.monitoring.models import Receivers
+from ragkeeper.operations.monitoring.models import Mail, Receivers
 from tests.unit.operations.monitoring.plans import ALL, plan
 
 SECRETS = ("geheim", "pagerdutykey", "hooks.slack.example")
@@ -37,3 +38,19 @@ def test_secrets_lie_in_files_of_their_own():
     }
     assert "/etc/monitoring/secrets/pagerduty_key" in files[CONFIGURATION].text
     assert not alertmanager_files(plan())[CONFIGURATION].secret
+
+
+@pytest.mark.parametrize(
+    ("port", "secure", "user", "required"),
+    [
+        (465, True, "rag", False),
+        (2465, True, "rag", True),
+        (2465, True, "", True),
+        (587, False, "rag", True),
+        (25, False, "", False),
+    ],
+)
+def test_tls_is_required_where_alertmanager_begins_without_it(port: int, secure: bool, user: str, required: bool):
+    mail = Mail(("ops@example.org",), "rag@example.org", "mail.example.org", port, user, secure=secure)
+    [one] = receivers(Receivers(mail))["default"]["email_configs"]  # type: ignore[misc]
+    assert one["require_tls"] is required
