@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bench import loopback
 from ragkeeper.core.metrics import TABLE
 from ragkeeper.operations.alerts.conditions import UP
-from ragkeeper.operations.alerts.expressions import Select
+from ragkeeper.operations.alerts.expressions import Quantile, Select
 from ragkeeper.operations.alerts.models import USER_PATHS
 from ragkeeper.operations.monitoring.dashboards import dashboards
 from ragkeeper.operations.monitoring.models import Plan, Receivers
@@ -24,14 +24,13 @@ from tests.acceptance.server import Server, add_text, serving, wait_for
 from tests.contract.cache.server import redis_server
 from tests.contract.chat.standin import Behaviour, StandIn
 from tests.integration.monitoring.cases import ALERTS, TARGETS
+from tests.integration.monitoring.labels import Sample, not_filled, not_grouped_by, parts, without_bucket
 from tests.integration.monitoring.stack import Stack, of_all_servers, programs, watching
 
 PLAN = Plan(ALERTS, TARGETS, USER_PATHS, "localhost:9093", Receivers(), "https://example.org/operate", Path("/x"))
 PANELS = [panel for board in dashboards(PLAN) for panel in board.panels]
 QUERIES = [query for panel in PANELS for query in panel.queries]
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("monitoring")]
-
-Sample = tuple[str, dict[str, str]]
 
 
 @dataclass
@@ -97,6 +96,34 @@ def test_a_series_that_nobody_exports_is_found(live: Live):
     asked = next(select for select in selects() if select.where)
     wrong = type(asked.where[0])(asked.where[0].label, ("never",))
     assert missing(Select(asked.metric, (wrong,), asked.suffix), scrape)
+
+
+def test_every_label_that_is_grouped_by_or_written_is_in_a_scrape(live: Live):
+    scrape = live.scrape()
+    asked = [*(alert.condition.expression for alert in ALERTS), *(query.asks for query in QUERIES)]
+    assert [lack for one in asked if (lack := not_grouped_by(one, scrape))] == []
+    texts = [(one.condition.expression, text) for one in ALERTS for text in (one.summary, one.description)]
+    texts += [(query.asks, query.legend) for query in QUERIES]
+    assert [(text, lack) for one, text in texts if (lack := not_filled(text, one, scrape))] == []
+
+
+def test_every_limit_of_a_quantile_is_a_bucket_in_a_scrape(live: Live):
+    scrape = live.scrape()
+    asked = [(one.title, one.condition.expression, ()) for one in ALERTS]
+    asked += [(panel.title, query.asks, panel.limits) for panel in PANELS for query in panel.queries]
+    assert [(title, lack) for title, one, limits in asked if (lack := without_bucket(one, limits, scrape))] == []
+
+
+def test_labels_and_buckets_that_nobody_exports_are_found(live: Live):
+    scrape = live.scrape()
+    [loud] = [one for one in ALERTS if one.title == "HighResponseTime.warning"]
+    shown = next(part for part in parts(loud.condition.expression) if isinstance(part, Quantile))
+    assert not_grouped_by(replace(shown, of=replace(shown.of, by=("le", "colour"))), scrape) == ["colour"]
+    assert not_filled("{{path}}", shown, scrape) == ["path"], "it is not grouped by that"
+    [down] = [one for one in ALERTS if one.name == "OllamaDown"]
+    assert not_filled("{provider} in {colour}", down.condition.expression, scrape) == ["colour"]
+    assert without_bucket(replace(loud.condition, threshold=2.1).expression, (), scrape) == [2.1]  # type: ignore[type-var]
+    assert without_bucket(shown, (2, 1e6), scrape) == [1e6]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.legend)
