@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +36,12 @@ if TYPE_CHECKING:
 _MEGABYTE = 1_000_000
 # A section that takes longer is not known for now: the others are shown all the same.
 _SECONDS = 4.0
+# Disks are looked at every few seconds. What is older than this, in seconds, is not known any more: a look hangs.
+_STALE_SECONDS = 30.0
 # The system's own, before the server sends its temporary files elsewhere.
 _TEMPORARY: Final = Path(tempfile.gettempdir())
+
+_FIGURES: Final = ("traffic", "intake", "machine", "processes", "targets")
 
 Section = Callable[[], Awaitable[Any]]
 
@@ -58,6 +63,7 @@ class Observers:
     clock: ClockWatch
     _paths: Mapping[str, Path]
     _reserve: int
+    _seen: tuple[float, list[Disk]] | None = None
 
     @classmethod
     def of(cls, settings: Settings, folder: DataFolder, database: Database, metrics: Metrics) -> "Observers":
@@ -76,12 +82,20 @@ class Observers:
         await self.traffic.stop()
         await self.errors.stop()
 
-    async def disks(self) -> list[Disk]:
-        found = await asyncio.to_thread(repository.disks, self._paths)
-        return [judged(disk, self._reserve) for disk in found]
+    @property
+    def disks(self) -> list[Disk] | None:
+        """As the newest look found them; None where that is long ago. To look anew may take for ever."""
+        if self._seen is None or time.monotonic() - self._seen[0] > _STALE_SECONDS:
+            return None
+        return self._seen[1]
 
     async def probe(self) -> ProbeResult:
-        return disk_state(await self.disks(), self._reserve)
+        """Look at every disk. One that hangs does so for good, so nobody else may ask it."""
+        began = time.monotonic()
+        found = await asyncio.to_thread(repository.disks, self._paths)
+        disks = [judged(disk, self._reserve) for disk in found]
+        self._seen = began, disks
+        return disk_state(disks, self._reserve)
 
 
 class StatusReport:
@@ -99,6 +113,7 @@ class StatusReport:
             "errors": self._errors,
             "providers": app.providers,
             "disks": self._disks,
+            "figures": self._figures,
         }
         found = await asyncio.gather(*(_known(name, make, unknown) for name, make in sections.items()))
         known = dict(zip(sections, found, strict=True))
@@ -107,19 +122,20 @@ class StatusReport:
             # No part of this version makes any: nothing is said that is not so.
             "backup": {"configured": False, "last": None},
             "drill": {"configured": False, "last": None},
-            "loops": app.jobs.state(),
+            "loops": app.upkeep.loops(),
             "embedding_model": app.embedder.name,
             "answer_models": app.answers.models,
             **self._degradation(),
             **{name: known[name] for name in ("providers", "errors", "disks")},
-            **await self._figures(),
+            **(known["figures"] or dict.fromkeys(_FIGURES)),
             "unknown": unknown,
         }
 
     async def details(self) -> dict[str, Any]:
-        """Disks and errors, which health shows as well."""
+        """Degradation, disks and errors, which health shows as well."""
         unknown: dict[str, str] = {}
         return {
+            "degradation": self._degradation()["degradation"],
             "disks": await _known("disks", self._disks, unknown),
             "errors": await _known("errors", self._errors, unknown),
         }
@@ -161,12 +177,15 @@ class StatusReport:
         return {"hours": 24, "total": sum(one.count for one in found.values()), "by_code": by_code}
 
     async def _disks(self) -> dict[str, Any]:
-        return {disk.what: shown(disk) for disk in await self._app.observers.disks()}
+        disks = self._app.observers.disks
+        if disks is None:
+            raise TimeoutError
+        return {disk.what: shown(disk) for disk in disks}
 
     async def _figures(self) -> dict[str, Any]:
         observers = self._app.observers
         traffic, machine = observers.traffic.now(), await asyncio.to_thread(repository.machine)
-        aims = targets(traffic, machine, await observers.disks())
+        aims = targets(traffic, machine, observers.disks or ())
         return {
             "traffic": asdict(traffic),
             "intake": self._intake(),
