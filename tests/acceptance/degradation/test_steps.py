@@ -156,6 +156,11 @@ def test_what_is_in_force_is_told_everywhere(server: Server):
     assert 'rag_degradation_cause{cause="forced"} 1.0' in metrics
     assert '"degradation_changed"' in server.log
     assert "forced by local: extractive until" in server.run("degrade", "status").stdout
+    for command in ("status", "health"):
+        assert "forced by local: extractive, since" in server.run(command).stdout
+    detailed = server.http.get("/health/detailed").json()
+    assert detailed["degradation"] == status["degradation"]
+    assert detailed["capabilities"]["ingest"]["state"] == "ok"
     acts = server.http.get("/admin/audit").json()["items"]
     assert acts[0]["action"] == "degradation_forced"
 

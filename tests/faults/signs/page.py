@@ -31,9 +31,9 @@ leads to the page that the alert links to, with what to type; each finding bring
 
 """
 _NOTES = """
-- Health: paths into `GET /health/detailed` (`components`, `disks`), `GET /health/ready` (`capabilities`,
-  `degradation`) and `GET /status` (`targets`, `documents`), with what stands there. `ragkeeper health` and
-  `ragkeeper status` show the same.
+- Health: paths into `GET /health/detailed` (`components`, `capabilities`, `degradation`, `disks`) and `GET /status`
+  (`targets`, `documents`), with what stands there. `ragkeeper health` and `ragkeeper status` show the same; strangers
+  are told `capabilities` and `degradation` by `GET /health/ready`.
 - Metric: a query of Prometheus that has a result while the fault lasts.
 - The faults beside the server are those of [Faults](faults.md), with the same short time limits; meanwhile three people
   ask, search and add notes. Disks of 60 and 100 MB were really filled, the clock was set for the

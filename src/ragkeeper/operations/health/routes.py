@@ -94,6 +94,7 @@ def _add_detailed(
         return {
             **_summary(found, version),
             "components": _components(found),
+            "capabilities": _capabilities(found),
             "providers": await providers(),
             "machine": asdict(figures) if (figures := health.machine()) else None,
             **(await details() if details else {}),

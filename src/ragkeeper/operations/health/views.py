@@ -7,39 +7,76 @@ from typing import Any
 from ragkeeper.cli.output import print_fields, print_table, print_text, size
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_DISK = ("disk", "used", "free", "inodes free", "verdict", "path")
 _MARKS = {True: "ok", False: "ABOVE", None: "no figure yet"}
+
+
+def show_health(found: Mapping[str, Any]) -> None:
+    print_text(f"{found['status']} (version {found['version']})")
+    print_table(("part", "state", "since", "reason"), _states(found["components"]))
+    if found.get("capabilities"):
+        print_table(("capability", "state", "since", "reason"), _states(found["capabilities"]))
+    if found.get("degradation"):
+        print_text(f"degradation: {found['degradation']['step']}")
+        _show_degradation(found["degradation"])
+    if found.get("providers"):
+        _show_providers(found["providers"])
+    if found.get("machine"):
+        print_text(_machine(found["machine"]))
+    if found.get("disks"):
+        print_table(_DISK, _disk_rows(found["disks"]))
+    if found.get("errors") is not None:
+        _show_errors(found["errors"])
 
 
 def show_status(found: Mapping[str, Any]) -> None:
     """Sections as they come; those that this command knows, in words."""
     print_fields(_summary(found))
+    degradation = found.get("degradation") or {}
+    if degradation.get("causes") or degradation.get("forced"):
+        print_text("\nDegradation")
+        _show_degradation(degradation)
+    if failing := {name: error for name, error in (found.get("loops") or {}).items() if error}:
+        print_text("\nBackground loops that fail")
+        print_table(("loop", "last error"), failing.items())
     if found.get("targets"):
         print_text("\nKey figures")
         print_table(("figure", "now", "target", "verdict"), [_target(*item) for item in found["targets"].items()])
     if found.get("providers"):
         print_text("\nProviders")
-        show_providers(found["providers"])
+        _show_providers(found["providers"])
     if found.get("processes"):
         print_text("\nProcesses")
         print_table(("role", "processor time", "memory"), _processes(found["processes"]))
     if found.get("disks"):
         print_text("\nDisks")
-        print_table(("disk", "used", "free", "inodes free", "verdict", "path"), disk_rows(found["disks"]))
+        print_table(_DISK, _disk_rows(found["disks"]))
     if found.get("errors") is not None:
         print_text()
-        show_errors(found["errors"])
+        _show_errors(found["errors"])
     for section, code in found.get("unknown", {}).items():
         print_text(f"not known now: {section} [{code}]")
 
 
-def show_errors(errors: Mapping[str, Any]) -> None:
+def _show_degradation(now: Mapping[str, Any]) -> None:
+    """What was forced by whom and what is missing since when; nothing where neither is so."""
+    if forced := now.get("forced"):
+        why = f" ({forced['reason']})" if forced["reason"] else ""
+        period = f"since {moment(forced['since'])}, until {moment(forced['until'])}"
+        print_text(f"forced by {forced['by']}: {forced['step']}, {period}{why}")
+    rows = [(one["name"], one["step"], moment(one["since"]), one["reason"]) for one in now.get("causes") or ()]
+    if rows:
+        print_table(("missing", "step", "since", "reason"), rows)
+
+
+def _show_errors(errors: Mapping[str, Any]) -> None:
     print_text(f"errors logged in the last {errors['hours']} hours: {errors['total']}")
     rows = [(code, one["count"], moment(one["first"]), moment(one["last"])) for code, one in errors["by_code"].items()]
     if rows:
         print_table(("code", "count", "first", "last"), rows)
 
 
-def show_providers(providers: Mapping[str, Any]) -> None:
+def _show_providers(providers: Mapping[str, Any]) -> None:
     rows = [
         (name, one["state"], one["breaker"], moment(one["last_success"]), one["status_page"])
         for name, one in providers.items()
@@ -47,7 +84,7 @@ def show_providers(providers: Mapping[str, Any]) -> None:
     print_table(("provider", "state", "breaker", "last success", "status page"), rows)
 
 
-def disk_rows(disks: Mapping[str, Any]) -> list[tuple[object, ...]]:
+def _disk_rows(disks: Mapping[str, Any]) -> list[tuple[object, ...]]:
     return [
         (
             what,
@@ -59,6 +96,17 @@ def disk_rows(disks: Mapping[str, Any]) -> list[tuple[object, ...]]:
         )
         for what, one in disks.items()
     ]
+
+
+def _states(found: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Parts, or what can be done with them."""
+    return [(name, one["state"], moment(one.get("since")), one["reason"]) for name, one in found.items()]
+
+
+def _machine(figures: Mapping[str, Any]) -> str:
+    where = "container" if figures["limited"] else "machine"
+    load = " ".join(f"{figures[name]:.2f}" for name in ("load_1", "load_5", "load_15"))
+    return f"memory of the {where}: {size(figures['memory_used'])} of {size(figures['memory_total'])}; load: {load}"
 
 
 def moment(text: str | None) -> str:
@@ -103,8 +151,9 @@ def _index(index: Mapping[str, Any] | None) -> dict[str, str]:
         return {}
     late = period(index["lag_seconds"]) if index["waiting_changes"] else "0 s"
     checked = f"{moment(index['checked_at'])}: {index['orphans']} too many, {index['missing']} missing"
+    holds = "away" if index["chunks"] is None else f"{index['chunks']:,} chunks, {index['vectors']:,} vectors"
     return {
-        "index": "away" if index["chunks"] is None else f"{index['chunks']:,} chunks, {index['vectors']:,} vectors",
+        "index": f"{holds}, being rebuilt: some passages are not found" if index.get("rebuilding") else holds,
         "index lag": f"{late} ({index['waiting_changes']:,} changes wait)",
         "index checked": checked if index["checked_at"] else "not yet",
     }

@@ -39,6 +39,24 @@ def test_each_part_is_shown(run):
     assert run("health", "--json").json == WELL
 
 
+BEGAN = "2026-01-02T03:04:05.678901+00:00"
+CAUSE = {"name": "database", "step": "read_only", "code": "storage_full", "reason": "no room", "since": BEGAN}
+FORCED = {"step": "search_only", "by": "anna", "since": BEGAN, "until": "2026-01-02T04:00:00+00:00", "reason": "a move"}
+DEGRADED = {"step": "read_only", "causes": [CAUSE], "forced": FORCED}
+SINCE = "2026-01-02 03:04:05 UTC"
+
+
+def test_what_can_be_done_and_what_is_in_force_is_shown(server, run):
+    able = {"ingest": {"state": "down", "reason": "degradation: read_only", "since": BEGAN}}
+    server.answers["GET /health/detailed"] = {**WELL, "capabilities": able, "degradation": DEGRADED}
+    shown = run("health").out
+    assert f"ingest      down   {SINCE}  degradation: read_only" in shown
+    assert "degradation: read_only\n" in shown
+    assert f"forced by anna: search_only, since {SINCE}, until 2026-01-02 04:00:00 UTC (a move)" in shown
+    assert f"database  read_only  {SINCE}  no room" in shown
+    assert run("health", "--json").json["capabilities"] == able
+
+
 @pytest.mark.parametrize("state", ["degraded", "unhealthy"])
 def test_a_part_that_is_unwell_is_a_problem_with_its_reason(server, run, state):
     parts = {"llm_service": {"state": state, "reason": "groq: timeout"}}
@@ -139,6 +157,24 @@ def test_status_shows_figures_as_a_person_reads_them(server, run):
     assert said["storage_full"].split() == ["3", "2026-01-02", "03:04:05", "UTC", "2026-01-02", "04:04:05", "UTC"]
     assert "not known now: providers [no_answer]" in said
     assert run("status", "--json").json == FIGURES
+
+
+def test_status_shows_what_is_unusual_and_why(server, run):
+    unusual = {
+        "degradation": DEGRADED,
+        "index": {**FIGURES["index"], "rebuilding": True},
+        "loops": {"embed": "the model is away", "read": None},
+    }
+    server.answers["GET /status"] = {**FIGURES, **unusual}
+    shown = run("status").out
+    assert "31 chunks, 30 vectors, being rebuilt: some passages are not found" in shown
+    assert f"forced by anna: search_only, since {SINCE}" in shown
+    assert f"database  read_only  {SINCE}  no room" in shown
+    assert "embed  the model is away" in shown
+    assert "\nread " not in shown
+    server.answers["GET /status"] = {**FIGURES, "loops": {"read": None}}
+    shown = run("status").out
+    assert not [word for word in ("rebuilt", "forced", "missing  ", "loop") if word in shown]
 
 
 def test_status_of_a_server_that_says_little_is_shown_too(run):
