@@ -426,7 +426,38 @@ KEEPING = (
     ),
 )
 
+FIGURES = (
+    course(
+        "FiguresStale",
+        [s("rag_metrics_age_seconds", collector="queue"), s("rag_metrics_age_seconds", collector="index")],
+        (1, 10),
+        (1, 590),
+        ((1, 650), WARNING),
+        hold=MINUTE,
+        labels={**HERE, "collector": "index"},
+    ),
+    # What takes long is looked up every few minutes.
+    Case(
+        "FiguresStale",
+        [s("rag_metrics_age_seconds", collector="documents")],
+        [Stage(5 * MINUTE, (Slope(1.0),)), Stage(4 * MINUTE, (1,)), Stage(5 * MINUTE, (Slope(1.0),))],
+    ),
+    # One that hangs, until it answers.
+    Case(
+        "FiguresStale",
+        [s("rag_metrics_age_seconds", collector="queue")],
+        [
+            Stage(HOUR, (5,)),
+            Stage(10 * MINUTE, (Slope(1.0),)),
+            Stage(5 * MINUTE, (Slope(1.0),), WARNING),
+            Stage(2 * MINUTE, (5,)),
+        ],
+        {**HERE, "collector": "queue"},
+    ),
+)
+
 _CPUS = [s("node_cpu_seconds_total", cpu=cpu, mode=mode) for cpu in ("0", "1") for mode in ("idle", "user")]
+_OWN = [*(s("rag_process_cpu_seconds_total", role=role) for role in ("api", "worker")), s("rag_usable_processors")]
 _MEMORY = [s("node_memory_MemAvailable_bytes"), s("node_memory_MemTotal_bytes")]
 _SPACE = [
     s("node_filesystem_avail_bytes", **_DISK),
@@ -468,6 +499,20 @@ MACHINE = (
         window=5 * MINUTE,
         labels=HERE,
     ),
+    # A container that may use one of two processors: the machine is half idle, and the server has no more to use.
+    course(
+        "HighCPUUsage",
+        [*_CPUS, *_OWN],
+        (*_busy(0.1, 0.1), 0.1, 0.1, 1),
+        (*_busy(0.4, 0.4), 0.5, 0.25, 1),
+        ((*_busy(0.45, 0.4), 0.5, 0.32, 1), WARNING),
+        ((*_busy(0.5, 0.5), 0.6, 0.4, 1), BOTH),
+        hold=5 * MINUTE,
+        window=5 * MINUTE,
+        labels=HERE,
+    ),
+    # Without a limit the same use leaves half of the machine.
+    silent("HighCPUUsage", [*_CPUS, *_OWN], (*_busy(0.1, 0.1), 0.1, 0.1, 2), (*_busy(0.5, 0.5), 0.6, 0.4, 2), HOUR),
     # A burst of half a minute.
     silent("HighCPUUsage", _CPUS, _busy(0.1, 0.1), _busy(1, 1), 30),
     course(

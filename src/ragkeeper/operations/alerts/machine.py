@@ -1,5 +1,8 @@
 """Alerts about the machine, or the container: processors, memory, disks, network."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from ragkeeper.core.figures.machine import (
     CLOCK_STEP,
     CPU_SECONDS,
@@ -12,11 +15,23 @@ from ragkeeper.core.figures.machine import (
     MEMORY_TOTAL,
     NETWORK_RECEIVED,
     NETWORK_SENT,
+    PROCESS_CPU,
+    PROCESSORS,
 )
 from ragkeeper.core.instruments import Counter
 from ragkeeper.operations.alerts.answering import CRITICAL, DAY, HOUR, MINUTE, WARNING
 from ragkeeper.operations.alerts.conditions import Above, BusyAbove, FreeBelow, RunsOut, Spike, UsedAbove
-from ragkeeper.operations.alerts.expressions import Match, Select
+from ragkeeper.operations.alerts.expressions import (
+    Aggregate,
+    Arithmetic,
+    Compare,
+    Either,
+    Expression,
+    Match,
+    Number,
+    Rate,
+    Select,
+)
 from ragkeeper.operations.alerts.models import Alert, Severity
 
 IDLE = Select(CPU_SECONDS, (Match("mode", ("idle",)),))
@@ -26,6 +41,27 @@ _DISK = ("instance", "mountpoint")
 # Not the machine's talk with itself.
 DEVICES = (Match("device", ("lo",), negated=True),)
 _LEAST_BYTES = 50_000
+
+
+def own_share(window: float) -> Expression:
+    """Of the processors that the server may use, the part that it does."""
+    used = Aggregate("sum", Rate(Select(PROCESS_CPU), window), ("instance",))
+    return Arithmetic(used, "/", Aggregate("max", Select(PROCESSORS), ("instance",)))
+
+
+@dataclass(frozen=True, slots=True)
+class BusyOrUsedUp:
+    """All processors busy, or all that the server may use used up by itself: a container's limit idles the machine."""
+
+    limits: ClassVar = (0.0, 1.0)
+    idle: Select
+    window: float
+    threshold: float
+
+    @property
+    def expression(self) -> Expression:
+        machine = BusyAbove(self.idle, self.window, self.threshold)
+        return Either(machine.expression, Compare(own_share(self.window), ">", Number(self.threshold)))
 
 
 def table() -> tuple[Alert, ...]:
@@ -38,8 +74,8 @@ def _processors() -> tuple[Alert, ...]:
             "HighCPUUsage",
             severity,
             f"The processors of {{instance}} are more than {threshold:.0%} busy".replace("%", " %"),
-            "Mean of all processors over five minutes, for five minutes.",
-            BusyAbove(IDLE, 5 * MINUTE, threshold),
+            "Mean over five minutes, for five minutes: of all processors, or of those that the server may use.",
+            BusyOrUsedUp(IDLE, 5 * MINUTE, threshold),
             5 * MINUTE,
             "cpu",
             guides,

@@ -5,7 +5,7 @@ from ragkeeper.core.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from ragkeeper.operations.alerts.answering import ERRORS, REQUESTS
 from ragkeeper.operations.alerts.conditions import UP, busy, quantile, used
 from ragkeeper.operations.alerts.expressions import Aggregate, Arithmetic, Expression, Match, Number, Rate, Select
-from ragkeeper.operations.alerts.machine import DEVICES, FREE_MEMORY, IDLE, MEMORY
+from ragkeeper.operations.alerts.machine import DEVICES, FREE_MEMORY, IDLE, MEMORY, own_share
 from ragkeeper.operations.monitoring.models import Plan
 from ragkeeper.operations.monitoring.panels import Panel, Query
 
@@ -52,10 +52,12 @@ class Shown:
         return Panel("Error Rate", about, "percent", (line,), kind="stat", limits=self.limits("HighErrorRate", 100))
 
     def cpu(self) -> Panel:
-        line = Query(percent(busy(IDLE, WINDOW)), "CPU Usage % {{instance}}")
-        return Panel(
-            "CPU Usage", "Mean of all processors.", "percent", (line,), limits=self.limits("HighCPUUsage", 100)
+        lines = (
+            Query(percent(busy(IDLE, WINDOW)), "CPU Usage % {{instance}}"),
+            Query(percent(own_share(WINDOW)), "of what the server may use % {{instance}}"),
         )
+        about = "Mean of all processors; and what the server uses of those that a container's limit leaves it."
+        return Panel("CPU Usage", about, "percent", lines, limits=self.limits("HighCPUUsage", 100))
 
     def memory(self) -> Panel:
         line = Query(percent(used(FREE_MEMORY, MEMORY)), "Memory Usage % {{instance}}")
