@@ -15,7 +15,10 @@ _FILE_SYSTEM = (_DEVICE, Label("fstype"), Label("mountpoint"))
 _ROLE = (Label("role", ROLES),)
 
 CPU_SECONDS = Counter(
-    "node_cpu_seconds_total", "Time of each processor by what it was spent on.", (_CPU, Label("mode", CPU_MODES))
+    "node_cpu_seconds_total",
+    "Time of each processor by what it was spent on.",
+    (_CPU, Label("mode", CPU_MODES)),
+    "seconds",
 )
 LOAD_1 = Gauge("node_load1", "Processes that ran or waited, mean of 1 minute.", looked_up=True)
 LOAD_5 = Gauge("node_load5", "The same of 5 minutes.", looked_up=True)
@@ -46,10 +49,13 @@ SWAP_TOTAL = Gauge("node_memory_SwapTotal_bytes", "Swap space.", unit="bytes", l
 SWAP_FREE = Gauge("node_memory_SwapFree_bytes", "Swap space that is not used.", unit="bytes", looked_up=True)
 NETWORK_RECEIVED = Counter(
     "node_network_receive_bytes_total",
-    "Bytes that came in, by network device; `lo` is this machine itself.",
+    "Bytes that came in, by network device; `lo` is this machine itself. Those of containers on it are left out.",
     (_DEVICE,),
+    "bytes",
 )
-NETWORK_SENT = Counter("node_network_transmit_bytes_total", "Bytes that went out, by network device.", (_DEVICE,))
+NETWORK_SENT = Counter(
+    "node_network_transmit_bytes_total", "Bytes that went out, by network device.", (_DEVICE,), "bytes"
+)
 DISK_SIZE = Gauge(
     "node_filesystem_size_bytes", "Size of each file system that the product writes to.", _FILE_SYSTEM, "bytes"
 )
@@ -76,11 +82,12 @@ PROCESS_CPU = Counter(
     "Processor time: `api`, which answers; `worker`, which cuts and embeds documents, does jobs and builds an index; "
     "`parser`, which reads files.",
     _ROLE,
+    "seconds",
 )
 PROCESS_MEMORY = Gauge("rag_process_resident_memory_bytes", "Memory in use, shared pages included.", _ROLE, "bytes")
 PROCESS_OWN_MEMORY = Gauge("rag_process_unique_memory_bytes", "Memory that ends with the process.", _ROLE, "bytes")
-PROCESS_READ = Counter("rag_process_read_bytes_total", "Bytes read from disks.", _ROLE)
-PROCESS_WRITTEN = Counter("rag_process_written_bytes_total", "Bytes written to disks.", _ROLE)
+PROCESS_READ = Counter("rag_process_read_bytes_total", "Bytes read from disks.", _ROLE, "bytes")
+PROCESS_WRITTEN = Counter("rag_process_written_bytes_total", "Bytes written to disks.", _ROLE, "bytes")
 PROCESS_FILES = Gauge("rag_process_open_files", "Open files and connections.", _ROLE)
 PROCESS_MOST_FILES = Gauge("rag_process_max_open_files", "How many one process may have open.", looked_up=True)
 PROCESS_THREADS = Gauge("rag_process_threads", "Threads.", _ROLE)

@@ -24,7 +24,7 @@ DOCUMENTS_PROCESSED = Counter(
     "Contents that were read to an end; `code` says why one failed, else `none`. `abandoned`: not wanted any more.",
     (_RESULT, Label("code")),
 )
-BYTES_PROCESSED = Counter("rag_document_bytes_processed_total", "Bytes of these contents.", (_RESULT,))
+BYTES_PROCESSED = Counter("rag_document_bytes_processed_total", "Bytes of these contents.", (_RESULT,), "bytes")
 INGEST_SECONDS = Histogram(
     "rag_ingest_step_seconds",
     "Time of each content in each step: its wait, reading, cutting, saving, and from its words to its vectors.",

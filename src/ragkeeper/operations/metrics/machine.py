@@ -11,6 +11,8 @@ from ragkeeper.operations.health.models import Machine
 from ragkeeper.operations.metrics import proc
 
 _MOST_DEVICES = 20
+# One for each container, which comes and goes with it, and the bridges between them: their bytes pass a real one too.
+_OF_CONTAINERS = ("veth", "docker", "br-", "cni", "cali", "flannel", "lxc", "virbr", "vnet")
 
 
 class MachineFigures:
@@ -36,13 +38,17 @@ class MachineFigures:
             self._metrics.reached(figures.CPU_SECONDS, seconds, cpu=cpu, mode=mode)
         for gauge, value in zip((figures.LOAD_1, figures.LOAD_5, figures.LOAD_15), proc.load(self._root), strict=True):
             self._metrics.set(gauge, value)
-        for device, (received, sent) in list(proc.network(self._root).items())[:_MOST_DEVICES]:
-            self._metrics.reached(figures.NETWORK_RECEIVED, received, device=device)
-            self._metrics.reached(figures.NETWORK_SENT, sent, device=device)
+        self._look_at_network()
         self._metrics.set(figures.CLOCK, time.time())
         self._metrics.set(figures.CLOCK_STEP, self._step())
         self._metrics.set(figures.PROCESSORS, proc.usable_processors(self._root))
         self._look_at_memory()
+
+    def _look_at_network(self) -> None:
+        found = {device: n for device, n in proc.network(self._root).items() if not device.startswith(_OF_CONTAINERS)}
+        for device, (received, sent) in list(found.items())[:_MOST_DEVICES]:
+            self._metrics.reached(figures.NETWORK_RECEIVED, received, device=device)
+            self._metrics.reached(figures.NETWORK_SENT, sent, device=device)
 
     def _look_at_memory(self) -> None:
         found = proc.memory(self._root)
