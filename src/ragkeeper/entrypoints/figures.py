@@ -94,7 +94,9 @@ def _add_index(looks: Looks, application: "Application") -> None:
             return None
 
     metrics, upkeep = application.metrics, application.upkeep
-    looks.add("index", IndexFigures(metrics, upkeep.reconciler.backlog, upkeep.inspector.last, utc_now).look, 1)
+    begun = Holdings(application.database).first_start
+    figures = IndexFigures(metrics, upkeep.reconciler.backlog, upkeep.inspector.last, begun, utc_now)
+    looks.add("index", figures.look, 1)
     looks.add("index size", IndexSizeFigures(metrics, counts, application.folder.index).look, 10)
 
 

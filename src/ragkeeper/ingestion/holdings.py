@@ -52,6 +52,12 @@ class Holdings:
             rows = (await sql.execute(_documents())).all()
         return [CollectionHoldings(row.name, row.stored, row.searchable, n_chunks.get(row.id, 0)) for row in rows]
 
+    async def first_start(self) -> datetime | None:
+        """A server makes its first collection when it first starts."""
+        async with self._database.read() as sql:
+            found: datetime | None = (await sql.execute(select(func.min(collections.c.created_at)))).scalar_one()
+        return found
+
     async def queue(self) -> QueueHoldings:
         async with self._database.read() as sql:
             counts = await sql.execute(select(versions.c.status, func.count()).group_by(versions.c.status))

@@ -347,6 +347,15 @@ KEEPING = (
         Needs(thresholds="IndexUnchecked.warning=8"),
     ),
     Fault(
+        "a table that figures need is gone",
+        ("FiguresStale.warning",),
+        lambda made: sql(made, "ALTER TABLE collections RENAME TO misplaced"),
+        lambda made: sql(made, "ALTER TABLE misplaced RENAME TO collections"),
+        # Some figures are looked up every ten seconds, or less often where that takes long.
+        Needs(thresholds="FiguresStale.warning=40"),
+        seconds=120,
+    ),
+    Fault(
         "half of the documents are deleted",
         ("DocumentsFell.warning",),
         _delete_half,

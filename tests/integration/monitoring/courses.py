@@ -330,6 +330,14 @@ OBJECTIVES = (
 )
 
 _NOW = 1_800_000_000.0
+_CHECKED = [
+    s(name)
+    for name in (
+        "node_time_seconds",
+        "rag_index_checked_timestamp_seconds",
+        "rag_first_start_timestamp_seconds",
+    )
+]
 
 KEEPING = (
     course(
@@ -384,6 +392,17 @@ KEEPING = (
         ((_NOW, _NOW - 49 * HOUR), WARNING),
         hold=MINUTE,
     ),
+    # The first check never worked.
+    course(
+        "IndexUnchecked",
+        _CHECKED,
+        (_NOW, float("nan"), _NOW - HOUR),
+        (_NOW, float("nan"), _NOW - 47 * HOUR),
+        ((_NOW, float("nan"), _NOW - 49 * HOUR), WARNING),
+        hold=MINUTE,
+    ),
+    # A server that is old, and was checked today.
+    silent("IndexUnchecked", _CHECKED, (_NOW, _NOW - HOUR, _NOW - 90 * DAY), (_NOW, _NOW, _NOW - 90 * DAY), HOUR),
     course("ClockSet", [s("rag_clock_step_seconds")], (0.1,), (20,), ((3600,), WARNING), hold=MINUTE, labels=HERE),
     course("IndexOrphans", [s("rag_index_orphans")], (0,), (0,), ((3,), WARNING), hold=5 * MINUTE),
     silent("IndexOrphans", [s("rag_index_orphans")], (float("nan"),), (float("nan"),), 20 * MINUTE),
@@ -576,4 +595,4 @@ MACHINE = (
     silent("NetworkInSpike", [s("node_network_receive_bytes_total", device="eth0")], (500,), (10_000,), 10 * MINUTE),
 )
 
-ALL = (*THERE, *ERRORS, *SLOW, *MODELS, *DEGRADED, *OBJECTIVES, *KEEPING, *MACHINE)
+ALL = (*THERE, *ERRORS, *SLOW, *MODELS, *DEGRADED, *OBJECTIVES, *KEEPING, *FIGURES, *MACHINE)

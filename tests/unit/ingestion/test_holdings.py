@@ -1,17 +1,19 @@
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from ragkeeper.core.clock import utc_now
 from ragkeeper.documents.models import VersionStatus
 from ragkeeper.ingestion.holdings import Holdings
 from ragkeeper.ingestion.progress.service import ProgressService
-from ragkeeper.storage.sql.tables import versions
+from ragkeeper.storage.sql.tables import collections, versions
+from tests.schema import migrated
 from tests.wired import ADMIN, NoSyncs, Wired, jobs, wired
 
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MONTH = timedelta(days=30)
 
 
@@ -76,3 +78,15 @@ async def test_what_nobody_took_up_has_waited_since_it_came(tmp_path: Path) -> N
         await product.add("a.md", "Words.")
         await end(product, VersionStatus.ACCEPTED)
         assert (await Holdings(product.database).queue()).oldest < utc_now() - MONTH / 2
+
+
+async def test_the_first_start_is_as_old_as_the_oldest_collection(tmp_path: Path):
+    database = await migrated(tmp_path / "ragkeeper.db")
+    holdings = Holdings(database)
+    assert await holdings.first_start() is None
+    async with database.write() as sql:
+        for number, age in enumerate((1, 30, 7)):
+            made = {"id": str(number), "name": str(number), "description": ""}
+            await sql.execute(insert(collections).values(**made, created_at=NOW - timedelta(days=age)))
+    assert await holdings.first_start() == NOW - timedelta(days=30)
+    await database.close()

@@ -22,6 +22,12 @@ BUILD = Gauge(
 STARTED = Gauge(
     "rag_start_time_seconds", "When the server started, seconds since 1970.", unit="seconds", looked_up=True
 )
+FIRST_START = Gauge(
+    "rag_first_start_timestamp_seconds",
+    "When a server first started on this database, seconds since 1970.",
+    unit="seconds",
+    looked_up=True,
+)
 READY = Gauge("rag_ready", "1 while `/health/ready` answers 200.")
 COMPONENT_OK = Gauge(
     "rag_component_ok", "1 while the part is healthy; parts that are not set up have none.", _COMPONENT
@@ -73,10 +79,14 @@ INDEX_POINTS = Gauge("rag_index_points", "Passages in the search index; NaN whil
 INDEX_VECTORS = Gauge("rag_index_vectors", "Those of them that have a vector.", looked_up=True)
 INDEX_BYTES = Gauge("rag_index_size_bytes", "What the folder of the search index takes.", unit="bytes", looked_up=True)
 INDEX_ORPHANS = Gauge(
-    "rag_index_orphans", "Chunks in the search index that the database lacks, at the last check; NaN before the first."
+    "rag_index_orphans",
+    "Chunks in the search index that the database lacks, at the last check; NaN before the first.",
+    looked_up=True,
 )
 INDEX_MISSING = Gauge(
-    "rag_index_missing", "Chunks and vectors that the search index lacks, at the last check; NaN before the first."
+    "rag_index_missing",
+    "Chunks and vectors that the search index lacks, at the last check; NaN before the first.",
+    looked_up=True,
 )
 INDEX_CHECKED = Gauge(
     "rag_index_checked_timestamp_seconds",
@@ -119,12 +129,21 @@ CACHE_LIMIT = Gauge(
 REDIS_UP = Gauge("redis_up", "1 while Redis answers, 0 while it does not; NaN where none is set up.", looked_up=True)
 
 LOOK_FAILURES = Counter(
-    "rag_metrics_failures_total", "Times that figures could not be looked up, by which.", (Label("collector"),)
+    "rag_metrics_failures_total",
+    "Times that figures could not be looked up, or not within two seconds, by which.",
+    (Label("collector"),),
+)
+LOOK_AGE = Gauge(
+    "rag_metrics_age_seconds",
+    "Time since figures were last looked up, by which; those that cannot be keep their last values.",
+    (Label("collector"),),
+    "seconds",
 )
 
 TABLE: tuple[Metric, ...] = (
     BUILD,
     STARTED,
+    FIRST_START,
     READY,
     COMPONENT_OK,
     COMPONENT_UP,
@@ -159,4 +178,5 @@ TABLE: tuple[Metric, ...] = (
     CACHE_LIMIT,
     REDIS_UP,
     LOOK_FAILURES,
+    LOOK_AGE,
 )

@@ -1,16 +1,21 @@
 """Alerts about what the server keeps: database, index, documents on their way in, caches."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from ragkeeper.core.figures.holdings import (
     CHUNKS,
     COMPONENT_UP,
     CONNECTIONS,
     CONNECTIONS_MOST,
     DOCUMENTS,
+    FIRST_START,
     INDEX_CHECKED,
     INDEX_LAG,
     INDEX_MISSING,
     INDEX_ORPHANS,
     INDEX_POINTS,
+    LOOK_AGE,
     LOOP_OK,
     QUEUE_DEAD,
     QUEUE_PAUSED,
@@ -21,15 +26,33 @@ from ragkeeper.core.figures.holdings import (
 from ragkeeper.core.figures.machine import CLOCK
 from ragkeeper.operations.alerts.answering import CRITICAL, DAY, HOUR, MINUTE, WARNING
 from ragkeeper.operations.alerts.conditions import Above, Below, Fall, Lacks, OlderThan, PartAbove, QuantileAbove
-from ragkeeper.operations.alerts.expressions import Match, Select
+from ragkeeper.operations.alerts.expressions import Absent, Both, Compare, Either, Expression, Match, Number, Select
 from ragkeeper.operations.alerts.models import Alert
 
 _DATABASE = Select(COMPONENT_UP, (Match("component", ("database",)),))
 _INDEX = Select(COMPONENT_UP, (Match("component", ("vector_db",)),))
 
 
+@dataclass(frozen=True, slots=True)
+class UncheckedFor:
+    """More seconds since the last check than the threshold; before the first one, since the server's first start."""
+
+    limits: ClassVar = OlderThan.limits
+    clock: Select
+    checked: Select
+    first_start: Select
+    threshold: float
+
+    @property
+    def expression(self) -> Expression:
+        checked, begun = (OlderThan(self.clock, one, self.threshold) for one in (self.checked, self.first_start))
+        # Its series is there before the first check too, and is no number.
+        never = Absent(Compare(self.checked, ">=", Number(0)))
+        return Either(checked.expression, Both(begun.expression, never))
+
+
 def table() -> tuple[Alert, ...]:
-    return (*_databases(), *_index_itself(), *_index_content(), *_documents())
+    return (*_databases(), *_index_itself(), *_index_content(), *_documents(), *_figures())
 
 
 def _databases() -> tuple[Alert, ...]:
@@ -126,7 +149,7 @@ def _index_itself() -> tuple[Alert, ...]:
             WARNING,
             "The search index has not been compared with the database for two days",
             "That happens every night at 03:17 UTC; perhaps the job failed.",
-            OlderThan(Select(CLOCK), Select(INDEX_CHECKED), 2 * DAY),
+            UncheckedFor(Select(CLOCK), Select(INDEX_CHECKED), Select(FIRST_START), 2 * DAY),
             MINUTE,
             "index-out-of-step",
         ),
@@ -212,6 +235,20 @@ def _documents() -> tuple[Alert, ...]:
             "Each of its runs has failed for five minutes.",
             Below(Select(LOOP_OK), 1, ("loop",)),
             5 * MINUTE,
+            "part-down",
+        ),
+    )
+
+
+def _figures() -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "FiguresStale",
+            WARNING,
+            "Figures are ten minutes old: {collector}",
+            "They could not be looked up since and keep their last values: alerts on them neither begin nor end.",
+            Above(Select(LOOK_AGE), 10 * MINUTE, ("instance", "collector")),
+            MINUTE,
             "part-down",
         ),
     )

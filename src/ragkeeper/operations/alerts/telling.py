@@ -13,7 +13,11 @@ from ragkeeper.operations.alerts.models import Severity
 
 _MOST_FAILED = 1000
 # The first says what the second would.
-_SAME = (("DatabaseDown", "PostgresDown"), ("HighResponseTime", "HighLatency"))
+_SAME = (
+    ("DatabaseDown", "PostgresDown"),
+    ("DatabaseDown", "FiguresStale"),
+    ("HighResponseTime", "HighLatency"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ _INHIBITIONS = (
     (("severity", "critical"), ("severity", "warning"), ("alertname", "instance", "mountpoint", "component")),
     (("alertname", "ServiceDown"), ("alertname", "InstanceDown"), ("instance",)),
     (("alertname", "DatabaseDown"), ("alertname", "PostgresDown"), ("instance",)),
+    (("alertname", "DatabaseDown"), ("alertname", "FiguresStale"), ("instance",)),
     (("alertname", "ApplicationDown"), ("alertname", "FiguresMissing"), ()),
     (("alertname", "HighResponseTime"), ("alertname", "HighLatency"), ()),
 )

@@ -11,6 +11,7 @@ from ragkeeper.core.figures.holdings import (
     INDEX_LAG,
     INDEX_MISSING,
     INDEX_ORPHANS,
+    LOOK_AGE,
     QUEUE_DEAD,
     QUEUE_JOBS,
     QUEUE_OLDEST,
@@ -61,7 +62,7 @@ def dashboard(shown: Shown) -> Dashboard:
         "ragkeeper",
         "ragkeeper",
         "What ragkeeper can do, how it answers, what it holds and what waits.",
-        (_state(shown), _answering(shown), _models(shown), _documents(shown), _stores(), _process()),
+        (_state(shown), _answering(shown), _models(shown), _documents(shown), _stores(), _process(shown)),
     )
 
 
@@ -238,13 +239,20 @@ def _stores() -> Row:
     )
 
 
-def _process() -> Row:
+def _process(shown: Shown) -> Row:
     return Row(
         "Processes",
         (
             _rates("Processors in use", "Seconds a second.", "none", Select(PROCESS_CPU), "role"),
             Panel("Memory", "That ends with the process.", "bytes", (_highest(PROCESS_OWN_MEMORY, "role"),)),
             _rates("Log records", "By level.", "ops", Select(LOG_RECORDS), "level"),
+            Panel(
+                "Age of figures",
+                "Those that cannot be looked up keep their last values.",
+                "s",
+                (_highest(LOOK_AGE, "collector"),),
+                limits=shown.limits("FiguresStale"),
+            ),
         ),
     )
 
