@@ -15,6 +15,7 @@ from ragkeeper.operations.metrics.disks import DiskFigures
 from ragkeeper.operations.metrics.looks import Looks
 from ragkeeper.operations.metrics.machine import MachineFigures
 from ragkeeper.operations.metrics.processes import ProcessFigures
+from ragkeeper.operations.metrics.servers import JobsDatabaseFigures, RedisFigures
 from ragkeeper.operations.metrics.service import IndexFigures
 from ragkeeper.operations.metrics.stores import (
     CacheFigures,
@@ -60,6 +61,18 @@ def add_looks(looks: Looks, application: "Application") -> None:
         lambda: None if redis is None else redis.problem is None,
     )
     looks.add("caches", caches.look, 5)
+    _add_servers(looks, application)
+
+
+def _add_servers(looks: Looks, application: "Application") -> None:
+    """Where they are set up."""
+    metrics, engine, redis = application.metrics, application.engine, application.caches.redis
+    if redis is not None:
+        looks.add("redis", RedisFigures(metrics, redis.server).look, 5)
+    if application.settings.jobs_database_url is not None:
+        figures = JobsDatabaseFigures(metrics, lambda: engine.trouble is None, engine.record_use)
+        looks.add("jobs database", figures.look, 1)
+        looks.add("jobs database size", figures.look_at_use, 10)
 
 
 def _add_machine(looks: Looks, application: "Application") -> None:

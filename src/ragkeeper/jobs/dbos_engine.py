@@ -29,7 +29,7 @@ from ragkeeper.core.metrics import Metrics
 from ragkeeper.jobs.dbos_run import JsonSerializer, Run, end_all, on_loop
 from ragkeeper.jobs.errors import JobsDatabaseAway, JobsUnavailable
 from ragkeeper.jobs.loop import Loop
-from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
+from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, RecordUse, Schedule
 from ragkeeper.jobs.record import record_at
 from ragkeeper.jobs.scheduler import Scheduler
 
@@ -190,6 +190,13 @@ class DbosEngine:
             return []
         found = await self._call("list_workflows", name=kind, status=_ACTIVE, sort_desc=True)
         return [_job(one) for one in found]
+
+    async def record_use(self) -> RecordUse | None:
+        """In a thread apart from those of jobs; one that hangs breaks nothing off."""
+        try:
+            return await asyncio.to_thread(self._record.use)
+        except DBAPIError as error:
+            raise self._record.failure(error) from error
 
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
         self._scheduler.set(kind, schedules)

@@ -9,7 +9,7 @@ from ragkeeper.core.clock import Clock, utc_now
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.ids import new_id
 from ragkeeper.jobs.cron import check_cron
-from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, Schedule
+from ragkeeper.jobs.port import DurableJob, DurableState, Handler, Json, RecordUse, Schedule
 
 
 @dataclass(slots=True)
@@ -77,6 +77,9 @@ class FakeJobEngine:
 
     async def active(self, kind: str) -> list[DurableJob]:
         return [job for job in await self.jobs(kind, len(self.store.jobs)) if not job.state.is_final]
+
+    async def record_use(self) -> RecordUse | None:
+        return None
 
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
         for schedule in schedules:

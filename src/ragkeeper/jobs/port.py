@@ -76,6 +76,15 @@ class JobRun(Protocol):
 Handler = Callable[[JobRun, Json], Awaitable[Json]]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordUse:
+    """The database server that jobs are recorded in: which database, its bytes, connections to it by whomever."""
+
+    name: str
+    bytes: int
+    connections: int
+
+
 class JobEngine(Protocol):
     """The port. A job keeps its id: submitting it again changes nothing while the job is remembered.
 
@@ -113,6 +122,9 @@ class JobEngine(Protocol):
 
     async def active(self, kind: str) -> list[DurableJob]:
         """Those that have not ended, newest first."""
+
+    async def record_use(self) -> RecordUse | None:
+        """None where jobs are recorded in no server of its own. Raises JobsUnavailable."""
 
     async def set_schedules(self, kind: str, schedules: Sequence[Schedule]) -> None:
         """These and no others of this kind. Raises CronInvalid, before anything is changed."""

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
-from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.jobs.errors import JobsDatabaseAway, JobsDatabaseRefuses, JobsUnavailable
+from ragkeeper.jobs.port import RecordUse
 from ragkeeper.storage.sql.errors import DatabaseUnreadable, StorageFull, is_full
 from ragkeeper.storage.sql.readonly import ReadOnly
 
@@ -26,6 +27,12 @@ _IDLE_IN_TRANSACTION: Final = 60_000
 _CONNECTION_LOST = ("08", "53", "57")
 _UNDER_WAY: Final = "SELECT 1 FROM workflow_status WHERE status IN ('ENQUEUED', 'DELAYED', 'PENDING') LIMIT 1"
 _STATEMENT_CANCELLED: Final = "57014"
+# Nobody waits for these figures: they must not hold a connection that jobs want. In milliseconds.
+_LET_GO: Final = "SET LOCAL statement_timeout = 2000"
+_USE: Final = (
+    "SELECT current_database(), pg_database_size(current_database()), "
+    "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())"
+)
 
 
 class Record(Protocol):
@@ -37,6 +44,9 @@ class Record(Protocol):
 
     def open(self) -> dict[str, Any]:
         """What DBOS is to be configured with. Blocks; raises JobsUnavailable when it cannot be reached."""
+
+    def use(self) -> RecordUse | None:
+        """None of a file, and of a server that is not connected to. Blocks; raises JobsUnavailable, DBAPIError."""
 
     def failure(self, error: DBAPIError) -> RagkeeperError:
         """In our words."""
@@ -64,6 +74,9 @@ class SqliteRecord:
 
     def open(self) -> dict[str, Any]:
         return {"system_database_url": self._url}
+
+    def use(self) -> RecordUse | None:
+        return None
 
     def failure(self, error: DBAPIError) -> RagkeeperError:
         reason = str(error.orig)
@@ -96,6 +109,14 @@ class PostgresRecord:
             pass
         # Nobody here waits for DBOS's notifications, and they do not come through a connection pooler.
         return {"system_database_engine": self._engine, "use_listen_notify": False}
+
+    def use(self) -> RecordUse | None:
+        if self._engine is None:
+            return None
+        with self._engine.begin() as connection:
+            connection.execute(text(_LET_GO))
+            name, size, connections = connection.execute(text(_USE)).one()
+        return RecordUse(name, size, connections)
 
     def failure(self, error: DBAPIError) -> RagkeeperError:
         return JobsDatabaseRefuses(reason=_reason(error.orig))

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from ragkeeper.storage.cache.errors import CacheUnavailable
+from ragkeeper.storage.cache.fallback import FallbackCache
+from ragkeeper.storage.cache.memory import MemoryCache
 from ragkeeper.storage.cache.port import CacheKind
 from ragkeeper.storage.cache.redis import RedisCache
 from tests.contract.cache.server import RedisServer, redis_server
@@ -108,3 +110,23 @@ async def test_an_address_where_nobody_listens_is_told_without_waiting():
     with pytest.raises(CacheUnavailable):
         await cache.get(SEARCH, "a")
     await cache.close()
+
+
+async def test_it_says_how_the_server_is(redis: RedisServer):
+    cache = RedisCache.connect(redis.url)
+    before = await cache.server()
+    await cache.set(SEARCH, "there", b"x", 60)
+    assert await cache.get(SEARCH, "there") is not None
+    assert await cache.get(SEARCH, "not there") is None
+    now = await cache.server()
+    assert (now.memory > 0, now.most_memory, now.clients > 0) == (True, 0, True)
+    assert now.hits > before.hits
+    assert now.misses > before.misses
+    await cache.close()
+
+
+async def test_of_a_server_that_is_away_nothing_is_said():
+    away = FallbackCache(RedisCache.connect("redis://127.0.0.1:9/1"), MemoryCache(1000))
+    assert await away.server() is None
+    assert away.problem is None
+    await away.close()

@@ -76,6 +76,12 @@ async def test_after_a_stop_it_goes_on_with_the_step_that_was_cut_off(opener: Op
     assert after.done == ["second", "third"]
 
 
+async def test_what_is_no_server_says_nothing_of_itself(opener: Opener, request: pytest.FixtureRequest):
+    engine = opener()
+    await engine.start()
+    assert (await engine.record_use() is None) is ("postgres" not in request.node.name)
+
+
 async def test_an_id_runs_once(opener: Opener):
     work = Counting()
     work.may_go_on.set()

@@ -89,6 +89,21 @@ async def test_a_job_under_way_when_the_server_goes_ends_once_it_is_back(postgre
         assert work.done.count("second") == 1
 
 
+async def test_it_says_how_large_its_database_is_and_who_is_connected(postgres: PostgresServer, url: str):
+    async with engine_on(url, _Work()) as engine:
+        assert await engine.record_use() is None
+        await engine.start()
+        found = await engine.record_use()
+        assert found is not None
+        assert (found.name, found.bytes > 1_000_000, found.connections > 0) == (url.rpartition("/")[2], True, True)
+        postgres.stop()
+        try:
+            with pytest.raises(JobsDatabaseAway):
+                await engine.record_use()
+        finally:
+            postgres.start()
+
+
 async def test_an_engine_that_found_no_server_starts_when_it_is_there(postgres: PostgresServer, url: str):
     work = _Work()
     work.may_end.set()

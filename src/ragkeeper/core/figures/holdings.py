@@ -127,6 +127,21 @@ CACHE_LIMIT = Gauge(
     "rag_cache_limit_bytes", "The most that the caches in the server may take.", unit="bytes", looked_up=True
 )
 REDIS_UP = Gauge("redis_up", "1 while Redis answers, 0 while it does not; NaN where none is set up.", looked_up=True)
+REDIS_MEMORY = Gauge("redis_memory_used_bytes", "What Redis takes, whoever uses it.", unit="bytes", looked_up=True)
+REDIS_MEMORY_MOST = Gauge(
+    "redis_memory_max_bytes", "The most that it may take; 0 without a limit.", unit="bytes", looked_up=True
+)
+REDIS_CLIENTS = Gauge("redis_connected_clients", "Connections to Redis, whoever's.", looked_up=True)
+REDIS_HITS = Counter("redis_keyspace_hits_total", "Keys that Redis was asked for and had, whoever asked.")
+REDIS_MISSES = Counter("redis_keyspace_misses_total", "Keys that it was asked for and had not.")
+REDIS_EVICTED = Counter("redis_evicted_keys_total", "Keys that had to make room in a full Redis.")
+JOBS_DATABASE_UP = Gauge(
+    "pg_up",
+    "1 while jobs can be recorded in PostgreSQL, 0 while they cannot; NaN where none is set up.",
+    looked_up=True,
+)
+JOBS_DATABASE_BYTES = Gauge("pg_database_size_bytes", "What that database takes.", _DATABASE, "bytes")
+JOBS_DATABASE_CONNECTIONS = Gauge("pg_stat_activity_count", "Connections to it, whoever's.", _DATABASE)
 
 LOOK_FAILURES = Counter(
     "rag_metrics_failures_total",
@@ -177,6 +192,15 @@ TABLE: tuple[Metric, ...] = (
     CACHE_BYTES,
     CACHE_LIMIT,
     REDIS_UP,
+    REDIS_MEMORY,
+    REDIS_MEMORY_MOST,
+    REDIS_CLIENTS,
+    REDIS_HITS,
+    REDIS_MISSES,
+    REDIS_EVICTED,
+    JOBS_DATABASE_UP,
+    JOBS_DATABASE_BYTES,
+    JOBS_DATABASE_CONNECTIONS,
     LOOK_FAILURES,
     LOOK_AGE,
 )

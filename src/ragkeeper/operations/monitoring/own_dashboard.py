@@ -1,5 +1,7 @@
 """The dashboard of what is ragkeeper's own: what it can do, how it answers, what it holds, what waits."""
 
+from dataclasses import replace
+
 from ragkeeper.core.figures.holdings import (
     CAPABILITY_UP,
     CHUNKS,
@@ -11,10 +13,20 @@ from ragkeeper.core.figures.holdings import (
     INDEX_LAG,
     INDEX_MISSING,
     INDEX_ORPHANS,
+    JOBS_DATABASE_BYTES,
+    JOBS_DATABASE_CONNECTIONS,
+    JOBS_DATABASE_UP,
     LOOK_AGE,
     QUEUE_DEAD,
     QUEUE_JOBS,
     QUEUE_OLDEST,
+    REDIS_CLIENTS,
+    REDIS_EVICTED,
+    REDIS_HITS,
+    REDIS_MEMORY,
+    REDIS_MEMORY_MOST,
+    REDIS_MISSES,
+    REDIS_UP,
     SQL_SECONDS,
 )
 from ragkeeper.core.figures.machine import PROCESS_CPU, PROCESS_OWN_MEMORY
@@ -235,6 +247,42 @@ def _stores() -> Row:
                 (Query(_quantiles(Select(SQL_SECONDS, (), "_bucket"), "kind"), "{{kind}}"),),
                 limits=(0.1,),
             ),
+            *_servers(),
+        ),
+    )
+
+
+def _servers() -> tuple[Panel, ...]:
+    memory = ((REDIS_MEMORY, "Redis"), (REDIS_MEMORY_MOST, "Redis may take"))
+    asked = ((REDIS_HITS, "found"), (REDIS_MISSES, "not there"), (REDIS_EVICTED, "evicted"))
+    sizes, connections = (_highest(gauge, "datname") for gauge in (JOBS_DATABASE_BYTES, JOBS_DATABASE_CONNECTIONS))
+    return (
+        Panel(
+            "Memory of Redis, size of PostgreSQL",
+            "Of the servers beside this one, where they are set up.",
+            "bytes",
+            (*(Query(_most(gauge), name, quiet=True) for gauge, name in memory), replace(sizes, quiet=True)),
+        ),
+        Panel(
+            "Keys of Redis",
+            "Whoever asked for them.",
+            "ops",
+            tuple(Query(sum_of_rates(Select(counter)), name) for counter, name in asked),
+        ),
+        Panel(
+            "Connections to Redis and PostgreSQL",
+            "Whoever's. PostgreSQL: of the database of jobs.",
+            "short",
+            (Query(_most(REDIS_CLIENTS), "Redis", quiet=True), replace(connections, quiet=True)),
+        ),
+        Panel(
+            "Redis and PostgreSQL",
+            "1 while they can be used, 0 while they cannot; nothing where none is set up.",
+            "none",
+            (Query(_least(REDIS_UP), "Redis", quiet=True), Query(_least(JOBS_DATABASE_UP), "PostgreSQL", quiet=True)),
+            kind="stat",
+            limits=(1,),
+            falling=True,
         ),
     )
 
@@ -292,6 +340,10 @@ def _highest(gauge: Gauge, label: str) -> Query:
 
 def _most(gauge: Gauge) -> Expression:
     return Aggregate("max", Select(gauge))
+
+
+def _least(gauge: Gauge) -> Expression:
+    return Aggregate("min", Select(gauge))
 
 
 def _total(gauge: Gauge) -> Expression:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import structlog
 
 from ragkeeper.storage.cache.errors import CacheUnavailable
-from ragkeeper.storage.cache.port import DEFAULT_SECONDS, Cache, CacheKind, Entry, SharedCache, Usage
+from ragkeeper.storage.cache.port import DEFAULT_SECONDS, Cache, CacheKind, Entry, ServerUse, SharedCache, Usage
 
 _log = structlog.get_logger()
 
@@ -60,6 +60,15 @@ class FallbackCache:
 
     async def usage(self) -> Mapping[CacheKind, Usage]:
         return await self._with_fallback(lambda cache: cache.usage())
+
+    async def server(self) -> ServerUse | None:
+        """Of the shared cache; None while it is away, or says nothing: that alone does not make it away."""
+        if self._problem is not None:
+            return None
+        try:
+            return await self._shared.server()
+        except CacheUnavailable:
+            return None
 
     async def close(self) -> None:
         self._is_closed = True

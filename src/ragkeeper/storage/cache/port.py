@@ -48,6 +48,18 @@ class Usage:
     longest_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class ServerUse:
+    """What a server of caches says of itself. memory: bytes, most_memory: 0 without a limit; keys since it began."""
+
+    memory: int
+    most_memory: int
+    clients: int
+    hits: int
+    misses: int
+    evicted: int
+
+
 class Cache(Protocol):
     """Keys are hexadecimal digests; a kind and a key name one entry."""
 
@@ -79,6 +91,10 @@ class Cache(Protocol):
 
 class SharedCache(Cache, Protocol):
     """A cache outside of the process, which can be away: its methods raise CacheUnavailable then."""
+
+    async def server(self) -> ServerUse:
+        """Whatever it is used for, by whomever."""
+        ...
 
     async def renew(self) -> None:
         """Everything that was set before is removed, whatever happened meanwhile. Proves that it reads and writes.

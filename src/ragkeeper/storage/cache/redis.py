@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ragkeeper.storage.cache.errors import CacheUnavailable
-from ragkeeper.storage.cache.port import DEFAULT_SECONDS, CacheKind, Entry, Usage
+from ragkeeper.storage.cache.port import DEFAULT_SECONDS, CacheKind, Entry, ServerUse, Usage
 
 _log = structlog.get_logger()
 
@@ -86,6 +86,12 @@ class RedisCache:
     async def usage(self) -> Mapping[CacheKind, Usage]:
         with _as_ours():
             return {kind: await self._usage(kind) for kind in CacheKind}
+
+    async def server(self) -> ServerUse:
+        with _as_ours():
+            said = await self._client.info()
+        names = ("used_memory", "maxmemory", "connected_clients", "keyspace_hits", "keyspace_misses", "evicted_keys")
+        return ServerUse(*(int(said.get(name, 0)) for name in names))
 
     async def renew(self) -> None:
         """Not only given up but removed: documents that were deleted meanwhile are quoted there."""

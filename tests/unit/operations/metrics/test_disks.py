@@ -86,6 +86,7 @@ async def test_one_that_does_not_answer_holds_no_other_up(tmp_path: Path, monkey
         async with asyncio.timeout(30):
             while not places(metrics, DISK_SIZE):
                 await looks.refresh()
+        assert "/proc" not in places(metrics, INODES)
         await looks.stop()
 
 

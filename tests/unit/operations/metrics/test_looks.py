@@ -119,6 +119,7 @@ async def test_one_that_hangs_is_waited_for_once():
     looks._limit = 60
     async with asyncio.timeout(30):
         await looks.refresh()
+    assert hanging.taken == 1
     await looks.stop()
 
 
