@@ -2,13 +2,18 @@
 
 import random
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ragkeeper.core.instruments import Histogram
 from ragkeeper.core.metrics import TABLE
-from tests.acceptance.server import Server
+from tests.acceptance.server import Server, serving, wait_for
+from tests.contract.cache.server import redis_server
+from tests.contract.jobs.server import postgres_server
 
 
 def test_the_table_and_a_live_scrape_are_the_same(server: Server):
@@ -26,6 +31,27 @@ def test_the_table_and_a_live_scrape_are_the_same(server: Server):
             assert set(sample.labels) == {*metric.label_names, *extra}
             for label in metric.labels:
                 assert not label.values or sample.labels[label.name] in {*label.values, "other"}
+
+
+@pytest.mark.timeout(180)
+def test_the_servers_beside_it_are_told_of(tmp_path: Path, require_binary: Callable[[str], Path]):
+    with (
+        redis_server(require_binary("redis-server"), tmp_path / "redis") as redis,
+        postgres_server(require_binary("postgres")) as postgres,
+    ):
+        settings = {"REDIS_URL": redis.url, "RAG_JOBS_DATABASE_URL": postgres.database("kept_jobs")}
+        with serving(tmp_path / "server", settings) as server:
+
+            def told() -> dict[str, float]:
+                families = text_string_to_metric_families(server.http.get("/metrics").text)
+                samples = [sample for family in families for sample in family.samples]
+                return {one.name: one.value for one in samples if one.labels in ({}, {"datname": "kept_jobs"})}
+
+            wait_for(lambda: told().get("pg_database_size_bytes", 0) > 0, 60)
+            found = told()
+    assert (found["pg_up"], found["redis_up"]) == (1, 1)
+    assert found["pg_stat_activity_count"] > 0
+    assert found["redis_memory_used_bytes"] > 0
 
 
 def test_a_path_is_told_by_its_route_only(server: Server):
