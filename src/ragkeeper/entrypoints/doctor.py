@@ -29,6 +29,7 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.documents.checks import document_checks
 from ragkeeper.entrypoints import engines
 from ragkeeper.entrypoints.caches import open_caches
+from ragkeeper.entrypoints.golden import require_schedule
 from ragkeeper.entrypoints.local import Place, key_of
 from ragkeeper.entrypoints.status import written_paths
 from ragkeeper.identity.api_keys.checks import api_key_checks
@@ -36,6 +37,7 @@ from ragkeeper.ingestion.checks import ingestion_checks
 from ragkeeper.ingestion.parsers.child import find_tessdata
 from ragkeeper.ingestion.sources.checks import source_checks
 from ragkeeper.jobs.checks import job_checks
+from ragkeeper.operations.alerts.rules import alerts
 from ragkeeper.operations.degradation.checks import degradation_checks
 from ragkeeper.operations.doctor.checks import (
     SECRET_NAMES,
@@ -55,7 +57,7 @@ from ragkeeper.operations.health.checks import (
     process_checks,
     server_checks,
 )
-from ragkeeper.operations.monitoring.rules import told_by_server
+from ragkeeper.operations.monitoring.rules import receivers, scene, told_by_server
 from ragkeeper.operations.upgrade.checks import upgrade_checks
 from ragkeeper.providers.checks import cache_checks, embedder_checks, provider_checks
 from ragkeeper.providers.embedding.port import Embedder
@@ -114,13 +116,13 @@ class LocalSurgery:
             yield Patient(settings_checks(error, _ENV_FILE), None)
             return
         folder = DataFolder(settings.data_dir.resolve())
-        server = _announced(folder)
+        held, server = _held(folder), _announced(folder)
         checks = [
-            *settings_checks(None, _ENV_FILE),
+            *settings_checks(_refused(settings), _ENV_FILE),
             *local_checks(settings, folder),
             *_model_checks(settings, _truth(settings)),
-            *reach_checks(folder.path, server, self._version, __version__, held=_held(folder), admitted=self._admitted),
-            *port_checks(settings.host, settings.port, serving=server is not None),
+            *reach_checks(folder.path, server, self._version, __version__, held=held, admitted=self._admitted),
+            *port_checks(settings.host, settings.port, ours=held or server is not None),
             *server_checks(self.ask),
         ]
         yield Patient(checks, server["url"] if server else None)
@@ -185,6 +187,17 @@ class LocalSurgery:
         except RagkeeperError as error:
             folder = self.place.data_dir or _given().get("RAG_DATA_DIR")
             return Settings.model_validate({"RAG_DATA_DIR": folder} if folder else {}), error.code
+
+
+def _refused(settings: Settings) -> RagkeeperError | None:
+    """Why no server starts with settings that can be read: what a start makes of them, without making it."""
+    try:
+        receivers(settings)
+        alerts(scene(settings))
+        require_schedule(settings)
+    except RagkeeperError as error:
+        return error
+    return None
 
 
 def _credentials(settings: Settings) -> tuple[dict[str, str], str]:

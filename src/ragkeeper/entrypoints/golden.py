@@ -19,12 +19,17 @@ def assemble_golden(
     settings: Settings, retrieval: RetrievalService, database: Database, metrics: Metrics, engine: JobEngine
 ) -> GoldenQuestions:
     """Raises SettingInvalid for a schedule that is none."""
-    try:
-        check_cron(settings.golden_schedule)
-    except CronInvalid as error:
-        raise SettingInvalid(name="RAG_GOLDEN_SCHEDULE", reason=error.message) from error
+    require_schedule(settings)
     folder = settings.golden_questions
     questions = partial(read_judgements, folder) if folder else None
     golden = GoldenQuestions(questions, retrieval, database, metrics, utc_now)
     register_golden(engine, golden)
     return golden
+
+
+def require_schedule(settings: Settings) -> None:
+    """Raises SettingInvalid."""
+    try:
+        check_cron(settings.golden_schedule)
+    except CronInvalid as error:
+        raise SettingInvalid(name="RAG_GOLDEN_SCHEDULE", reason=error.message) from error

@@ -14,6 +14,7 @@ import pytest
 
 from ragkeeper.core.checks import Severity
 from ragkeeper.operations.doctor.models import State
+from ragkeeper.storage.files.data_folder import DataFolder
 from tests.acceptance.background import in_background
 from tests.acceptance.doctor.conftest import DOCUMENTS, NOTES, Installation
 from tests.contract.chat.standin import MODELS, Behaviour, StandIn
@@ -219,6 +220,35 @@ def test_a_port_that_another_program_has_is_found(healthy: Installation) -> None
         found = healthy.findings()
     assert set(found) == {"port_taken"}
     assert found["port_taken"].evidence["port"] == port
+
+
+def test_a_port_is_not_called_taken_by_the_server_that_starts_there(healthy: Installation) -> None:
+    folder = DataFolder(healthy.data)
+    folder.lock()
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            healthy.set(RAG_PORT=str(listening.getsockname()[1]))
+            assert set(healthy.findings()) == {"server_starting"}
+    finally:
+        folder.unlock()
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ("RAG_SMTP_URL", {"RAG_ALERT_MAIL_TO": "a@example.org"}),
+        ("RAG_SMTP_URL", {"RAG_ALERT_MAIL_TO": "a@example.org", "RAG_SMTP_URL": "mail.example.org"}),
+        ("RAG_ALERT_THRESHOLDS", {"RAG_ALERT_THRESHOLDS": "no_such_alert=3"}),
+        ("RAG_GOLDEN_SCHEDULE", {"RAG_GOLDEN_SCHEDULE": "now and then"}),
+    ],
+)
+def test_settings_that_only_a_start_refuses_are_found(
+    healthy: Installation, setting: str, given: dict[str, str]
+) -> None:
+    healthy.set(**given)
+    found = healthy.findings()
+    assert set(found) == {"setting_invalid"}
+    assert setting in found["setting_invalid"].message
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser may give files away")

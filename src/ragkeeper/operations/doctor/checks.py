@@ -180,7 +180,9 @@ def settings_checks(problem: RagkeeperError | None, env_file: Path) -> list[Chec
         if problem is None:
             return []
         kind = SETTING_UNKNOWN if problem.code == SETTING_UNKNOWN.code else SETTING_INVALID
-        return [kind.found({"reason": problem.message})]
+        # Errors of settings name the setting; of others, what they advise does.
+        named = problem.code in {SETTING_UNKNOWN.code, SETTING_INVALID.code}
+        return [kind.found({"reason": problem.message if named else f"{problem.message} {problem.advice}"})]
 
     def private() -> Iterator[Finding]:
         if not env_file.is_file():
@@ -337,11 +339,11 @@ def reach_checks(
     return [Check("server", "answers", lambda: list(look()))]
 
 
-def port_checks(host: str, port: int, *, serving: bool) -> list[Check]:
-    """serving: our own server listens there."""
+def port_checks(host: str, port: int, *, ours: bool) -> list[Check]:
+    """ours: our own server listens there, or one does that starts: it listens before it says so."""
 
     def look() -> Iterable[Finding]:
-        if serving or port == 0 or not _is_taken(host, port):
+        if ours or port == 0 or not _is_taken(host, port):
             return []
         return [PORT_TAKEN.found({"host": host, "port": port})]
 
