@@ -66,7 +66,7 @@ from ragkeeper.retrieval.checks import index_checks
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.checks import sqlite_checks
-from ragkeeper.storage.sql.readonly import ReadOnly, names
+from ragkeeper.storage.sql.readonly import READ_SECONDS, ReadOnly, names
 from ragkeeper.storage.sql.schema import revisions
 from ragkeeper.storage.sql.tables import metadata
 from ragkeeper.storage.vectors.layout import read_manifest
@@ -222,8 +222,11 @@ def _read(answer: httpx.Response) -> Any:
         raise NotLooked(reason=f"{answer.url.path} does not answer with JSON") from error
 
 
-def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:
-    """Everything that is looked at on the disk of this machine; what is quick of it, every start looks at."""
+def local_checks(settings: Settings, folder: DataFolder, seconds: float = READ_SECONDS) -> list[Check]:
+    """Everything that is looked at on the disk of this machine; what is quick of it, every start looks at.
+
+    seconds: that reading the whole database may take.
+    """
     root, truth, file = folder.path, _truth(settings), truth_file(settings)
     paths = {name: path for name, path in written_paths(folder, file).items() if name != "temporary"}
     paths["secrets"] = folder.secrets
@@ -236,7 +239,7 @@ def local_checks(settings: Settings, folder: DataFolder) -> list[Check]:
         *clock_checks(lambda: _newest(truth), utc_now),
         *folder_checks(root, paths),
         *api_key_checks(folder.secrets, by_setting=settings.api_key is not None),
-        *sqlite_checks("database", ReadOnly(file), expected=_is_used(folder)),
+        *sqlite_checks("database", ReadOnly(file, seconds=seconds), expected=_is_used(folder)),
         *upgrade_checks(truth, revisions(), sorted(metadata.tables)),
         *index_checks(folder.index, truth, read_manifest, settings.lexical_language, utc_now),
         *document_checks(truth, originals.path),

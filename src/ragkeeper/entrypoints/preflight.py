@@ -23,6 +23,8 @@ from ragkeeper.storage.sql.readonly import ReadOnly
 _log = structlog.get_logger()
 _SECONDS = 10.0
 _UPGRADE_SECONDS = 120.0
+# Less than all together have: that it was not enough is told by the check that reads, and says what to type.
+_READ_SECONDS = 110.0
 _BEFORE_UPGRADES = frozenset({"machine", "data", "database"})
 _DAMAGED = ("malformed", "not a database", "corrupt")
 
@@ -50,7 +52,7 @@ def tell_findings(settings: Settings, folder: DataFolder) -> None:
 def before_upgrade(settings: Settings) -> list[Finding]:
     """All that speaks against an upgrade, but that there is one to be done. Takes as long as reading the database."""
     folder = DataFolder(settings.data_dir.resolve())
-    checks = [check for check in local_checks(settings, folder) if check.branch in _BEFORE_UPGRADES]
+    checks = [check for check in local_checks(settings, folder, _READ_SECONDS) if check.branch in _BEFORE_UPGRADES]
     found = _found([*checks, *room_checks(_existing(truth_file(settings)))], _UPGRADE_SECONDS)
     return [finding for finding in found if finding.severity is not Severity.NOTE and finding.code != SCHEMA_OLD.code]
 

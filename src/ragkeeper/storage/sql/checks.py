@@ -1,5 +1,6 @@
 """Whether a SQLite file is there, whole, and keeps a log of a bearable size."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -39,6 +40,13 @@ REFERENCES_BROKEN = Kind(
     "Somebody changed the database with another program; documents may show errors.",
     "Stop the server and put a copy of the data folder back, or delete these rows by `sqlite3 {path}`.",
 )
+INTEGRITY_UNCHECKED = Kind(
+    "integrity_unchecked",
+    Severity.WARNING,
+    "Whether the database {path} is whole is not known: to read its {what} takes longer than {seconds} s",
+    "It may be damaged without anybody knowing: changes, upgrades and copies of it make that worse.",
+    "sqlite3 -readonly {typed} 'PRAGMA {pragma}'",
+)
 LOG_LARGE = Kind(
     "database_log_large",
     Severity.WARNING,
@@ -73,7 +81,7 @@ def _unreadable(file: ReadOnly) -> Iterator[Finding]:
     try:
         file.ask("SELECT count(*) FROM sqlite_master")
     except DatabaseUnreadable as error:
-        yield _broken(file, str(error.fields["reason"]))
+        yield _broken(file, _reason(error))
 
 
 def _damage(file: ReadOnly) -> Iterator[Finding]:
@@ -82,9 +90,7 @@ def _damage(file: ReadOnly) -> Iterator[Finding]:
     try:
         found = names(file.ask("PRAGMA quick_check(10)"))
     except DatabaseUnreadable as error:
-        if "interrupted" in str(error):
-            raise NotLooked(reason=f"it takes longer than {file.seconds:g} s") from error
-        yield _broken(file, str(error.fields["reason"]))
+        yield _unchecked(file, "pages", "quick_check") if _interrupted(error) else _broken(file, _reason(error))
         return
     if found != ["ok"]:
         yield DATABASE_DAMAGED.found({"path": str(file.path), "reason": found[0], "places": found[:_SHOWN]})
@@ -95,9 +101,29 @@ def _broken(file: ReadOnly, reason: str) -> Finding:
     return (DATABASE_DAMAGED if damaged else DATABASE_UNREADABLE).found({"path": str(file.path), "reason": reason})
 
 
+def _interrupted(error: DatabaseUnreadable) -> bool:
+    return "interrupted" in _reason(error)
+
+
+def _reason(error: DatabaseUnreadable) -> str:
+    return str(error.fields["reason"])
+
+
+def _unchecked(file: ReadOnly, what: str, pragma: str) -> Finding:
+    evidence = {"path": str(file.path), "what": what, "seconds": round(file.seconds)}
+    return INTEGRITY_UNCHECKED.found(evidence, typed=shlex.quote(str(file.path)), pragma=pragma)
+
+
 def _dangling(file: ReadOnly) -> Iterator[Finding]:
     _require(file)
-    if rows := file.rows("PRAGMA foreign_key_check"):
+    try:
+        rows = file.ask("PRAGMA foreign_key_check")
+    except DatabaseUnreadable as error:
+        if not _interrupted(error):
+            raise NotLooked(reason=error.message) from error
+        yield _unchecked(file, "references", "foreign_key_check")
+        return
+    if rows:
         tables = sorted({str(row[0]) for row in rows})
         evidence = {"count": len(rows), "tables": ", ".join(tables), "path": str(file.path)}
         yield REFERENCES_BROKEN.found(evidence)

@@ -14,7 +14,7 @@ from ragkeeper.core.checks import NotLooked
 from ragkeeper.storage.sql.errors import DatabaseUnreadable
 
 _OPS_BETWEEN_LOOKS = 100_000
-_SECONDS = 30.0
+READ_SECONDS = 30.0
 _LOCKED_SECONDS = 5.0
 # A copy is made only of what fits easily beside everything else.
 _LARGEST_COPY = 2_000_000_000
@@ -25,11 +25,12 @@ class ReadOnly:
     """Each question opens the file and closes it again: nothing is held while somebody works with it.
 
     in_place: changes are made in the file itself, beside a journal of what was there before, and not in a log (WAL).
+    seconds: that a question may take.
     """
 
     path: Path
     in_place: bool = False
-    seconds: float = _SECONDS
+    seconds: float = READ_SECONDS
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Raises NotLooked where there is no such file, table or column, or it cannot be read."""
