@@ -1,7 +1,9 @@
 """Whether models can be reached and give what they gave when this was written."""
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
@@ -45,7 +47,7 @@ PROVIDER_AWAY = Kind(
     Severity.WARNING,
     "The model provider {provider} cannot be used: {reason}",
     "Answers come from the next provider, or are quoted from documents.",
-    "curl -sS {url}/models",
+    "curl -sS {models}",
 )
 PROVIDER_REFUSES = Kind(
     "provider_refuses_key",
@@ -59,7 +61,7 @@ PROVIDER_LACKS_MODEL = Kind(
     Severity.WARNING,
     "The model provider {provider} does not have the model {model}",
     "Answers come from the next provider, or are quoted from documents.",
-    "curl -sS {url}/models  (lists what it has)",
+    "curl -sS {models}  # lists what it has",
 )
 CACHE_AWAY = Kind(
     "redis_unreachable",
@@ -143,11 +145,18 @@ async def _ask(model: ChatModel, seconds: float) -> tuple[ChatModel, RagkeeperEr
 def _told(model: ChatModel, error: RagkeeperError, url: str) -> Finding:
     evidence = {"provider": model.name, "model": model.model, "code": error.code, "reason": error.message}
     if isinstance(error, ChatModelUnknown):
-        return PROVIDER_LACKS_MODEL.found(evidence, url=url)
+        return PROVIDER_LACKS_MODEL.found(evidence, models=_typed(url))
     if isinstance(error, ChatRefused):
         name = model.name.upper().replace("-", "_")
         return PROVIDER_REFUSES.found(evidence, setting=f"RAG_LLM_{name}_API_KEY")
-    return PROVIDER_AWAY.found(evidence, url=url)
+    return PROVIDER_AWAY.found(evidence, models=_typed(url))
+
+
+def _typed(url: str) -> str:
+    """Where it lists its models, for a shell, without what may be secret: before the host, and after the path."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return shlex.quote(urlunsplit((parts.scheme, host, f"{parts.path.rstrip('/')}/models", "", "")))
 
 
 def cache_checks(check: Callable[[], Awaitable[None]] | None) -> list[Check]:

@@ -1,11 +1,12 @@
 import asyncio
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from ragkeeper.core.checks import Check
-from ragkeeper.providers.chat.errors import ChatUnavailable
+from ragkeeper.providers.chat.errors import ChatError, ChatModelUnknown, ChatUnavailable
 from ragkeeper.providers.chat.fake import FakeChat
 from ragkeeper.providers.checks import KNOWN_TEXT, cache_checks, embedder_checks, provider_checks
 from ragkeeper.providers.embedding.fake import FakeEmbedder
@@ -83,3 +84,27 @@ def test_a_provider_that_hangs_is_told_of_and_hides_no_other() -> None:
     [check] = provider_checks(lambda: [Hanging(), FakeChat()], ["http://hangs", "http://here"], seconds=0.05)
     [found] = check.look()
     assert (found.code, found.evidence["code"]) == ("provider_unreachable", "chat_timed_out")
+
+
+class Without(FakeChat):
+    """Has other models, or is away."""
+
+    def __init__(self, error: ChatError) -> None:
+        super().__init__()
+        self._error = error
+
+    async def check(self) -> None:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ChatModelUnknown(provider="p", model="m", offered="a"), ChatUnavailable(provider="p", reason="refused")],
+)
+def test_what_is_to_be_typed_holds_no_credentials(error: ChatError) -> None:
+    url = "https://user:pass-4711@h.example:8443/v1/?sig=31337#part"
+    [check] = provider_checks(lambda: [Without(error)], [url])
+    [found] = check.look()
+    assert shlex.split(found.fix, comments=True) == ["curl", "-sS", "https://h.example:8443/v1/models"]
+    assert "4711" not in str(found)
+    assert "31337" not in str(found)
