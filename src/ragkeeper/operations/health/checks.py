@@ -72,7 +72,7 @@ FEW_FILES = Kind(
     Severity.WARNING,
     "A process of this user may have {limit} files open at once",
     "Under load connections are refused and files cannot be opened.",
-    "ulimit -n 65536  (in a service: LimitNOFILE=65536)",
+    "ulimit -n 65536  # in a service: LimitNOFILE=65536",
 )
 CLOCK_BEHIND = Kind(
     "clock_behind",
