@@ -4,6 +4,7 @@ Checks look and change nothing. They are plain functions that may block: whoever
 time limit, so that one that hangs hides no other.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -53,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One thing that can be wrong; `{fields}` of message and fix are filled for the case at hand."""
+    """One thing that can be wrong; `{fields}` are filled for the case at hand, paths in a fix as a shell takes them."""
 
     code: str
     severity: Severity
@@ -63,8 +64,14 @@ class Kind:
 
     def found(self, evidence: Evidence | None = None, mend: Mend | None = None, **fields: object) -> Finding:
         values = {**(evidence or {}), **fields}
-        said = (self.message.format_map(values), self.consequence.format_map(values), self.fix.format_map(values))
+        typed = {name: _typed(value) for name, value in values.items()}
+        said = (self.message.format_map(values), self.consequence.format_map(values), self.fix.format_map(typed))
         return Finding(self.code, self.severity, *said, evidence=evidence or {}, mend=mend)
+
+
+def _typed(value: object) -> object:
+    """Once: what is quoted begins with a quotation mark."""
+    return shlex.quote(value) if isinstance(value, str) and value.startswith("/") else value
 
 
 @dataclass(frozen=True, slots=True)

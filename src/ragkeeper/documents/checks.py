@@ -14,7 +14,7 @@ ORIGINALS_MISSING = Kind(
     Severity.FAILURE,
     "The files of {count} documents are not there",
     "Their text is still found and cited; they cannot be downloaded or read anew.",
-    "ragkeeper doctor index --deep  (names them all); upload them again, or put `files` back from a copy",
+    "ragkeeper doctor index --deep  # names them all; upload them again, or put `files` back from a copy",
 )
 
 

@@ -22,7 +22,7 @@ QUEUE_STALLED = Kind(
     Severity.WARNING,
     "{count} files wait to be read, and none was read for {minutes} minutes",
     "They are not found yet, and nothing says that they soon will be.",
-    "ragkeeper jobs list --state queued; ragkeeper jobs why ID says what it waits for",
+    "ragkeeper jobs list --state queued  # `ragkeeper jobs why ID` says what one waits for",
 )
 READING_ABANDONED = Kind(
     "reading_abandoned",

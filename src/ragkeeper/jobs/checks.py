@@ -14,7 +14,7 @@ JOBS_LOST = Kind(
     Severity.WARNING,
     "{count} jobs of the last day were begun again and again without coming to an end ({kinds})",
     "Their work is not done, and nobody tries any more.",
-    "ragkeeper status; then start again what they were about, such as: ragkeeper doctor index --fix",
+    "ragkeeper status  # then start again what they were about, such as: ragkeeper doctor index --fix",
 )
 JOBS_STALLED = Kind(
     "jobs_stalled",

@@ -37,14 +37,14 @@ KEY_UNREADABLE = Kind(
     Severity.FAILURE,
     "The key in {path} cannot be read by this user: {reason}",
     "No command of this user reaches the server, and a start by this user fails.",
-    "chown --reference={folder} {typed} && chmod 600 {typed}",
+    "chown --reference={folder} {path} && chmod 600 {path}",
 )
 KEY_WEAK = Kind(
     "api_key_weak",
     Severity.FAILURE,
     "The key in {path} can be guessed: {length} characters, {different} of them different",
     "Who guesses it may read, change and delete every document.",
-    "rm {path} && ragkeeper init",
+    "rm {path}  # then stop the server (SIGTERM) and start it: a start without a key makes a strong one",
 )
 
 
@@ -71,8 +71,7 @@ def api_key_checks(folder: Path, *, by_setting: bool) -> list[Check]:
             text = file.read_text(encoding="utf-8", errors="replace").strip()
         except OSError as error:
             evidence = {"path": str(file), "reason": error.strerror or str(error)}
-            typed = {"typed": shlex.quote(str(file)), "folder": shlex.quote(str(folder))}
-            yield KEY_UNREADABLE.found(evidence, **typed)
+            yield KEY_UNREADABLE.found(evidence, folder=str(folder))
             return
         if len(text) < _SHORTEST or len(set(text)) < _FEWEST:
             yield KEY_WEAK.found({"path": str(file), "length": len(text), "different": len(set(text))})
@@ -86,5 +85,5 @@ def api_key_checks(folder: Path, *, by_setting: bool) -> list[Check]:
 def _open_to_others(path: Path, kind: Kind, private: int) -> Iterator[Finding]:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & _OTHERS:
-        mend = Mend(f"chmod {private:o} {path}", lambda: path.chmod(private))
+        mend = Mend(f"chmod {private:o} {shlex.quote(str(path))}", lambda: path.chmod(private))
         yield kind.found({"path": str(path), "mode": f"{mode:o}"}, mend)

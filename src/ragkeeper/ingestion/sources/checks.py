@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from ragkeeper.core.checks import Check, Finding, Kind, Severity
 from ragkeeper.storage.sql.readonly import ReadOnly
@@ -12,14 +13,14 @@ SOURCE_FAILING = Kind(
     Severity.WARNING,
     "The last run of the source {name} failed: {reason}",
     "What changed there since is not found.",
-    "ragkeeper sources show {name}",
+    "ragkeeper sources show {typed}",
 )
 SOURCE_FOLDER_GONE = Kind(
     "source_folder_missing",
     Severity.WARNING,
     "The folder of the source {name} is not there: {path}",
     "Its next run fails; its documents stay as they are.",
-    "ls -ld {path}; then: ragkeeper sources sync {name} --dry-run",
+    "ls -ld {path} && ragkeeper sources sync {typed} --dry-run",
 )
 
 
@@ -34,10 +35,12 @@ def _failing(truth: ReadOnly) -> Iterator[Finding]:
     for name, last in truth.rows("SELECT name, last_run FROM sources WHERE last_run IS NOT NULL AND NOT paused"):
         problem = (json.loads(last) or {}).get("problem")
         if problem:
-            yield SOURCE_FAILING.found({"name": name, "code": problem["code"], "reason": problem["message"]})
+            yield SOURCE_FAILING.found(
+                {"name": name, "code": problem["code"], "reason": problem["message"]}, typed=quote(name)
+            )
 
 
 def _gone(truth: ReadOnly) -> Iterator[Finding]:
     for name, location in truth.rows("SELECT name, location FROM sources WHERE kind = 'folder' AND NOT paused"):
         if not Path(location).is_dir():
-            yield SOURCE_FOLDER_GONE.found({"name": name, "path": location})
+            yield SOURCE_FOLDER_GONE.found({"name": name, "path": location}, typed=quote(name))

@@ -64,7 +64,7 @@ FOLDER_MISSING = Kind(
     Severity.WARNING,
     "The folder {path} is not there",
     "What is kept there is gone, or cannot be kept.",
-    "mkdir {path}  (the next start does it too)",
+    "mkdir {path}  # the next start does it too",
 )
 NO_FOLDER = Kind(
     "no_folder",
@@ -78,7 +78,7 @@ LINK_BROKEN = Kind(
     Severity.FAILURE,
     "{path} is a link to {target}, which is not there",
     "What is kept there cannot be reached: a disk that is not mounted, or a folder that was moved.",
-    "findmnt -l; then mount what is missing, or begin anew: mkdir -p -m 700 {target_typed}",
+    "findmnt -l  # mount what is missing, or begin anew: mkdir -p -m 700 {target_typed}",
 )
 FOLDER_OPEN = Kind(
     "data_folder_open",
@@ -99,7 +99,7 @@ READ_ONLY_DISK = Kind(
     Severity.FAILURE,
     "The file system of {path} is mounted read-only",
     "Nothing can be stored there: uploads and changes are refused.",
-    "dmesg | tail -50; then: mount -o remount,rw {mount}",
+    "dmesg | tail -50  # then: mount -o remount,rw {mount}",
 )
 OTHER_OWNER = Kind(
     "files_of_another_user",
@@ -155,7 +155,7 @@ PORT_TAKEN = Kind(
     Severity.FAILURE,
     "Another program listens on {host} port {port}",
     "The server cannot start there.",
-    "ss -ltnp 'sport = :{port}'  (or choose another port with RAG_PORT)",
+    "ss -ltnp 'sport = :{port}'  # or choose another port with RAG_PORT",
 )
 NO_BACKUPS = Kind(
     "backups_not_configured",
@@ -191,7 +191,7 @@ def settings_checks(problem: RagkeeperError | None, env_file: Path) -> list[Chec
         names = [line.partition("=")[0].strip() for line in env_file.read_text("utf-8", "replace").splitlines()]
         if mode & _OTHERS and any(word in name for name in names for word in SECRET_NAMES):
             path = env_file.absolute()
-            mend = Mend(f"chmod 600 {path}", lambda: path.chmod(0o600))
+            mend = Mend(f"chmod 600 {shlex.quote(str(path))}", lambda: path.chmod(0o600))
             yield ENV_FILE_READABLE.found({"path": str(path), "mode": f"{mode:o}"}, mend)
 
     return [
@@ -232,7 +232,7 @@ def _missing(root: Path, paths: Mapping[str, Path]) -> Iterator[Finding]:
         return
     for path in dict.fromkeys(paths.values()):
         if not path.is_dir():
-            mend = Mend(f"mkdir {path}", partial(_make, path))
+            mend = Mend(f"mkdir {shlex.quote(str(path))}", partial(_make, path))
             yield _obstacle(path) or FOLDER_MISSING.found({"path": str(path)}, mend)
 
 
@@ -257,7 +257,7 @@ def _open_to_others(root: Path) -> Iterator[Finding]:
     _require(root)
     mode = stat.S_IMODE(root.stat().st_mode)
     if mode & _OTHERS:
-        mend = Mend(f"chmod 700 {root}", partial(root.chmod, _PRIVATE))
+        mend = Mend(f"chmod 700 {shlex.quote(str(root))}", partial(root.chmod, _PRIVATE))
         yield FOLDER_OPEN.found({"path": str(root), "mode": f"{mode:o}"}, mend)
 
 

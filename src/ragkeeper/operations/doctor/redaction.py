@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from shlex import quote
 from typing import Any
 
 from ragkeeper.core.redaction import without_secrets
@@ -59,7 +60,10 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str], private: Iterable[str] = ()) -> None:
         texts = {text for text in secrets if len(text) >= _SHORTEST_SECRET}
         self._secrets = Names(texts, _SHORTEST_SECRET)
-        self._all = Names({*texts, *(text.strip() for text in private)}, _SHORTEST_NAME)
+        names = {text.strip() for text in private}
+        # What is to be typed has names as a shell takes them.
+        typed = {quote(name)[1:-1] for name in names if "'" in name}
+        self._all = Names({*texts, *names, *typed}, _SHORTEST_NAME)
         # Short values of records are mostly the same few.
         self._short = lru_cache(_REMEMBERED)(self._scrubbed)
         self.count = 0

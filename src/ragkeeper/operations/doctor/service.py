@@ -20,7 +20,7 @@ CHECK_FAILED = Kind(
     Severity.WARNING,
     "The check {check} failed itself: {reason}",
     "What it looks at is not known.",
-    "ragkeeper support-bundle  (and report it with the bundle)",
+    "ragkeeper support-bundle  # and report it with the bundle",
 )
 CHECK_UNFINISHED = Kind(
     "check_unfinished",

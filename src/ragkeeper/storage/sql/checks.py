@@ -1,6 +1,5 @@
 """Whether a SQLite file is there, whole, and keeps a log of a bearable size."""
 
-import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,7 +30,7 @@ DATABASE_UNREADABLE = Kind(
     Severity.FAILURE,
     "The database {path} cannot be read: {reason}",
     "The server cannot start, or answers nothing.",
-    "ls -l {path}* ; its owner must be the user that runs ragkeeper",
+    "ls -l {path}*  # its owner must be the user that runs ragkeeper",
 )
 REFERENCES_BROKEN = Kind(
     "references_broken",
@@ -45,7 +44,7 @@ INTEGRITY_UNCHECKED = Kind(
     Severity.WARNING,
     "Whether the database {path} is whole is not known: to read its {what} takes longer than {seconds} s",
     "It may be damaged without anybody knowing: changes, upgrades and copies of it make that worse.",
-    "sqlite3 -readonly {typed} 'PRAGMA {pragma}'",
+    "sqlite3 -readonly {path} 'PRAGMA {pragma}'",
 )
 LOG_LARGE = Kind(
     "database_log_large",
@@ -111,7 +110,7 @@ def _reason(error: DatabaseUnreadable) -> str:
 
 def _unchecked(file: ReadOnly, what: str, pragma: str) -> Finding:
     evidence = {"path": str(file.path), "what": what, "seconds": round(file.seconds)}
-    return INTEGRITY_UNCHECKED.found(evidence, typed=shlex.quote(str(file.path)), pragma=pragma)
+    return INTEGRITY_UNCHECKED.found(evidence, pragma=pragma)
 
 
 def _dangling(file: ReadOnly) -> Iterator[Finding]:

@@ -1,3 +1,5 @@
+from shlex import quote
+
 import pytest
 
 from ragkeeper.operations.doctor.redaction import REMOVED, Scrubber
@@ -59,6 +61,11 @@ def test_what_the_program_made_keeps_its_shape_but_no_secret() -> None:
         "request_id": f"{REMOVED}.of.May",
         "trace_id": REMOVED,
     }
+
+
+def test_a_name_in_what_is_to_be_typed_is_found() -> None:
+    name = "O'Brien's will"
+    assert Scrubber([], [name]).text(f"ragkeeper sources show {quote(name)}") == f"ragkeeper sources show '{REMOVED}'"
 
 
 def test_a_value_that_comes_again_is_counted_again() -> None:
