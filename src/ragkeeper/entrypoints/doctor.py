@@ -62,7 +62,7 @@ from ragkeeper.operations.upgrade.checks import upgrade_checks
 from ragkeeper.providers.checks import cache_checks, embedder_checks, provider_checks
 from ragkeeper.providers.embedding.port import Embedder
 from ragkeeper.providers.known_vectors import known_vector
-from ragkeeper.retrieval.checks import index_checks
+from ragkeeper.retrieval.checks import index_checks, live_index_checks
 from ragkeeper.storage.files.data_folder import DataFolder
 from ragkeeper.storage.files.store import FileStore
 from ragkeeper.storage.sql.checks import sqlite_checks
@@ -124,6 +124,7 @@ class LocalSurgery:
             *reach_checks(folder.path, server, self._version, __version__, held=held, admitted=self._admitted),
             *port_checks(settings.host, settings.port, ours=held or server is not None),
             *server_checks(self.ask),
+            *live_index_checks(_truth(settings), self._asked),
         ]
         yield Patient(checks, server["url"] if server else None)
 

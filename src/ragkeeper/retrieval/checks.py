@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ragkeeper.core.checks import Check, Finding, Kind, NotLooked, Severity
 from ragkeeper.core.clock import Clock
@@ -17,6 +17,7 @@ from ragkeeper.retrieval.reindex.folder import IndexFolder
 from ragkeeper.storage.sql.readonly import ReadOnly
 
 _LATE = timedelta(minutes=10)
+_OLD = timedelta(days=2)
 _HALF = 2  # bytes of a stored number
 _REBUILD = "ragkeeper reindex"
 _REPAIR = "ragkeeper doctor index --fix"
@@ -56,6 +57,20 @@ INDEX_OUT_OF_STEP = Kind(
     "Some documents are not found, or not by meaning. What is too many is never shown.",
     _REPAIR,
 )
+INDEX_NOT_COMPARED = Kind(
+    "index_not_compared",
+    Severity.WARNING,
+    "The search index was last compared with the documents: {when}",
+    "A server compares them each day; whether passages were lost since then is not known.",
+    "ragkeeper doctor index",
+)
+INDEX_COUNT = Kind(
+    "index_count_differs",
+    Severity.WARNING,
+    "The search index of the running server holds {held} passages, and {expected} belong in one",
+    "Some documents are not found, or not by meaning. What is too many is never shown.",
+    _REPAIR,
+)
 VECTORS_WRONG = Kind(
     "vectors_wrong_length",
     Severity.FAILURE,
@@ -88,6 +103,14 @@ class Made(Protocol):
     def shard(self) -> str: ...
 
 
+_BELONG = """
+SELECT (SELECT count(*) FROM index_outbox), (SELECT count(*) FROM chunks c
+JOIN documents d ON d.id = c.document_id AND d.current_version_id = c.version_id)
+"""
+
+Ask = Callable[[str], Any]
+"""Gets a path from the running server as JSON, each time anew. Raises NotLooked where none answers."""
+
 Read = Callable[[Path], Made | None]
 """What the index in this folder was made for; None where there is none. Raises IndexUnreadable, IndexMismatch."""
 
@@ -114,6 +137,7 @@ def index_checks(root: Path, truth: ReadOnly, read: Read, language: str, clock: 
         Check("index", "files", lambda: list(files()), quick=True),
         Check("index", "lag", lambda: list(_lag(truth, clock)), quick=True),
         Check("index", "last comparison", lambda: list(_compared(truth)), quick=True),
+        Check("index", "age of comparison", lambda: list(_aged(truth, clock))),
         Check("index", "vectors", lambda: list(_vectors(root, read, truth))),
     ]
 
@@ -136,12 +160,43 @@ def _lag(truth: ReadOnly, clock: Clock) -> Iterator[Finding]:
         yield INDEX_BEHIND.found({"count": count, "minutes": int(late.total_seconds() // 60)})
 
 
-def _compared(truth: ReadOnly) -> Iterator[Finding]:
-    found = truth.rows("SELECT value FROM settings WHERE name = 'index_check'")
-    if not found:
+def live_index_checks(truth: ReadOnly, ask: Ask) -> list[Check]:
+    """How many passages the index of the running server holds, which nobody else can open."""
+    return [Check("server", "index", lambda: list(_counted(truth, ask)))]
+
+
+def _counted(truth: ReadOnly, ask: Ask) -> Iterator[Finding]:
+    before = truth.rows(_BELONG)[0]
+    index = ask("/status")["index"]
+    if not index or index["chunks"] is None or index["rebuilding"]:
+        raise NotLooked(reason="the server has no index, or builds it")
+    if index["chunks"] == before[1]:
         return
-    last = json.loads(found[0][0])
-    if last["orphans"] or last["missing"]:
+    # While documents come and go the two are never counted at one moment.
+    if before[0] or truth.rows(_BELONG)[0] != before:
+        raise NotLooked(reason="documents are changing")
+    yield INDEX_COUNT.found({"held": index["chunks"], "expected": before[1]})
+
+
+def _last(truth: ReadOnly) -> dict[str, Any] | None:
+    found = truth.rows("SELECT value FROM settings WHERE name = 'index_check'")
+    return dict(json.loads(found[0][0])) if found else None
+
+
+def _aged(truth: ReadOnly, clock: Clock) -> Iterator[Finding]:
+    """What was found is told elsewhere. Documents younger than a comparison may be need none yet."""
+    last = _last(truth)
+    if last is None:
+        first = truth.rows("SELECT min(created_at) FROM versions WHERE status = 'ready'")[0][0]
+        if first and clock() - datetime.fromisoformat(first).replace(tzinfo=UTC) > _OLD:
+            yield INDEX_NOT_COMPARED.found({"when": "never"})
+    elif clock() - datetime.fromisoformat(last["checked_at"]) > _OLD:
+        yield INDEX_NOT_COMPARED.found({"when": last["checked_at"]})
+
+
+def _compared(truth: ReadOnly) -> Iterator[Finding]:
+    last = _last(truth)
+    if last and (last["orphans"] or last["missing"]):
         evidence = {"orphans": last["orphans"], "missing": last["missing"], "checked": last["checked_at"]}
         yield INDEX_OUT_OF_STEP.found(evidence)
 

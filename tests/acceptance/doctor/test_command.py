@@ -156,6 +156,15 @@ def test_a_key_of_another_server_is_found(tmp_path: Path):
         assert doctor_of(server) == (0, set())
 
 
+def test_passages_that_the_running_index_lacks_or_has_too_many_are_found(tmp_path: Path):
+    with serving(tmp_path) as server:
+        fill(server)
+        with contextlib.closing(sqlite3.connect(tmp_path / "data/ragkeeper.db")) as connection, connection:
+            connection.execute("DELETE FROM chunk_vectors WHERE chunk_id = 1")
+            connection.execute("DELETE FROM chunks WHERE id = 1")
+        assert "index_count_differs" in doctor_of(server)[1]
+
+
 def test_parts_and_steps_of_a_running_server_are_found(tmp_path: Path):
     with serving(tmp_path, PROVIDER) as server:
         wait_for(lambda: server.http.get("/status").json()["degradation"]["causes"] != [])

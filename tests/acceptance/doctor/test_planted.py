@@ -37,6 +37,7 @@ READ = f"UPDATE attempts SET ended_at = '{LONG_AGO}'"
 ABANDONED = "UPDATE versions SET status = 'parsing', claimed_by = 'x'"
 UNINDEXED = f"INSERT INTO index_outbox (operation, document_id, created_at) VALUES ('x', 'd', '{LONG_AGO}')"
 COMPARED = '{"orphans": 3, "missing": 0, "checked_at": "2026-01-01T00:00:00+00:00"}'
+LONG_PAST = COMPARED.replace("3", "0", 1)
 FORCED = f'{{"step": "read_only", "by": "admin", "until": "{SOON}+00:00"}}'
 LOST = f"{JOB} ('a', 'sync', 'MAX_RECOVERY_ATTEMPTS_EXCEEDED', {NOW_MS}, {NOW_MS}, '')"
 STALLED = f"{JOB} ('a', 'sync', 'ENQUEUED', {NOW_MS - 7_200_000}, {NOW_MS}, '')"
@@ -135,6 +136,7 @@ FAULTS: dict[str, Plant] = {
     "index_mismatch": settings(RAG_LEXICAL_LANGUAGE="german"),
     "index_behind": sql(UNINDEXED),
     "index_out_of_step": remember("index_check", COMPARED),
+    "index_not_compared": remember("index_check", LONG_PAST),
     "vectors_wrong_length": sql("UPDATE chunk_vectors SET vector = x'0102' WHERE chunk_id = 1"),
     "chunks_not_embedded": sql("DELETE FROM chunk_vectors WHERE chunk_id = 1"),
     "originals_missing": in_folder(lambda data: original(data).unlink()),
@@ -160,6 +162,7 @@ ALSO = {
     "index_missing": {"folder_missing"},
     "references_broken": {"references_broken"},
     "tables_missing": {"tables_missing", "references_broken"},
+    "index_out_of_step": {"index_not_compared"},
     "not_initialised": set[str](),
     "parser_memory_above_limit": set[str](),
 }
