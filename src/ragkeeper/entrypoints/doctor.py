@@ -5,6 +5,7 @@ Every feature offers its checks; here they get what they look at.
 
 import os
 import platform
+import resource
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -236,7 +237,7 @@ def local_checks(settings: Settings, folder: DataFolder, seconds: float = READ_S
         *value_checks(settings.metrics_token.get_secret_value(), settings.embedding_threads, _cores()),
         *disk_checks(written_paths(folder, file), settings.min_free_mb),
         *memory_checks(Parsers(settings.parser_workers, settings.parser_memory_mb)),
-        *process_checks(),
+        *process_checks(lambda: _open_files(folder)),
         *clock_checks(lambda: _newest(truth), utc_now),
         *folder_checks(root, paths),
         *api_key_checks(folder.secrets, by_setting=settings.api_key is not None),
@@ -254,6 +255,15 @@ def local_checks(settings: Settings, folder: DataFolder, seconds: float = READ_S
 
 def _can_read(languages: str) -> bool:
     return find_tessdata(languages, None) is not None
+
+
+def _open_files(folder: DataFolder) -> int:
+    """That the server's process may have open, where one runs; a command's own limit may be another."""
+    server = _announced(folder)
+    with suppress(OSError):
+        if server:
+            return resource.prlimit(int(server["pid"]), resource.RLIMIT_NOFILE)[0]
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _of_jobs(folder: DataFolder) -> list[Check]:

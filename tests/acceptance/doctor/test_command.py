@@ -218,6 +218,11 @@ def test_few_open_files_are_found(stopped: Path, tmp_path: Path):
     assert codes(json.loads(done.stdout)) == {"open_files_limit_low"}
 
 
+def test_few_open_files_of_the_server_are_found_by_a_command_that_may_open_more(tmp_path: Path):
+    with serving(tmp_path, within=["prlimit", "--nofile=512"]) as server:
+        assert doctor_of(server) == (1, {"open_files_limit_low"})
+
+
 def starts(folder: Path) -> Sequence[object]:
     """Exit code and words of a start that ends by itself."""
     environment = {"PATH": os.environ["PATH"], "RAG_DATA_DIR": str(folder / "data"), "RAG_PORT": "0"}
