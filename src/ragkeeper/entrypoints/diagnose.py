@@ -108,8 +108,8 @@ class LocalInstallation:
         except _UNREACHED:
             return Evidence(files, None, {})
 
-    def trace(self) -> None:
-        self._asked("POST", _ALLOCATIONS, _LONG)
+    def trace(self, seconds: float) -> None:
+        self._asked("POST", _ALLOCATIONS, _LONG, seconds=seconds)
 
     def grown(self) -> Sequence[Allocation]:
         return [Allocation(**one) for one in self._asked("GET", _ALLOCATIONS, _LONG).json()]
@@ -143,13 +143,15 @@ class LocalInstallation:
     def _text(self, path: str) -> str:
         return self._asked("GET", path, _SECONDS).text
 
-    def _asked(self, method: str, path: str, seconds: float, **query: object) -> httpx.Response:
+    def _asked(self, method: str, path: str, patience: float, **query: object) -> httpx.Response:
         """Ask once: it is a measurement. Raises ServerNotRunning, ServerUnreachable, KeyUnavailable, CommandFailed."""
         url = self._server()["url"]
         headers = {"X-API-Key": key_of(self.place.settings())}
         params = {name: str(value) for name, value in query.items()}
         try:
-            answer = httpx.request(method, url + path, params=params, headers=headers, timeout=seconds, trust_env=False)
+            answer = httpx.request(
+                method, url + path, params=params, headers=headers, timeout=patience, trust_env=False
+            )
         except httpx.TransportError as error:
             raise ServerUnreachable(url=url, reason=str(error) or type(error).__name__) from error
         if answer.is_error:

@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -44,11 +46,10 @@ def diagnose_commands(installation: Installation) -> typer.Typer:
         minutes: Minutes = 30.0, interval: Interval = 30.0, allocations: Allocations = False, json: Json = False
     ) -> None:
         """Watch the memory of the server's processes. Exit status 1 for a leak, 3 when there is too little to tell."""
-        if allocations:
-            installation.trace()
-        before = installation.evidence()
-        samples = _watch(installation, minutes * _MINUTE, interval, shown=not json)
-        lines = _traced(installation) if allocations else None
+        with _traced(installation, minutes * _MINUTE) if allocations else nullcontext():
+            before = installation.evidence()
+            samples = _watch(installation, minutes * _MINUTE, interval, shown=not json)
+            lines = list(installation.grown()) if allocations else None
         after, verdict = installation.evidence(), installation.verdict(samples)
         if json:
             print_json(_memory_view(samples, verdict, (before, after), lines))
@@ -90,9 +91,12 @@ def _watch(installation: Installation, seconds: float, interval: float, *, shown
         time.sleep(following - passed)
 
 
-def _traced(installation: Installation) -> list[Allocation]:
+@contextmanager
+def _traced(installation: Installation, seconds: float) -> Iterator[None]:
+    """However it ends, also by Ctrl-C and while the server begins: the server does not go on with it."""
     try:
-        return list(installation.grown())
+        installation.trace(seconds)
+        yield
     finally:
         installation.end_trace()
 

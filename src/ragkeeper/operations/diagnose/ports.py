@@ -34,8 +34,11 @@ class Installation(Protocol):
 
     def evidence(self) -> Evidence: ...
 
-    def trace(self) -> None:
-        """Begin to follow allocations, or take a new start for the comparison. Raises what asking the server raises."""
+    def trace(self, seconds: float) -> None:
+        """Begin to follow allocations, or take a new start for the comparison. Raises what asking the server raises.
+
+        seconds: until they are compared; the server ends it by itself some minutes after that.
+        """
 
     def grown(self) -> Sequence[Allocation]: ...
 

@@ -1,12 +1,16 @@
 """`/admin/diagnose…`: for administrators."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from ragkeeper.http.caller import CurrentCaller
 from ragkeeper.operations.diagnose.schemas import AllocationView, RememberedView
 from ragkeeper.operations.diagnose.service import DiagnosisService
 
 _ACTION = "diagnose the server"
+
+Seconds = Annotated[float, Query(gt=0, le=86_400)]
 
 
 def diagnose_routes(diagnosis: DiagnosisService) -> APIRouter:
@@ -25,10 +29,13 @@ def diagnose_routes(diagnosis: DiagnosisService) -> APIRouter:
         return diagnosis.collector()
 
     @router.post("/allocations")
-    async def begin_allocations(caller: CurrentCaller) -> dict[str, bool]:
-        """Follow every allocation from here on: the server is slower until that ends. Administrators only."""
+    async def begin_allocations(caller: CurrentCaller, seconds: Seconds = 1800.0) -> dict[str, bool]:
+        """Follow every allocation from here on: the server is slower until that ends. Administrators only.
+
+        It ends by itself ten minutes after `seconds` have passed.
+        """
         caller.require_admin(_ACTION)
-        await diagnosis.trace()
+        await diagnosis.trace(seconds)
         return {"tracing": True}
 
     @router.get("/allocations")

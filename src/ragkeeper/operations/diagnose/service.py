@@ -18,6 +18,8 @@ _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _STAGES = "stages:"
 _P95 = 0.95
 _MOST_LINES = 10
+# The command waits that long for an answer, such as the comparison at the end.
+_GRACE = 600.0
 _OWN = (tracemalloc.__file__, linecache.__file__, __file__)
 
 
@@ -40,6 +42,7 @@ class DiagnosisService:
         self._recent = recent
         self._clock = clock
         self._mark: tracemalloc.Snapshot | None = None
+        self._limit_of_trace: asyncio.TimerHandle | None = None
 
     async def remembered(self) -> Remembered:
         now = self._clock()
@@ -62,11 +65,18 @@ class DiagnosisService:
             "frozen": gc.get_freeze_count(),
         }
 
-    async def trace(self) -> None:
-        """Follow every allocation from here on; the server is slower until `end_trace`."""
+    async def trace(self, seconds: float) -> None:
+        """Follow every allocation from here on; the server is slower until `end_trace`.
+
+        It comes by itself some minutes after that many seconds: whoever asked may be gone.
+        """
         if not tracemalloc.is_tracing():
             tracemalloc.start()
-        self._mark = await asyncio.to_thread(_snapshot)
+        try:
+            self._mark = await asyncio.to_thread(_snapshot)
+        finally:
+            self._cancel_limit()
+            self._limit_of_trace = asyncio.get_running_loop().call_later(seconds + _GRACE, self.end_trace)
 
     async def grown(self) -> list[Allocation]:
         """The lines whose memory grew most since `trace`. Raises NotTracing."""
@@ -75,8 +85,14 @@ class DiagnosisService:
         return await asyncio.to_thread(_grown, self._mark)
 
     def end_trace(self) -> None:
+        self._cancel_limit()
         self._mark = None
         tracemalloc.stop()
+
+    def _cancel_limit(self) -> None:
+        if self._limit_of_trace is not None:
+            self._limit_of_trace.cancel()
+            self._limit_of_trace = None
 
 
 def stages(last: Figures, before: Figures) -> list[Stage]:

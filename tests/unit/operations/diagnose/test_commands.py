@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -62,7 +63,8 @@ class FakeInstallation:
             raise ServerNotRunning(path="/data")
         return Evidence({"/data/ragkeeper.db": 4 + self.samples}, 2.0 + self.samples, {"collections": self.samples})
 
-    def trace(self) -> None:
+    def trace(self, seconds: float) -> None:
+        assert seconds == pytest.approx(3)
         self.acts.append("trace")
 
     def grown(self) -> Sequence[Allocation]:
@@ -176,10 +178,26 @@ def test_without_a_server_there_is_nothing_to_watch(installation, run):
     assert (done.code, "No server runs" in done.err) == (3, True)
 
 
-def test_a_trace_always_ends(installation, run):
-    installation.grown = lambda: (_ for _ in ()).throw(ServerNotRunning(path="/data"))
-    assert watch(run, "--allocations").code == 3
+@pytest.mark.parametrize("at", ["evidence", "sample", "grown"])
+@pytest.mark.parametrize("error", [ServerNotRunning(path="/data"), KeyboardInterrupt()])
+def test_a_trace_always_ends(installation, run, at: str, error: BaseException):
+    def broken_off():
+        raise error
+
+    setattr(installation, at, broken_off)
+    with suppress(KeyboardInterrupt):
+        assert watch(run, "--allocations").code != 0
     assert installation.acts == ["trace", "end"]
+
+
+def test_a_trace_that_is_broken_off_at_its_beginning_ends_too(installation, run):
+    def broken_off(_seconds: float):
+        raise KeyboardInterrupt
+
+    installation.trace = broken_off
+    with suppress(KeyboardInterrupt):
+        watch(run, "--allocations")
+    assert installation.acts == ["end"]
 
 
 def test_a_slow_answer_names_its_stage(installation, run):

@@ -1,3 +1,4 @@
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from ragkeeper.operations.diagnose.errors import NotTracing
 from ragkeeper.operations.diagnose.models import SlowStatement
 from ragkeeper.operations.diagnose.service import DiagnosisService, stages
 from ragkeeper.operations.history.models import Figures, Period, Resolution, Spread
+from tests.waiting import until
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SLOW = SlowStatement("x", "SELECT ?", 1, 1, 1)
@@ -53,7 +55,7 @@ def test_what_nobody_did_is_no_stage():
 
 
 async def test_the_line_that_holds_more_memory_is_named(tracing: DiagnosisService):
-    await tracing.trace()
+    await tracing.trace(60)
     held = [bytes(10_000) for _ in range(200)]
     first = (await tracing.grown())[0]
     assert __file__ in first.line
@@ -63,6 +65,27 @@ async def test_the_line_that_holds_more_memory_is_named(tracing: DiagnosisServic
     assert not tracemalloc.is_tracing()
     with pytest.raises(NotTracing):
         await tracing.grown()
+
+
+async def test_a_trace_that_nobody_ends_ends_by_itself(tracing: DiagnosisService, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ragkeeper.operations.diagnose.service._GRACE", 0.0)
+    await tracing.trace(3600)
+    await tracing.trace(0.01)
+    await until(lambda: not tracemalloc.is_tracing())
+    with pytest.raises(NotTracing):
+        await tracing.grown()
+
+
+async def test_a_trace_goes_on_after_an_earlier_one_would_have_ended(
+    tracing: DiagnosisService, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ragkeeper.operations.diagnose.service._GRACE", 0.0)
+    await tracing.trace(0.05)
+    tracing.end_trace()
+    await tracing.trace(3600)
+    await asyncio.sleep(0.1)
+    assert tracemalloc.is_tracing()
+    tracing.end_trace()
 
 
 def test_the_collectors_figures_rise(tracing: DiagnosisService):
