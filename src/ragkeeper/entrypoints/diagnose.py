@@ -34,6 +34,7 @@ _SECONDS = 30.0
 _LONG = 600.0
 _ALLOCATIONS = "/admin/diagnose/allocations"
 _WORDS_OF_A_QUERY = 12
+_CHUNKS_LOOKED_AT = 20
 _MILLISECONDS = 1000
 _UNAUTHORIZED = 401
 _REFUSED = "The server refuses the key of the settings."
@@ -59,21 +60,26 @@ class LocalInstallation:
     def answer(self) -> Answer:
         try:
             health = self._timed("/health")[1]
-            query, wanted = self._question()
+            asked, document = self._question()
             # A word of its own: an answer that was kept says nothing about how long one takes.
-            found, seconds = self._timed("/api/v1/search", query=f"{query} {secrets.token_hex(4)}", top_k=10)
+            found, seconds = self._timed("/api/v1/search", query=f"{asked} {secrets.token_hex(4)}", top_k=10)
         except _UNREACHED as error:
             return Answer(None, None, error.message)
         stages = {name: value / _MILLISECONDS for name, value in found["timings_ms"].items() if name != "total"}
-        known = any(one["document_id"] == wanted for one in found["results"]) if wanted else None
+        known = any(_is_wanted(one, asked, document) for one in found["results"]) if document else None
         return Answer(seconds, health, known_answer=known, stages=stages)
 
     def _question(self) -> tuple[str, str | None]:
-        """The beginning of a passage, and the document it is in; None without any document."""
+        """Words of a passage, and the document it is in; None without any document.
+
+        From its middle, and of a passage in the middle: the same first lines stand in many documents.
+        """
         for document in self._get("/api/v1/documents", limit=5)["items"]:
-            chunks = self._get(f"/api/v1/documents/{document['id']}/chunks", limit=1)["items"]
+            chunks = self._get(f"/api/v1/documents/{document['id']}/chunks", limit=_CHUNKS_LOOKED_AT)["items"]
             if chunks:
-                return " ".join(chunks[0]["text"].split()[:_WORDS_OF_A_QUERY]), document["id"]
+                words = chunks[len(chunks) // 2]["text"].split()
+                begin = max(len(words) - _WORDS_OF_A_QUERY, 0) // 2
+                return " ".join(words[begin : begin + _WORDS_OF_A_QUERY]), document["id"]
         return "how long does a search take", None
 
     def remembered(self) -> Remembered | None:
@@ -159,6 +165,11 @@ class LocalInstallation:
             title = _REFUSED if refused else f"{path} answers {answer.status_code}."
             raise CommandFailed({"status": answer.status_code, "title": title})
         return answer
+
+
+def _is_wanted(hit: dict[str, Any], asked: str, document: str) -> bool:
+    """It is of the document, or has the very words: what many documents have is found in any of them."""
+    return bool(hit["document_id"] == document) or asked in " ".join(hit["text"].split())
 
 
 def _truth(settings: Settings) -> Path | None:
