@@ -16,7 +16,7 @@ from ragkeeper.cli.output import note, print_json, print_text
 from ragkeeper.core.clock import utc_now
 from ragkeeper.operations.diagnose.models import FEWEST_READINGS, Allocation, Evidence, Performance, Sample, Verdict
 from ragkeeper.operations.diagnose.ports import Installation
-from ragkeeper.operations.diagnose.rules import advice, issues
+from ragkeeper.operations.diagnose.rules import index_advice, issues, stage_advice
 from ragkeeper.operations.diagnose.schemas import lines_view, performance_view, sample_view
 from ragkeeper.operations.diagnose.text import evidence_text, performance_text, sample_line, verdict_text
 
@@ -70,7 +70,14 @@ def _diagnosed(installation: Installation) -> Performance:
     remembered = installation.remembered()
     database = installation.database(remembered.statements if remembered else ())
     return Performance(
-        utc_now(), host, answer, remembered, database, issues(host, answer), advice(remembered, database)
+        utc_now(),
+        host,
+        answer,
+        remembered,
+        database,
+        issues(host, answer),
+        stage_advice(remembered),
+        index_advice(database),
     )
 
 

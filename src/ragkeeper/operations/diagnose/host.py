@@ -35,7 +35,7 @@ def look(
     spent, could = (after[0] - before[0], after[1] - before[1]) if before and after else (0.0, 0.0)
     percent = min(100 * spent / could, 100.0) if could > 0 else 0.0
     return Host(
-        Cpu(percent, proc.usable_processors(root), proc.load(root)),
+        Cpu(percent, proc.usable_processors(root), proc.load(root), os.cpu_count() or 1),
         _memory(machine(), root),
         Disk(_file_systems(paths), *_transferred(root)),
         _network(root),

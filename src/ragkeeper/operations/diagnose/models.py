@@ -10,11 +10,15 @@ FEWEST_READINGS = 6
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """percent: of what may be used, over a second; count: processors that may be used; load of 1, 5 and 15 minutes."""
+    """percent: of what may be used, over a second; count: processors that may be used; load of 1, 5 and 15 minutes.
+
+    of_machine: all processors: the load counts whoever waits for any of them, outside of a container too.
+    """
 
     percent: float
     count: float
     load_avg: tuple[float, float, float]
+    of_machine: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """issues: what is beyond the limits of the guide; advice: what else is worth a look.
+    """issues: what is beyond the limits of the guide; what else is worth a look, of stages and of indexes.
 
     remembered: None without a running server.
     """
@@ -153,7 +157,8 @@ class Performance:
     remembered: Remembered | None
     database: Database
     issues: Sequence[str]
-    advice: Sequence[str]
+    stage_advice: Sequence[str]
+    index_advice: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ def issues(host: Host, answer: Answer) -> list[str]:
 def _of_host(host: Host) -> Iterator[str]:
     if host.cpu.percent > MOST_CPU:
         yield f"High CPU usage: {host.cpu.percent:.1f}%"
-    if host.cpu.load_avg[0] > host.cpu.count:
+    # In a container with fewer, its own use is what `percent` is of.
+    if host.cpu.load_avg[0] > host.cpu.of_machine:
         yield f"High load average: {host.cpu.load_avg[0]:.2f}"
     if host.memory.percent > MOST_MEMORY:
         yield f"High memory usage: {host.memory.percent:.1f}%"
@@ -48,10 +49,14 @@ def _of_answer(answer: Answer) -> Iterator[str]:
         yield "Search does not find the passage it was asked for"
 
 
-def advice(remembered: Remembered | None, database: Database) -> list[str]:
-    """Of slow stages, of statements that read whole tables, of references without an index, of indexes too many."""
-    stages = [_of_stage(one) for one in remembered.stages if _is_slow(one)] if remembered else []
-    return [*stages, *_of_plans(database), *_missing(database.tables), *_superfluous(database.tables)]
+def stage_advice(remembered: Remembered | None) -> list[str]:
+    """Of slow stages."""
+    return [_of_stage(one) for one in remembered.stages if _is_slow(one)] if remembered else []
+
+
+def index_advice(database: Database) -> list[str]:
+    """Of statements that read whole tables, of references without an index, of indexes too many."""
+    return [*_of_plans(database), *_missing(database.tables), *_superfluous(database.tables)]
 
 
 def _is_slow(stage: Stage) -> bool:

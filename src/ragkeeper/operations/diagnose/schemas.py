@@ -121,7 +121,7 @@ def performance_view(found: Performance) -> dict[str, Any]:
             "unused_indexes": None,  # SQLite does not count how often an index is used
         },
         "issues": list(found.issues),
-        "advice": list(found.advice),
+        "advice": [*found.stage_advice, *found.index_advice],
     }
 
 

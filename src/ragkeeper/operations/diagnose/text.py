@@ -19,7 +19,8 @@ def _performance(found: Performance) -> Iterator[str]:
     yield from ("Performance Diagnostics Report", f"Generated: {found.generated:%Y-%m-%d %H:%M:%S} UTC", "")
     yield "System Metrics:"
     yield f"- CPU Usage: {host.cpu.percent:.1f}%"
-    yield f"- CPU Load Average: {host.cpu.load_avg[0]:.2f} on {host.cpu.count:g} usable processors"
+    usable = "" if host.cpu.count == host.cpu.of_machine else f", {host.cpu.count:g} of them usable"
+    yield f"- CPU Load Average: {host.cpu.load_avg[0]:.2f} on {host.cpu.of_machine} processors{usable}"
     yield f"- Memory Usage: {host.memory.percent:.1f}%"
     yield f"- Swap Usage: {host.memory.swap_percent:.1f}%"
     yield f"- Disk Usage: {disk:.1f}%"
@@ -41,13 +42,14 @@ def _remembered(found: Performance) -> Iterator[str]:
         yield f"- {one.count} times, up to {one.longest:.3f} s: {one.text[:_LONGEST_STATEMENT]}"
     if not found.remembered.stages and not found.remembered.statements:
         yield f"- None: no statement took longer than {found.remembered.limit:g} s, nobody has searched for an hour"
+    yield from (f"- {one}" for one in found.stage_advice)
 
 
 def _indexes(found: Performance) -> Iterator[str]:
     if found.database.problem:
         yield f"- Not known: {found.database.problem}"
         return
-    yield from [f"- {one}" for one in found.advice] or ["- None lacks, and none is too many"]
+    yield from [f"- {one}" for one in found.index_advice] or ["- None lacks, and none is too many"]
 
 
 def sample_line(one: Sample) -> str:

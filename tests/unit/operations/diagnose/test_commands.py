@@ -119,7 +119,7 @@ def test_json_has_the_guides_names(installation, run):
     installation.known = Remembered(0.1, [statement], [Stage("embed", 9, 0.1, 0.2, None)])
     installation.base = Database(problem="it is gone")
     found = run("diagnose", "performance", "--json").json
-    assert set(found["cpu"]) == {"percent", "count", "load_avg"}
+    assert set(found["cpu"]) == {"percent", "count", "load_avg", "of_machine"}
     assert set(found["memory"]) == {"percent", "available", "total", "swap_percent"}
     assert set(found["disk"]) >= {"percent", "free", "total", "read_bytes", "write_bytes"}
     assert set(found["network"]) == {"bytes_sent", "bytes_recv", "packets_sent", "packets_recv"}
@@ -131,6 +131,15 @@ def test_json_has_the_guides_names(installation, run):
     text = run("diagnose", "performance").out
     assert "- 3 times, up to 0.900 s: SELECT a FROM x WHERE b = ?" in text
     assert "- Not known: it is gone" in text
+
+
+def test_a_slow_stage_stands_among_the_stages_also_without_the_database(installation, run):
+    installation.known = Remembered(0.1, [], [Stage("embed", 100, 1.0, 2.0, None)])
+    installation.base = Database(problem="it is gone")
+    lines = run("diagnose", "performance").out.splitlines()
+    slow = lines.index("- The stage embed is slow: 95 % of 100 within 2.00 s in the last hour")
+    assert lines.index("Slow Stages and Statements:") < slow < lines.index("Indexes:")
+    assert run("diagnose", "performance", "--json").json["advice"] == [lines[slow].removeprefix("- ")]
 
 
 def watch(run, *more: str):

@@ -6,7 +6,7 @@ from sqlalchemy import create_engine
 
 from ragkeeper.operations.diagnose.database import look
 from ragkeeper.operations.diagnose.models import SlowStatement
-from ragkeeper.operations.diagnose.rules import advice
+from ragkeeper.operations.diagnose.rules import index_advice
 from ragkeeper.storage.sql.readonly import ReadOnly
 from ragkeeper.storage.sql.tables import metadata
 
@@ -45,7 +45,7 @@ def test_advice_comes_from_the_databases_own_tables_and_plans(file: Path):
     assert [table.name for table in found.tables] == ["pages", "papers"]
     assert found.tables[0].rows == 2000
     assert [len(plan.steps) for plan in found.plans] == [1, 1, 0]
-    assert advice(None, found) == [
+    assert index_advice(found) == [
         f"A slow statement reads all 2000 rows of pages; an index may help: {statements[0].text}",
         "No index on pages (paper_id), which refers to another table",
         "The index ix_number is not needed: ix_number_note begins with the same columns",
@@ -55,7 +55,7 @@ def test_advice_comes_from_the_databases_own_tables_and_plans(file: Path):
 def test_a_file_that_is_not_there_is_said(tmp_path: Path):
     found = look(ReadOnly(tmp_path / "none.db").ask, [])
     assert "is not there" in found.problem
-    assert advice(None, found) == []
+    assert index_advice(found) == []
 
 
 def test_our_own_schema_lacks_no_index_and_has_none_too_many(tmp_path: Path):
@@ -65,4 +65,4 @@ def test_our_own_schema_lacks_no_index_and_has_none_too_many(tmp_path: Path):
     found = look(ReadOnly(tmp_path / "own.db").ask, [])
     large = [type(table)(table.name, 1_000_000, table.indexes, table.references) for table in found.tables]
     assert len(large) == len(metadata.tables)
-    assert advice(None, type(found)(large)) == []
+    assert index_advice(type(found)(large)) == []

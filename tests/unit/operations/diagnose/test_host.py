@@ -37,7 +37,7 @@ def test_figures_are_those_of_the_system(root: Path, tmp_path: Path):
     slept: list[float] = []
     found = look(lambda: None, times((10, 100), (11.5, 102)), {"data": tmp_path}, root, slept.append)
     assert (found.cpu.percent, found.cpu.load_avg, slept) == (75.0, (1.5, 1.0, 0.5), [1.0])
-    assert found.cpu.count == len(os.sched_getaffinity(0))
+    assert (found.cpu.count, found.cpu.of_machine) == (len(os.sched_getaffinity(0)), os.cpu_count())
     assert (found.memory.percent, found.memory.total, found.memory.available) == (60.0, 1024_000, 409_600)
     assert found.memory.swap_percent == 60.0
     assert found.network == type(found.network)(220, 110, 6, 4)

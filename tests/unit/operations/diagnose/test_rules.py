@@ -18,10 +18,10 @@ from ragkeeper.operations.diagnose.models import (
     Stage,
     Table,
 )
-from ragkeeper.operations.diagnose.rules import advice, issues
+from ragkeeper.operations.diagnose.rules import index_advice, issues, stage_advice
 
 FINE = Host(
-    Cpu(12.0, 2, (0.5, 0.4, 0.3)),
+    Cpu(12.0, 2, (0.5, 0.4, 0.3), 2),
     Memory(40.0, 6_000_000_000, 10_000_000_000, 0.0),
     Disk([FileSystem("/srv", 50.0, 50_000, 100_000), FileSystem("/backups", 60.0, 40_000, 100_000)], 1, 1),
     Network(1, 1, 1, 1),
@@ -30,8 +30,8 @@ QUICK = Answer(0.02, 0.001, known_answer=True, stages={"embed": 0.01, "search": 
 PERCENT = st.floats(0, 100)
 
 
-def with_cpu(percent: float = 12.0, load: float = 0.5, count: float = 2.0) -> Host:
-    return replace(FINE, cpu=Cpu(percent, count, (load, load, load)))
+def with_cpu(percent: float = 12.0, load: float = 0.5, count: float = 2.0, of_machine: int = 2) -> Host:
+    return replace(FINE, cpu=Cpu(percent, count, (load, load, load), of_machine))
 
 
 def with_memory(percent: float = 40.0, swap: float = 0.0) -> Host:
@@ -49,7 +49,7 @@ def test_a_machine_that_is_well_has_no_issue():
 @given(PERCENT, PERCENT, PERCENT, PERCENT, st.floats(0, 99), st.integers(1, 64))
 def test_each_limit_of_the_guide(cpu: float, memory: float, swap: float, disk: float, load: float, count: int):
     host = Host(
-        Cpu(cpu, count, (load, 0, 0)),
+        Cpu(cpu, count, (load, 0, 0), count),
         Memory(memory, 1, 1, swap),
         Disk([FileSystem("/x", disk, 1, 1)], 0, 0),
         FINE.network,
@@ -71,7 +71,10 @@ def test_each_limit_of_the_guide(cpu: float, memory: float, swap: float, disk: f
         (with_cpu(percent=80.1), ["High CPU usage: 80.1%"]),
         (with_cpu(load=2.0), []),
         (with_cpu(load=2.01), ["High load average: 2.01"]),
-        (with_cpu(load=1.5, count=1), ["High load average: 1.50"]),
+        (with_cpu(load=1.5, count=1, of_machine=1), ["High load average: 1.50"]),
+        (with_cpu(load=1.5, count=0.5), []),  # of whoever else is on the machine
+        (with_cpu(load=2.5, count=0.5), ["High load average: 2.50"]),
+        (with_cpu(percent=97.0, load=1.5, count=0.5), ["High CPU usage: 97.0%"]),
         (with_memory(85.0), []),
         (with_memory(88.04), ["High memory usage: 88.0%"]),
         (with_memory(swap=60.0), ["High swap usage: 60.0%"]),
@@ -93,8 +96,10 @@ def test_answers_are_judged_by_a_real_search():
 
 
 def test_slow_stages_are_named():
+    assert stage_advice(None) == []
+
     def told(stage: Stage) -> list[str]:
-        return advice(Remembered(0.1, [], [stage]), Database())
+        return stage_advice(Remembered(0.1, [], [stage]))
 
     assert told(Stage("embed", 100, 0.1, 0.2, 0.15)) == []
     assert told(Stage("embed", 100, 1.0, 2.0, None)) == [
@@ -106,23 +111,23 @@ def test_slow_stages_are_named():
 
 def test_indexes_that_lack_and_that_are_too_many():
     chunks = Table("chunks", 50_000, {"a": ["document_id"], "b": ["document_id", "ordinal"]}, [["version_id"]])
-    found = advice(None, Database([chunks]))
+    found = index_advice(Database([chunks]))
     assert found == [
         "No index on chunks (version_id), which refers to another table",
         "The index a is not needed: b begins with the same columns",
     ]
-    assert advice(None, Database([replace(chunks, indexes={"c": ["version_id"]})])) == []
-    assert advice(None, Database([replace(chunks, rows=10, indexes={})])) == []
+    assert index_advice(Database([replace(chunks, indexes={"c": ["version_id"]})])) == []
+    assert index_advice(Database([replace(chunks, rows=10, indexes={})])) == []
     twins = Table("x", 1, {"one": ["a"], "two": ["a"]}, [])
-    assert advice(None, Database([twins])) == ["The index two is not needed: one begins with the same columns"]
+    assert index_advice(Database([twins])) == ["The index two is not needed: one begins with the same columns"]
 
 
 def test_a_slow_statement_that_reads_a_large_table_is_named():
     table = Table("chunks", 50_000, {}, [])
     scan = Plan("SELECT text FROM chunks WHERE page = ?", ["SCAN chunks"])
-    assert advice(None, Database([table], [scan])) == [
+    assert index_advice(Database([table], [scan])) == [
         "A slow statement reads all 50000 rows of chunks; an index may help: SELECT text FROM chunks WHERE page = ?"
     ]
     for step in ("SEARCH chunks USING INDEX x (page=?)", "SCAN chunks USING COVERING INDEX x", "SCAN other"):
-        assert advice(None, Database([table], [replace(scan, steps=[step])])) == []
-    assert advice(None, Database([replace(table, rows=20)], [scan])) == []
+        assert index_advice(Database([table], [replace(scan, steps=[step])])) == []
+    assert index_advice(Database([replace(table, rows=20)], [scan])) == []
