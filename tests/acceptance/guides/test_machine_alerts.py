@@ -254,7 +254,7 @@ def test_g0_068_a_rate_far_above_the_usual_one_is_told_in_both_directions(watche
     rates = {legend: stack.value(query) for legend, query in shown.items()}
     assert sorted(rates.values()) == [pytest.approx(15_000, rel=0.3), pytest.approx(20_000, rel=0.3)]
     usual = kernel.incoming, kernel.outgoing
-    kernel.incoming, kernel.outgoing = 20 * kernel.incoming, 20 * kernel.outgoing
+    kernel.incoming, kernel.outgoing = 200 * kernel.incoming, 200 * kernel.outgoing
     until_firing(stack, *spikes, seconds=90)
     kernel.incoming, kernel.outgoing = usual
     until_quiet(stack, *spikes, seconds=90)

@@ -90,7 +90,7 @@ def _flood(over: threading.Event) -> None:
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
         sender.bind((SENDER, 0))
         while not over.wait(0.01):
-            for _ in range(20):
+            for _ in range(60):
                 sender.send(frame)
 
 

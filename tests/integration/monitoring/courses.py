@@ -581,7 +581,7 @@ MACHINE = (
             [
                 Stage(2 * HOUR, (50_000, 50_000)),
                 Stage(10 * MINUTE, (100_000, 5_000_000)),
-                Stage(5 * MINUTE, (1_000_000, 50_000), WARNING),
+                Stage(5 * MINUTE, (3_000_000, 50_000), WARNING),
                 Stage(10 * MINUTE, (50_000, 50_000)),
             ],
             HERE,
@@ -591,8 +591,8 @@ MACHINE = (
             ("NetworkOutSpike", "node_network_transmit_bytes_total"),
         )
     ),
-    # Twenty times next to nothing is next to nothing.
-    silent("NetworkInSpike", [s("node_network_receive_bytes_total", device="eth0")], (500,), (10_000,), 10 * MINUTE),
+    # A thousand times next to nothing is an upload.
+    silent("NetworkInSpike", [s("node_network_receive_bytes_total", device="eth0")], (500,), (500_000,), 10 * MINUTE),
 )
 
 ALL = (*THERE, *ERRORS, *SLOW, *MODELS, *DEGRADED, *OBJECTIVES, *KEEPING, *FIGURES, *MACHINE)
