@@ -23,6 +23,7 @@ from tests.acceptance.guides.test_answers import fill, provider
 from tests.acceptance.server import Server, add_text, serving, wait_for
 from tests.contract.cache.server import redis_server
 from tests.contract.chat.standin import Behaviour, StandIn
+from tests.contract.jobs.server import postgres_server
 from tests.integration.monitoring.cases import ALERTS, TARGETS
 from tests.integration.monitoring.labels import Sample, not_filled, not_grouped_by, parts, without_bucket
 from tests.integration.monitoring.stack import Stack, of_all_servers, programs, watching
@@ -49,8 +50,11 @@ def live(tmp_path_factory: pytest.TempPathFactory, require_binary: Callable[[str
     folder = tmp_path_factory.mktemp("live")
     found = programs(require_binary)
     redis = redis_server(require_binary("redis-server"), folder / "redis")
-    with in_background(StandIn(("Alan ", "Turing ", "wrote ", "it ", "[1]."))) as model, redis as cache:
+    postgres = postgres_server(require_binary("postgres"))
+    pieces = ("Alan ", "Turing ", "wrote ", "it ", "[1].")
+    with in_background(StandIn(pieces)) as model, redis as cache, postgres as record:
         settings = {**provider(model), "REDIS_URL": cache.url, "RAG_USE_CACHE": "true"}
+        settings |= {"RAG_JOBS_DATABASE_URL": record.database("jobs")}
         with serving(folder / "server", settings) as server:
             address = server.environment["RAG_PORT"]
             with watching(found, folder, [f"127.0.0.1:{address}"], "--time-scale=0.02") as stack:
@@ -62,6 +66,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, require_binary: Callable[[str
                 server.run("doctor", "index", check=False)
                 wait_for(lambda: bool(stack.query('rate(http_requests_total{status="500"}[30s]) > 0')))
                 wait_for(lambda: bool(stack.query("rag_index_orphans >= 0")))
+                wait_for(lambda: bool(stack.query("pg_database_size_bytes > 0")))
                 yield Live(server, stack)
 
 
