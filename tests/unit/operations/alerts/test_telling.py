@@ -31,6 +31,10 @@ def test_one_of_two_names_of_the_same_is_told():
         "DatabaseDown.critical"
     ]
     assert titles(loud([active("PostgresDown.warning")], [], NOW)) == ["PostgresDown.warning"]
+    # Figures that the database would give are stale for that reason.
+    assert titles(loud([active("DatabaseDown.critical"), active("FiguresStale.warning")], [], NOW)) == [
+        "DatabaseDown.critical"
+    ]
 
 
 def test_what_is_silenced_is_not_told_until_then():
