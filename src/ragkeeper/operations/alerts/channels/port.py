@@ -11,6 +11,9 @@ class Channel(Protocol):
         """Such as `mail`; shown to administrators."""
         ...
 
-    async def send(self, message: Message) -> None:
-        """Return once somebody else has taken it. Raises NotDelivered."""
+    async def send(self, message: Message) -> str:
+        """Return once somebody else has taken it: whom it did not reach all the same, and why; empty for nobody.
+
+        Raises NotDelivered, whose reason holds no secret.
+        """
         ...

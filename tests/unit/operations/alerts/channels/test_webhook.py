@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import httpx
@@ -30,3 +31,18 @@ async def test_a_refusal_and_a_silence_are_told():
         await WebhookChannel("https://hook.example", refusing).send(MESSAGE)
     with pytest.raises(NotDelivered, match="nobody there"):
         await WebhookChannel("https://hook.example", httpx.MockTransport(silent)).send(MESSAGE)
+
+
+async def test_an_address_that_is_none_is_told_without_it():
+    with pytest.raises(NotDelivered, match="its address is no URL") as found:
+        await WebhookChannel("https://hook.example:hush/x").send(MESSAGE)
+    assert "hush" not in found.value.message
+
+
+async def test_one_that_never_ends_its_answer_is_given_up():
+    async def slow(_: httpx.Request) -> httpx.Response:
+        await asyncio.Event().wait()
+        return httpx.Response(200)
+
+    with pytest.raises(NotDelivered, match="did not answer within"):
+        await WebhookChannel("https://hook.example", httpx.MockTransport(slow), seconds=0.01).send(MESSAGE)
