@@ -1,5 +1,7 @@
 """How the server's own watch is put together: its alerts, and the ways by which it tells people."""
 
+import platform
+
 from ragkeeper.core.clock import utc_now
 from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
@@ -7,6 +9,8 @@ from ragkeeper.core.settings import Settings
 from ragkeeper.operations.alerts.channels.mail import MailChannel, MailServer
 from ragkeeper.operations.alerts.channels.port import Channel
 from ragkeeper.operations.alerts.channels.webhook import WebhookChannel
+from ragkeeper.operations.alerts.heartbeat import Heartbeat
+from ragkeeper.operations.alerts.messages import Sender
 from ragkeeper.operations.alerts.rules import alerts
 from ragkeeper.operations.alerts.service import AlertService, Refresh
 from ragkeeper.operations.monitoring.models import Receivers
@@ -26,8 +30,8 @@ def assemble_alerts(
         metrics,
         refresh,
         utc_now,
-        runbooks=settings.runbook_url,
-        heartbeat=told.heartbeat_url,
+        sender=Sender(platform.node() or "this server", settings.runbook_url),
+        heartbeat=Heartbeat(told.heartbeat_url),
         failed=failed,
     )
 

@@ -1,6 +1,7 @@
 """Jobs that end, as the guides want them told: each in the log, and those that failed for good to somebody."""
 
 import json
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def test_g4_054_each_job_is_logged_and_one_that_failed_for_good_is_told(tmp_path
             ended = _ended(server)
     assert alert["labels"] == {
         "alertname": "JobFailed",
+        "instance": platform.node(),
         "severity": "high",
         "job": bad["job_id"],
         "kind": "document",

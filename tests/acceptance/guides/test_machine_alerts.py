@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from ragkeeper.core.figures.holdings import ALERT_CHANNEL_OK
 from ragkeeper.core.figures.machine import TABLE
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.alerts.channels.fake import FakeChannel
+from ragkeeper.operations.alerts.messages import Sender
 from ragkeeper.operations.alerts.models import Scene
 from ragkeeper.operations.alerts.rules import alerts
 from ragkeeper.operations.alerts.service import AlertService
@@ -180,7 +182,7 @@ def told_by_server(folder: Path) -> list[str]:
 
 async def _told(folder: Path) -> list[str]:
     database, channel, clock = Database(f"sqlite:///{folder / 'x.db'}"), FakeChannel("webhook"), [0.0]
-    metrics = Metrics(TABLE)
+    metrics = Metrics((*TABLE, ALERT_CHANNEL_OK))
     figures = MachineFigures(metrics, lambda: None, root=folder)
     mine = [one for one in alerts(Scene()) if one.id == f"{CPU}.warning"]
     service = AlertService(
@@ -190,7 +192,7 @@ async def _told(folder: Path) -> list[str]:
         metrics,
         figures.look,
         lambda: datetime.now(UTC),
-        runbooks="https://example.org",
+        sender=Sender("host-a", "https://example.org"),
         monotonic=lambda: clock[0],
     )
     processors, busy, idle = Processors(), 0.0, 0.0
@@ -199,6 +201,7 @@ async def _told(folder: Path) -> list[str]:
         busy, idle, clock[0] = busy + 15 * share * _TICKS, idle + 15 * (1 - share) * _TICKS, clock[0] + 15
         (folder / "stat").write_text(processors.after(busy, idle), encoding="utf-8")
         await service.look()
+        await service.sent()
     await database.close()
     return [str(message.payload["status"]) for message in channel.sent]
 

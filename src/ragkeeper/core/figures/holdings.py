@@ -41,6 +41,12 @@ PROVIDER_UP = Gauge(
     (Label("provider"), Label("model")),
 )
 LOOP_OK = Gauge("rag_loop_ok", "0 while the last run of this background loop failed.", (Label("loop"),))
+ALERT_CHANNEL_OK = Gauge(
+    "rag_alert_channel_ok",
+    "0 while the last message by this channel did not arrive; NaN where it is not set up.",
+    (Label("channel", ("mail", "webhook")),),
+    looked_up=True,
+)
 
 DOCUMENTS = Gauge(
     "rag_documents", "Documents stored; the largest 50 collections by name, the rest as `other`.", _COLLECTION
@@ -166,6 +172,7 @@ TABLE: tuple[Metric, ...] = (
     CAPABILITY_UP,
     PROVIDER_UP,
     LOOP_OK,
+    ALERT_CHANNEL_OK,
     DOCUMENTS,
     DOCUMENTS_SEARCHABLE,
     CHUNKS,

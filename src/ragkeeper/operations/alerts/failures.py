@@ -23,9 +23,17 @@ class Repeats:
         self._told: dict[tuple[str, str, str], float] = {}
 
     def new(self, jobs: Iterable[FailedJob], now: float) -> list[FailedJob]:
-        """Those that people should hear of; now: seconds of any clock that only goes forward."""
+        """Those that people should hear of; now: seconds since 1970."""
         self._told = {key: at for key, at in self._told.items() if now - at < REPEAT_SECONDS}
         return [job for job in jobs if not job.about or self._is_new(job, now)]
+
+    def memory(self) -> list[list[str | float]]:
+        """What a restart must not lose, as JSON has it."""
+        return [[*key, at] for key, at in self._told.items()]
+
+    def remember(self, memory: Iterable[Iterable[Any]]) -> None:
+        """Raises TypeError and ValueError."""
+        self._told = {(str(kind), str(about), str(code)): float(at) for kind, about, code, at in memory}
 
     def _is_new(self, job: FailedJob, now: float) -> bool:
         key = (job.kind, job.about, job.code)

@@ -1,41 +1,47 @@
 """Evaluates the alerts on this process's own figures and tells people, with no Prometheus at all."""
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Any
 
-import httpx
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from ragkeeper.core.access import Caller
 from ragkeeper.core.clock import Clock
+from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.job_log import FailedJobs
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.operations.alerts import repository
+from ragkeeper.operations.alerts.aside import Aside
 from ragkeeper.operations.alerts.channels.port import Channel
+from ragkeeper.operations.alerts.delivery import Delivery
 from ragkeeper.operations.alerts.errors import AlertUnknown, NobodyToTell, NotDelivered
 from ragkeeper.operations.alerts.evaluation import Active, Key, by_name, evaluated
 from ragkeeper.operations.alerts.failures import JOB_FAILED, Repeats
-from ragkeeper.operations.alerts.messages import message, proof
+from ragkeeper.operations.alerts.heartbeat import Heartbeat
+from ragkeeper.operations.alerts.messages import Sender, proof
 from ragkeeper.operations.alerts.models import Alert
+from ragkeeper.operations.alerts.remembering import UNREADABLE, read, written
 from ragkeeper.operations.alerts.samples import Figure, Recent
-from ragkeeper.operations.alerts.telling import Silence, Told, loud
+from ragkeeper.operations.alerts.telling import Memory, Silence, loud
 from ragkeeper.storage.sql.database import Database
 
 _log = structlog.get_logger()
 
 _EVERY = 15.0
-_HEARTBEAT_EVERY = 60.0
-_HEARTBEAT_LIMIT = 10.0
+
+SETTLED_SECONDS = 300.0
+"""After a start, until what was told before it can be called over: many figures need minutes to say anything."""
 
 Refresh = Callable[[], Awaitable[None]]
 """Brings gauges up to date that are looked up for each scrape. Must not raise."""
 
 
 class AlertService:
-    """`start` once the figures are there. heartbeat: an address that is called while this goes on; empty for none."""
+    """`start` once the figures are there."""
 
     def __init__(
         self,
@@ -46,44 +52,52 @@ class AlertService:
         refresh: Refresh,
         clock: Clock,
         *,
-        runbooks: str,
-        heartbeat: str = "",
+        sender: Sender,
+        heartbeat: Heartbeat | None = None,
         failed: FailedJobs | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._alerts = alerts
-        self._channels = [(channel, Told()) for channel in channels]
+        self._deliveries = [Delivery(channel, metrics, sender, clock, monotonic) for channel in channels]
         self._database = database
         self._metrics = metrics
         self._refresh = refresh
         self._clock = clock
-        self._runbooks = runbooks
-        self._heartbeat = heartbeat
+        self._sender = sender
+        self._heartbeat = heartbeat or Heartbeat("")
         self._failed = failed or FailedJobs(metrics)
         self._repeats = Repeats()
         self._monotonic = monotonic
+        self._began = monotonic()
         self._recent = Recent(select for alert in alerts for select in alert.condition.expression.selects())
         self._active: dict[Key, Active] = {}
         self._silences: list[Silence] = []
-        self._beaten = -math.inf
-        self._troubles: dict[str, str] = {}
+        self._kept = self._memory()
+        self._keeping = Aside("alerts told")
         self._task: asyncio.Task[None] | None = None
 
     async def start(self, every: float = _EVERY) -> None:
         """every: seconds between two looks."""
         async with self._database.read() as sql:
             self._silences = await repository.silences(sql)
+            self._remember(await repository.told(sql))
         self._task = asyncio.create_task(self._watch(every), name="alerts")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        """What is being sent may arrive and is sent again by the next start."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(*(one.stop() for one in self._asides()))
+        self._note_failed()
+        self._keeping.start(self._keep)
+        await self._keeping.ended()
 
     @property
     def channels(self) -> dict[str, str]:
         """Each channel with what its last message failed with, empty where it arrived."""
-        return {channel.name: self._troubles.get(channel.name, "") for channel, _ in self._channels}
+        return {one.name: one.trouble for one in self._deliveries}
 
     def active(self, caller: Caller) -> list[Active]:
         """Raises Forbidden."""
@@ -110,72 +124,103 @@ class AlertService:
         return kept
 
     async def test(self, caller: Caller) -> list[str]:
-        """Send a test by every channel; returns their names. Raises Forbidden, NobodyToTell, NotDelivered."""
+        """Send a test by every channel, whichever fails; returns their names.
+
+        Raises Forbidden, NobodyToTell, NotDelivered.
+        """
         caller.require_admin("send a test message")
-        if not self._channels:
+        if not self._deliveries:
             raise NobodyToTell
-        for channel, _ in self._channels:
-            await channel.send(proof(self._clock()))
-        return [channel.name for channel, _ in self._channels]
+        test = proof(self._sender, self._clock())
+        found = await asyncio.gather(*(one.send(test) for one in self._deliveries), return_exceptions=True)
+        failed = [error for error in found if isinstance(error, NotDelivered)]
+        others = [error for error in found if isinstance(error, BaseException) and error not in failed]
+        if others:
+            raise others[0]
+        sent = [one.name for one, error in zip(self._deliveries, found, strict=True) if error is None]
+        if failed:
+            raise _together(failed, sent)
+        return sent
 
     async def look(self) -> None:
-        """Take the figures, see what is active, and tell who has not been told."""
+        """Take the figures, see what is active, and begin to tell who has not been told."""
         await self._refresh()
-        now = self._monotonic()
+        now, moment = self._monotonic(), self._clock()
         families = await asyncio.to_thread(self._metrics.families)
         self._recent.add(now, _figures(families))
         self._active = evaluated(self._alerts, self._recent, now, self._active)
         firing = by_name(one for one in self._active.values() if one.firing)
-        hearable = loud(firing, self._silences, self._clock())
-        self._note_failed(now)
-        await asyncio.gather(*(self._tell(channel, told, hearable, now) for channel, told in self._channels))
+        hearable = loud(firing, self._silences, moment)
+        self._note_failed()
+        for one in self._deliveries:
+            one.told.look(hearable, self._active, moment, settled=now - self._began >= SETTLED_SECONDS)
+            one.tell()
+        self._keeping.start(self._keep)
 
-    def _note_failed(self, now: float) -> None:
-        """Jobs that failed while that is silenced are in the log and in their list, as all are."""
-        jobs = self._repeats.new(self._failed.take(), now)
-        if JOB_FAILED not in {one.alert for one in self._silences if self._clock() < one.until}:
-            for _, told in self._channels:
-                told.failed(jobs)
+    async def sent(self) -> None:
+        """Wait until what is being sent has arrived or failed, and is remembered."""
+        await asyncio.gather(*(one.ended() for one in self._asides()))
+
+    def _asides(self) -> list[Aside]:
+        return [*(one.aside for one in self._deliveries), self._heartbeat.aside, self._keeping]
+
+    def _note_failed(self) -> None:
+        """Jobs that failed while that is silenced are in the log and in their list, as all are; nobody was told."""
+        jobs, now = self._failed.take(), self._clock()
+        if JOB_FAILED not in {one.alert for one in self._silences if now < one.until}:
+            new = self._repeats.new(jobs, now.timestamp())
+            for one in self._deliveries:
+                one.told.failed(new)
 
     async def _watch(self, every: float) -> None:
         while True:
             try:
                 await self.look()
-                await self._beat()
+                self._heartbeat.beat()
             except Exception as error:  # noqa: BLE001 - a watch that ends would never tell anybody of anything again
                 _log.error("alerts_not_evaluated", exc_info=error)
             await asyncio.sleep(every)
 
-    async def _tell(self, channel: Channel, told: Told, hearable: Sequence[Active], now: float) -> None:
-        """What does not arrive is new the next time."""
-        news = told.news(hearable, self._active, now)
-        if not news:
+    def _memory(self) -> dict[str, Any]:
+        channels = {one.name: written(one.told.memory()) for one in self._deliveries}
+        return {"channels": channels, "repeats": self._repeats.memory()}
+
+    def _remember(self, value: Any) -> None:
+        """What cannot be read is told anew: that is no reason not to start."""
+        if value is None:
             return
         try:
-            await channel.send(message(news, self._runbooks, self._clock()))
-        except NotDelivered as error:
-            self._troubles[channel.name] = error.message
-            _log.error("alert_not_delivered", channel=channel.name, reason=error.message)
+            memories = {name: read(one, self._alerts) for name, one in value["channels"].items()}
+            self._repeats.remember(value["repeats"])
+        except UNREADABLE as error:
+            _log.warning("alerts_told_ignored", reason=f"{type(error).__name__}: {error}")
+            return
+        self._kept = value
+        for one in self._deliveries:
+            one.told.remember(memories.get(one.name, Memory()))
+
+    async def _keep(self) -> None:
+        """Only what changed. A disk that takes nothing is a reason to tell people, not to stop telling them."""
+        value = self._memory()
+        if value == self._kept:
+            return
+        try:
+            async with self._database.write() as sql:
+                await repository.store_told(sql, value, self._clock())
+        except (RagkeeperError, SQLAlchemyError) as error:
+            _log.warning("alerts_told_not_kept", reason=type(error).__name__)
         else:
-            self._troubles.pop(channel.name, None)
-            told.heard(news, now)
-            told_of = {"firing": _titles(news.firing), "over": _titles(news.over), "failed": len(news.failed)}
-            _log.info("alerts_told", channel=channel.name, **told_of)
-
-    async def _beat(self) -> None:
-        """Whoever waits for it tells when it stays away: of a server that is gone, nobody here can."""
-        if not self._heartbeat or self._monotonic() - self._beaten < _HEARTBEAT_EVERY:
-            return
-        self._beaten = self._monotonic()
-        try:
-            async with httpx.AsyncClient(timeout=_HEARTBEAT_LIMIT) as client:
-                (await client.get(self._heartbeat)).raise_for_status()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            _log.warning("heartbeat_not_taken", reason=type(error).__name__)
+            self._kept = value
 
 
-def _titles(active: Iterable[Active]) -> list[str]:
-    return [one.alert.title for one in active]
+def _together(failed: Sequence[NotDelivered], sent: Sequence[str]) -> NotDelivered:
+    """One error for all channels that failed. It says what left all the same."""
+    [first, *more] = failed
+    reason = "; by ".join(
+        [str(first.fields["reason"]), *(f"{one.fields['channel']}: {one.fields['reason']}" for one in more)]
+    )
+    left = f"; it was sent by {', '.join(sent)}" if sent else ""
+    return NotDelivered(channel=first.fields["channel"], reason=f"{reason}{left}")
 
 
 def _figures(families: Iterable[object]) -> Iterator[Figure]:

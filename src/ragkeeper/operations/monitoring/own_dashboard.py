@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ragkeeper.core.figures.holdings import (
+    ALERT_CHANNEL_OK,
     CAPABILITY_UP,
     CHUNKS,
     COMPONENT_OK,
@@ -99,8 +100,16 @@ def _state(shown: Shown) -> Row:
             _stat("What is missing", "1 while it is.", _highest(DEGRADATION_CAUSE, "cause"), limits=(1,)),
             shown.service_health(),
             shown.error_rate(),
+            _channels(),
         ),
     )
+
+
+def _channels() -> Panel:
+    """Alerts that leave by none are seen here alone."""
+    works = Query(Aggregate("min", Select(ALERT_CHANNEL_OK), ("channel",)), "{{channel}}", quiet=True)
+    about = "Of the server's own alerts: 1 while messages arrive, 0 while the last one did not."
+    return Panel("Alert channels", about, "none", (works,), kind="stat", limits=(1,), falling=True)
 
 
 def _answering(shown: Shown) -> Row:

@@ -1,25 +1,35 @@
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from sqlalchemy import select, text
 
 from ragkeeper.core.access import Forbidden, local_administrator
 from ragkeeper.core.figures.holdings import QUEUE_DEAD
 from ragkeeper.core.job_log import FailedJob, FailedJobs
 from ragkeeper.core.metrics import Metrics
+from ragkeeper.operations.alerts import repository
 from ragkeeper.operations.alerts.channels.fake import FakeChannel
 from ragkeeper.operations.alerts.errors import AlertUnknown, NobodyToTell, NotDelivered
+from ragkeeper.operations.alerts.heartbeat import Heartbeat
+from ragkeeper.operations.alerts.messages import Sender
 from ragkeeper.operations.alerts.models import Scene
 from ragkeeper.operations.alerts.rules import alerts
 from ragkeeper.operations.alerts.service import AlertService
 from ragkeeper.storage.sql.database import Database
+from ragkeeper.storage.sql.errors import StorageFull
+from ragkeeper.storage.sql.tables import settings
 from tests.schema import migrated
 from tests.waiting import until
 from tests.wired import user
 
 ADMIN = local_administrator()
+START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -27,12 +37,17 @@ class World:
     database: Database
     metrics: Metrics = field(default_factory=Metrics)
     channels: list[FakeChannel] = field(default_factory=lambda: [FakeChannel("mail"), FakeChannel("webhook")])
-    now: datetime = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+    now: datetime = START
     passed: float = 0.0
     failed: FailedJobs = field(default_factory=lambda: FailedJobs(Metrics()))
+    beaten: list[float] = field(default_factory=list)
 
     async def refresh(self) -> None:
         pass
+
+    def beat(self, _: httpx.Request) -> httpx.Response:
+        self.beaten.append(self.passed)
+        return httpx.Response(200)
 
     def service(self) -> AlertService:
         return AlertService(
@@ -42,7 +57,8 @@ class World:
             self.metrics,
             self.refresh,
             lambda: self.now,
-            runbooks="https://example.org",
+            sender=Sender("host-a", "https://example.org"),
+            heartbeat=Heartbeat("https://beat.example", httpx.MockTransport(self.beat), lambda: self.passed),
             failed=self.failed,
             monotonic=lambda: self.passed,
         )
@@ -51,7 +67,9 @@ class World:
         """One every 15 seconds."""
         for _ in range(round(minutes * 4)):
             self.passed += 15
+            self.now += timedelta(seconds=15)
             await service.look()
+            await service.sent()
 
 
 @pytest.fixture
@@ -129,7 +147,18 @@ async def test_a_test_message_proves_every_channel(world: World):
     assert await service.test(ADMIN) == ["mail", "webhook"]
     assert [len(channel.sent) for channel in world.channels] == [1, 1]
     world.channels[1].broken = "away"
-    with pytest.raises(NotDelivered):
+    with pytest.raises(NotDelivered, match="by webhook: away; it was sent by mail"):
+        await service.test(ADMIN)
+
+
+async def test_a_test_message_is_sent_by_every_channel_whichever_fails(world: World):
+    service = world.service()
+    world.channels[0].error = UnicodeEncodeError("ascii", "p", 0, 1, "ordinal not in range(128)")
+    with pytest.raises(NotDelivered, match="by mail: it failed with UnicodeEncodeError; it was sent by webhook"):
+        await service.test(ADMIN)
+    assert len(world.channels[1].sent) == 1
+    world.channels[1].broken = "away"
+    with pytest.raises(NotDelivered, match="by mail: it failed with UnicodeEncodeError; by webhook: away"):
         await service.test(ADMIN)
 
 
@@ -179,3 +208,164 @@ async def test_failed_jobs_can_be_silenced(world: World):
     world.now += timedelta(hours=2)
     await world.looks(service, 1)
     assert world.channels[0].sent == []
+
+
+async def test_what_failed_in_silence_is_told_when_it_fails_again_after_it(world: World):
+    service = world.service()
+    run = FailedJob("j1", "source_sync", "source_away", "nobody answers", about="a source")
+    await service.silence(ADMIN, "JobFailed", timedelta(hours=1), "a load test")
+    world.failed.add(run, 1.0)
+    await world.looks(service, 1)
+    await service.silence(ADMIN, "JobFailed", timedelta(0), "")
+    world.failed.add(replace(run, id="j2"), 1.0)
+    await world.looks(service, 1)
+    [message] = world.channels[0].sent
+    assert [alert["labels"]["job"] for alert in message.payload["alerts"]] == ["j2"]
+
+
+async def test_what_ends_while_a_channel_is_away_is_told_when_it_is_back(world: World):
+    service = world.service()
+    world.channels[0].broken = "refused"
+    world.metrics.set(QUEUE_DEAD, 2)
+    await world.looks(service, 7)
+    world.metrics.set(QUEUE_DEAD, 0)
+    await world.looks(service, 10)
+    world.channels[0].broken = ""
+    await world.looks(service, 6)
+    [message] = world.channels[0].sent
+    [alert] = message.payload["alerts"]
+    times = [datetime.fromisoformat(alert[name]) for name in ("startsAt", "endsAt")]
+    assert (alert["status"], message.text.startswith("Was, and is over: ")) == ("resolved", True)
+    assert times == [START + timedelta(seconds=15), START + timedelta(minutes=7, seconds=15)]
+
+
+async def test_whatever_a_channel_raises_ends_no_look_and_hides_no_other(world: World):
+    service = world.service()
+    world.channels[0].error = RuntimeError("anything")
+    world.metrics.set(QUEUE_DEAD, 2)
+    await world.looks(service, 7)
+    assert [len(channel.sent) for channel in world.channels] == [0, 1]
+    assert service.channels["mail"] == "A message could not be sent by mail: it failed with RuntimeError."
+
+
+async def test_a_slow_channel_holds_up_neither_looks_nor_the_heartbeat_nor_the_end(world: World):
+    service = world.service()
+    world.channels[0].hold = asyncio.Event()
+    world.metrics.set(QUEUE_DEAD, 2)
+    looks: list[int] = []
+
+    async def refresh() -> None:
+        looks.append(1)
+        world.passed += 15
+
+    service._refresh = refresh
+    await service.start(every=0.001)
+    await until(lambda: len(world.beaten) > 8 and world.channels[1].sent)
+    await service.stop()
+    assert (world.channels[0].tried, world.channels[0].sent) == (1, [])
+    assert len(looks) > 30
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("alerts")] == []
+
+
+async def test_a_look_that_fails_gives_no_heartbeat(world: World):
+    service = world.service()
+    looks: list[int] = []
+
+    async def refresh() -> None:
+        looks.append(1)
+        world.passed += 60
+        if len(looks) < 5:
+            raise ValueError("again and again")
+
+    service._refresh = refresh
+    await service.start(every=0.001)
+    await until(lambda: len(world.beaten) > 1)
+    await service.stop()
+    assert min(world.beaten) >= 300
+
+
+async def test_a_restart_neither_repeats_what_was_told_nor_forgets_its_end(world: World):
+    world.metrics.set(QUEUE_DEAD, 2)
+    first = world.service()
+    await first.start(every=1000)
+    await world.looks(first, 6)
+    await first.stop()
+    second = world.service()
+    await second.start(every=1000)
+    await world.looks(second, 10)
+    assert [len(channel.sent) for channel in world.channels] == [1, 1]
+    world.metrics.set(QUEUE_DEAD, 0)
+    await world.looks(second, 1)
+    await second.stop()
+    for channel in world.channels:
+        began, ended = channel.sent
+        assert (began.payload["status"], ended.payload["status"]) == ("firing", "resolved")
+        assert ended.payload["alerts"][0]["startsAt"] == began.payload["alerts"][0]["startsAt"]
+
+
+async def test_a_restart_forgets_nothing_that_waits(world: World):
+    for channel in world.channels:
+        channel.broken = "refused"
+    first = world.service()
+    await first.start(every=1000)
+    world.failed.add(DAMAGED, 1.0)
+    await world.looks(first, 1)
+    world.failed.add(replace(DAMAGED, id="j2"), 1.0)
+    await first.stop()
+    for channel in world.channels:
+        channel.broken = ""
+    world.failed = FailedJobs(Metrics())
+    second = world.service()
+    await second.start(every=1000)
+    await world.looks(second, 1)
+    await second.stop()
+    [message] = world.channels[0].sent
+    assert [alert["labels"]["job"] for alert in message.payload["alerts"]] == ["j1", "j2"]
+
+
+async def row(world: World) -> Any:
+    async with world.database.read() as sql:
+        return (await sql.execute(select(settings).where(settings.c.name == "alerts_told"))).one_or_none()
+
+
+async def test_what_was_told_is_written_when_it_changes_and_only_then(world: World):
+    service = world.service()
+    await world.looks(service, 4)
+    assert await row(world) is None
+    world.metrics.set(QUEUE_DEAD, 2)
+    await world.looks(service, 6)
+    written = await row(world)
+    assert list(written.value["channels"]) == ["mail", "webhook"]
+    await world.looks(service, 6)
+    assert await row(world) == written
+
+
+@pytest.mark.parametrize("value", ['"nonsense"', '{"channels": {"mail": {"told": 3}}}', "{", '[{"until": "x"}]'])
+async def test_a_damaged_value_is_left_aside_and_the_start_goes_on(world: World, value: str):
+    async with world.database.write() as sql:
+        for name in ("alerts_told", "alert_silences"):
+            statement = "INSERT INTO settings (name, value, updated_at) VALUES (:name, :value, :at)"
+            await sql.execute(text(statement), {"name": name, "value": value, "at": "2026-11-21 09:00:00.000000"})
+    service = world.service()
+    await service.start(every=1000)
+    world.metrics.set(QUEUE_DEAD, 2)
+    await world.looks(service, 6)
+    await service.stop()
+    assert [len(channel.sent) for channel in world.channels] == [1, 1]
+    assert "mail" in (await row(world)).value["channels"]
+
+
+async def test_a_disk_that_takes_nothing_ends_no_telling(world: World, monkeypatch: pytest.MonkeyPatch):
+    service = world.service()
+
+    async def full(*_: object) -> None:
+        raise StorageFull(reason="no room")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(repository, "store_told", full)
+        world.metrics.set(QUEUE_DEAD, 2)
+        await world.looks(service, 6)
+    assert len(world.channels[0].sent) == 1
+    assert await row(world) is None
+    await world.looks(service, 1)
+    assert await row(world) is not None
