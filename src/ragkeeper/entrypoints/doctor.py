@@ -38,6 +38,7 @@ from ragkeeper.ingestion.checks import ingestion_checks
 from ragkeeper.ingestion.parsers.child import find_tessdata
 from ragkeeper.ingestion.sources.checks import source_checks
 from ragkeeper.jobs.checks import job_checks
+from ragkeeper.operations.alerts.checks import channel_checks
 from ragkeeper.operations.alerts.rules import alerts
 from ragkeeper.operations.degradation.checks import degradation_checks
 from ragkeeper.operations.doctor.checks import (
@@ -126,6 +127,7 @@ class LocalSurgery:
             *port_checks(settings.host, settings.port, ours=held or server is not None),
             *server_checks(self.ask),
             *live_index_checks(_truth(settings), self._asked),
+            *channel_checks(self.ask),
         ]
         yield Patient(checks, server["url"] if server else None)
 
