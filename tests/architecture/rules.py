@@ -26,7 +26,7 @@ PRIVATE = {"repository", "schemas", *MOUNTED}
 SHOWS_SHAPES = {"routes", "schemas"}
 # Files of a pluggable folder that are not one of its implementations.
 SHARED = {"port", "models", "rules", "errors", "schemas", "cron", "loop", "scheduler"}
-SETTINGS = f"{PACKAGE}.core.settings"
+ENVIRONMENT = f"{PACKAGE}.core.environment"
 Rule = Callable[[Path], list[str]]
 
 
@@ -75,12 +75,12 @@ def _same_feature(source: Source, module: str) -> bool:
     return source.package == folder or source.package.startswith(f"{folder}.")
 
 
-def environment_is_read_by_settings_only(root: Path) -> list[str]:
-    """Only `core/settings.py` asks the environment or a `.env` file."""
+def environment_is_read_in_one_place(root: Path) -> list[str]:
+    """Only `core/environment.py`, which settings are made from, asks the environment or a `.env` file."""
     return [
         f"{source.at(line)} reads the environment"
         for source in sources(root, "src")
-        if source.module != SETTINGS
+        if source.module != ENVIRONMENT
         for line in _environment_reads(source)
     ]
 
@@ -228,7 +228,7 @@ def _in_entrypoints(source: Source) -> bool:
 RULES: tuple[Rule, ...] = (
     engines_are_named_by_entrypoints_only,
     features_keep_their_private_files,
-    environment_is_read_by_settings_only,
+    environment_is_read_in_one_place,
     imports_stand_at_the_top,
     nothing_is_left_to_do,
     broad_excepts_say_why,

@@ -45,12 +45,12 @@ PLANTED: list[tuple[Rule, Files, Files]] = [
         {f"{SRC}/answers/schemas.py": "from ragkeeper.documents.schemas import DocumentView"},
     ),
     (
-        rules.environment_is_read_by_settings_only,
+        rules.environment_is_read_in_one_place,
         {f"{SRC}/http/a.py": "import os\nx = os.environ['A']"},
-        {f"{SRC}/core/settings.py": "import os\nx = os.environ['A']"},
+        {f"{SRC}/core/environment.py": "import os\nx = os.environ['A']"},
     ),
     (
-        rules.environment_is_read_by_settings_only,
+        rules.environment_is_read_in_one_place,
         {f"{SRC}/http/a.py": "from os import getenv"},
         {f"{SRC}/http/a.py": "from os import getpid"},
     ),

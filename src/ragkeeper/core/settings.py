@@ -6,18 +6,17 @@ start with the nearest known name. Settings are read once, frozen, and passed on
 
 import difflib
 import math
-import os
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Self, TypeVar
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from ragkeeper.core.accuracy import AccuracySettings
 from ragkeeper.core.alerting import AlertSettings
+from ragkeeper.core.environment import given_values
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.profiles import (
     GIT_SETTING,
@@ -493,8 +492,7 @@ def load_settings(environ: Mapping[str, str] | None = None, dotenv: Path | None 
 
     Raises SettingUnknown for an unknown `RAG_*` name and SettingInvalid for a value that cannot be used.
     """
-    file_values = {k: v for k, v in dotenv_values(dotenv or Path(".env")).items() if v is not None}
-    values = {**file_values, **(os.environ if environ is None else environ)}
+    values = given_values(environ, dotenv)
     given = {name: values[name] for name in setting_names() if name in values and values[name] != ""}
     _refuse_unknown(values)
     groups = {

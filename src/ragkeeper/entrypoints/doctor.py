@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from dotenv import dotenv_values
 from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
@@ -24,6 +23,7 @@ from ragkeeper import __version__
 from ragkeeper.cli.errors import KeyUnavailable
 from ragkeeper.core.checks import Check, NotLooked
 from ragkeeper.core.clock import utc_now
+from ragkeeper.core.environment import ENV_FILE, given_values
 from ragkeeper.core.errors import RagkeeperError
 from ragkeeper.core.metrics import Metrics
 from ragkeeper.core.settings import Settings
@@ -73,7 +73,6 @@ from ragkeeper.storage.sql.schema import revisions
 from ragkeeper.storage.sql.tables import metadata
 from ragkeeper.storage.vectors.layout import read_manifest
 
-_ENV_FILE = Path(".env")
 _ANSWER_SECONDS = 5.0
 _UNAUTHORIZED = 401
 _UNAVAILABLE = 503
@@ -115,12 +114,12 @@ class LocalSurgery:
         try:
             settings = self.place.settings()
         except RagkeeperError as error:
-            yield Patient(settings_checks(error, _ENV_FILE), None)
+            yield Patient(settings_checks(error, ENV_FILE), None)
             return
         folder = DataFolder(settings.data_dir.resolve())
         held, server = _held(folder), _announced(folder)
         checks = [
-            *settings_checks(_refused(settings), _ENV_FILE),
+            *settings_checks(_refused(settings), ENV_FILE),
             *local_checks(settings, folder),
             *_model_checks(settings, _truth(settings)),
             *reach_checks(folder.path, server, self._version, __version__, held=held, admitted=self._admitted),
@@ -378,12 +377,11 @@ def _password(url: str) -> str | None:
 
 
 def _given() -> dict[str, str]:
-    """The environment over the `.env` file, as settings are read, usable or not."""
+    """What settings are made of, usable or not; without the file where that cannot be read."""
     try:
-        in_file = {name: value for name, value in dotenv_values(_ENV_FILE).items() if value is not None}
+        return given_values()
     except (OSError, UnicodeError):
-        in_file = {}
-    return {**in_file, **os.environ}
+        return given_values(dotenv=Path(os.devnull))
 
 
 def _unread(problem: str | None) -> list[str]:
