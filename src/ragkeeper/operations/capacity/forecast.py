@@ -18,6 +18,8 @@ COVERAGE = 0.8
 # Seasons whose median is the level: the last, the last three, the last seven, all.
 _WINDOWS = (1, 3, 7, None)
 _MOST_ORIGINS = 16
+# Student's t for COVERAGE with 1 to 3 degrees of freedom: errors that are so few have no quantiles to speak of.
+_STUDENT = (3.078, 1.886, 1.638)
 _FEWEST_BLOCKS = 10
 
 
@@ -67,8 +69,9 @@ def forecast(values: Values, period: int, ahead: int) -> Forecast:
     seasons = (len(past) - min(origins, default=0)) / period
     below, above = _widths(trials[best], ahead, 1 + 1 / max(seasons, 1.0))
     drift = np.arange(1, ahead + 1)
-    low = np.hypot(below, drift * (growth.slope - growth.low))
-    high = np.hypot(above, drift * (growth.high - growth.slope))
+    # Growth that the model leaves out may be there all the same.
+    low = np.hypot(below, drift * (max(growth.slope, slope) - growth.low))
+    high = np.hypot(above, drift * (growth.high - min(growth.slope, slope)))
     return Forecast(point, point - low, point + high, level, slope, growth, best)
 
 
@@ -163,11 +166,18 @@ def _widths(errors: Sequence[Values], ahead: int, caution: float) -> tuple[Value
     pieces = list(_by_lead(errors, max((len(one) for one in errors), default=0)))
     if not pieces:
         return np.zeros(ahead), np.zeros(ahead)
-    tail = (1 - COVERAGE) / 2
-    below = np.maximum.accumulate([max(-np.quantile(one, tail), 0.0) for _, one in pieces])
-    above = np.maximum.accumulate([max(np.quantile(one, 1 - tail), 0.0) for _, one in pieces])
+    below = np.maximum.accumulate([_reach(-one, caution) for _, one in pieces])
+    above = np.maximum.accumulate([_reach(one, caution) for _, one in pieces])
     leads = np.array([lead for lead, _ in pieces])
-    return caution * _extended(leads, below, ahead), caution * _extended(leads, above, ahead)
+    return _extended(leads, below, ahead), _extended(leads, above, ahead)
+
+
+def _reach(errors: Values, caution: float) -> float:
+    """What they stay below in all cases but the tail above COVERAGE; of very few, by Student's t and their size."""
+    found = caution * max(float(np.quantile(errors, (1 + COVERAGE) / 2)), 0.0)
+    if len(errors) > len(_STUDENT):
+        return found
+    return max(found, _STUDENT[len(errors) - 1] * float(np.sqrt(np.mean(errors**2))))
 
 
 def _by_lead(errors: Sequence[Values], longest: int) -> Iterator[tuple[float, Values]]:

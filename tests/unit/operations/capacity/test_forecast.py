@@ -53,6 +53,27 @@ def test_intervals_hold_what_they_say_on_average():
     assert 0.75 <= float(np.mean(inside)) <= 0.97
 
 
+def drawn(kind: str, seed: int, count: int) -> np.ndarray:
+    steps, noise = np.arange(count), chance(seed, count, 1)
+    return {
+        "level": 100 + 5 * noise,
+        "week": 100 + 20 * (steps % 7 < 5) + 5 * noise,
+        "growth": 100 + steps + 5 * noise,
+        "walk": 100 + np.cumsum(noise),
+    }[kind]
+
+
+@pytest.mark.parametrize("known", [14, 15, 16])
+def test_intervals_hold_what_they_say_with_two_weeks_only(known: int):
+    inside = []
+    for kind in ("level", "week", "growth", "walk"):
+        for seed in range(20):
+            values = drawn(kind, 100 * known + seed, known + 30)
+            found, coming = forecast(values[:known], 7, 30), values[known:]
+            inside.append(float(((coming >= found.low) & (coming <= found.high)).mean()))
+    assert 0.8 <= float(np.mean(inside)) <= 0.97
+
+
 @settings(max_examples=60)
 @given(
     arrays(np.float64, st.integers(3, 60), elements=st.floats(0, 1e9) | st.just(np.nan)),
