@@ -21,4 +21,4 @@ def channel_checks(ask: Callable[[str], Any]) -> list[Check]:
         troubles = ask("/admin/alerts")["channels"].items()
         return [CHANNEL_FAILING.found({"channel": name, "reason": reason}) for name, reason in troubles if reason]
 
-    return [Check("operations", "alert channels", look)]
+    return [Check("server", "alert channels", look)]
