@@ -8,12 +8,12 @@ import typer
 from ragkeeper.cli.app import command_group, example
 from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Json
-from ragkeeper.cli.output import note, print_json, print_text
+from ragkeeper.cli.output import print_json, print_text
 from ragkeeper.cli.ports import Connect
-from ragkeeper.operations.capacity.errors import ReportNotWritten
 from ragkeeper.operations.capacity.models import FEWEST_DAYS
 from ragkeeper.operations.capacity.page import page
 from ragkeeper.operations.capacity.text import refusal, text_report
+from ragkeeper.operations.capacity.writing import write_report
 
 Days = Annotated[int, typer.Option("--days", min=FEWEST_DAYS, max=366, help="Whole days to look back.")]
 Ahead = Annotated[int, typer.Option("--ahead", min=1, max=366, help="Days to look forward.")]
@@ -36,16 +36,8 @@ def capacity_commands(connect: Connect) -> typer.Typer:
         else:
             print_text(text_report(found))
         if html is not None and found["enough"]:
-            _write(html, page(found))
+            write_report(html, page(found))
         if not found["enough"] or found["recommendations"]:
             raise typer.Exit(ExitCode.PROBLEM_FOUND)
 
     return app
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ReportNotWritten(path=path, reason=error.strerror or error) from error
-    note(f"Written to {path}")

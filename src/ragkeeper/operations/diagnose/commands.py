@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,9 @@ from ragkeeper.cli.exit_codes import ExitCode
 from ragkeeper.cli.options import Json
 from ragkeeper.cli.output import note, print_json, print_text
 from ragkeeper.core.clock import utc_now
+from ragkeeper.operations.capacity.writing import write_report
 from ragkeeper.operations.diagnose.models import FEWEST_READINGS, Allocation, Evidence, Performance, Sample, Verdict
+from ragkeeper.operations.diagnose.page import page
 from ragkeeper.operations.diagnose.ports import Installation
 from ragkeeper.operations.diagnose.rules import index_advice, issues, stage_advice
 from ragkeeper.operations.diagnose.schemas import lines_view, performance_view, sample_view
@@ -23,6 +26,7 @@ from ragkeeper.operations.diagnose.text import evidence_text, performance_text, 
 _MINUTE = 60
 _TOO_FEW = "Insufficient data for trend analysis"
 
+Html = Annotated[Path | None, typer.Option("--html", help="Write the report with charts into this file.")]
 Minutes = Annotated[float, typer.Option("--minutes", min=0.01, max=1440, help="How long to watch.")]
 Interval = Annotated[float, typer.Option("--interval", min=0.05, max=600, help="Seconds between two samples.")]
 Allocations = Annotated[
@@ -34,10 +38,12 @@ def diagnose_commands(installation: Installation) -> typer.Typer:
     app = command_group(name="diagnose", help="Find out why the server is slow or why it grows; runs without it, too.")
 
     @app.command(epilog=example("ragkeeper diagnose performance"))
-    def performance(json: Json = False) -> None:
+    def performance(html: Html = None, json: Json = False) -> None:
         """Look at the machine, make a search, read what was slow. Exit status 1 when something is beyond a limit."""
         found = _diagnosed(installation)
         print_json(performance_view(found)) if json else print_text(performance_text(found))
+        if html is not None:
+            write_report(html, page(found))
         if found.issues:
             raise typer.Exit(ExitCode.PROBLEM_FOUND)
 

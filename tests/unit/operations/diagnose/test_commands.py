@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 
 import pytest
 
@@ -101,6 +102,27 @@ def test_a_healthy_machine_ends_well_with_every_line(run):
     assert lines[-2:] == ["Issues Detected:", "- No issues detected"]
     for line in LINES:
         assert any(one.startswith(f"- {line}: ") for one in lines), line
+
+
+def test_a_page_has_the_text_and_a_bar_for_every_figure(installation, run, tmp_path):
+    installation.known = Remembered(0.1, [], [Stage("embed", 9, 0.1, 0.2, None), Stage("<search>", 9, 0.1, 0.4, None)])
+    text = run("diagnose", "performance", "--html", str(tmp_path / "x.html")).out
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if not line.startswith("Generated: "):
+            assert escape(line) in page, line
+    assert page.count('class="bar"') == 3 + len(FINE.disk.file_systems) + 2
+    assert page.count('class="limit"') == 3 + len(FINE.disk.file_systems)
+    assert "<search>" not in page
+    assert page.index("&lt;search&gt;</text>") < page.index("embed</text>")  # the slowest first
+
+
+def test_a_page_needs_no_server_and_a_place(installation, run, tmp_path):
+    installation.reply = Answer(None, None, "No server runs.")
+    assert run("diagnose", "performance", "--html", str(tmp_path / "x.html")).code == 1
+    assert (tmp_path / "x.html").read_text(encoding="utf-8").count("<svg") == 1
+    done = run("diagnose", "performance", "--html", str(tmp_path / "none" / "x.html"))
+    assert (done.code, "report_not_written" in done.err) == (2, True)
 
 
 def test_an_issue_is_a_problem_and_the_last_line(installation, run):
