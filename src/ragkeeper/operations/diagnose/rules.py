@@ -24,8 +24,10 @@ def issues(host: Host, answer: Answer) -> list[str]:
 def _of_host(host: Host) -> Iterator[str]:
     if host.cpu.percent > MOST_CPU:
         yield f"High CPU usage: {host.cpu.percent:.1f}%"
-    # In a container with fewer, its own use is what `percent` is of.
-    if host.cpu.load_avg[0] > host.cpu.of_machine:
+    # The load is the whole machine's. Where fewer processors may be used, others may wait for the rest of them: who is
+    # not busy himself does not wait.
+    waits = host.cpu.count == host.cpu.of_machine or host.cpu.percent > MOST_CPU
+    if host.cpu.load_avg[0] > (host.cpu.count if waits else host.cpu.of_machine):
         yield f"High load average: {host.cpu.load_avg[0]:.2f}"
     if host.memory.percent > MOST_MEMORY:
         yield f"High memory usage: {host.memory.percent:.1f}%"

@@ -74,7 +74,8 @@ def test_each_limit_of_the_guide(cpu: float, memory: float, swap: float, disk: f
         (with_cpu(load=1.5, count=1, of_machine=1), ["High load average: 1.50"]),
         (with_cpu(load=1.5, count=0.5), []),  # of whoever else is on the machine
         (with_cpu(load=2.5, count=0.5), ["High load average: 2.50"]),
-        (with_cpu(percent=97.0, load=1.5, count=0.5), ["High CPU usage: 97.0%"]),
+        (with_cpu(percent=97.0, load=1.5, count=1), ["High CPU usage: 97.0%", "High load average: 1.50"]),
+        (with_cpu(percent=97.0, load=0.9, count=1), ["High CPU usage: 97.0%"]),
         (with_memory(85.0), []),
         (with_memory(88.04), ["High memory usage: 88.0%"]),
         (with_memory(swap=60.0), ["High swap usage: 60.0%"]),
