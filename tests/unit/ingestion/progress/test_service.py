@@ -12,7 +12,7 @@ from ragkeeper.ingestion.errors import ParserUnavailable
 from ragkeeper.ingestion.parsers.fake import FakeParser
 from ragkeeper.ingestion.parsers.port import ParsedDocument
 from ragkeeper.ingestion.progress.errors import JobUnknown, NothingToCancel, NotRetryable
-from ragkeeper.ingestion.progress.models import JobState, Wanted
+from ragkeeper.ingestion.progress.models import Job, JobState, Wanted
 from ragkeeper.ingestion.progress.service import ProgressService
 from tests.waiting import until
 from tests.wired import ADMIN, NoSyncs, Wired, jobs, user, wired
@@ -57,11 +57,14 @@ async def running(folder: Path):
 
 
 async def reached(progress: ProgressService, job_id: str, state: JobState):
+    seen: list[Job] = []
+
     async def is_there() -> bool:
-        return (await progress.job(ADMIN, job_id)).state is state
+        seen.append(await progress.job(ADMIN, job_id))
+        return seen[-1].state is state
 
     await until(is_there)
-    return await progress.job(ADMIN, job_id)
+    return seen[-1]  # asked again, it may be further
 
 
 async def add(product: Wired, background, name: str, text: str = "Words.") -> str:
