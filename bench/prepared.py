@@ -207,6 +207,7 @@ def _version_row(document: str, version: str, text: str, now: datetime) -> dict[
         "properties": {},
         "characters": len(text),
         "created_at": now,
+        "queued_at": now,
         "searchable_at": now,
         "ready_at": now,
     }

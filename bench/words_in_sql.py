@@ -43,7 +43,7 @@ async def fill(database: Database, chunks: int, words: list[str], chance: random
             used = {"current_version_id": key, "newest_version_id": key, "created_at": now, "updated_at": now}
             await sql.execute(insert(tables.documents).values(**document, **used))
             version = {"id": key, "document_id": key, "number": 1, "sha256": key, "size": 1, "filename": key}
-            state = {"status": "ready", "warnings": [], "properties": {}, "created_at": now}
+            state = {"status": "ready", "warnings": [], "properties": {}, "created_at": now, "queued_at": now}
             await sql.execute(insert(tables.versions).values(**version, **state))
             texts = [" ".join(chance.choices(words, weights, k=_WORDS)) for _ in range(_PER_DOCUMENT)]
             rows = [

@@ -298,7 +298,7 @@ def test_g0_067_disk_use_is_shown_against_its_target_and_alerts(disk: tuple[Serv
 
 
 @pytest.mark.parametrize("below", ["backups", "files"])
-def test_g0_067_every_file_system_that_is_written_to_is_shown(tmp_path: Path, below: str):
+def test_every_file_system_that_is_written_to_is_shown(tmp_path: Path, below: str):
     with on_own_disk(tmp_path, below, settings={}) as server:
         place = str(server.folder / "data" / below)
 
