@@ -1,5 +1,6 @@
 """The machine and its server, looked at from a command: no server is started for that."""
 
+import functools
 import secrets
 import time
 from collections.abc import Sequence
@@ -51,9 +52,12 @@ class LocalInstallation:
         from ragkeeper.entrypoints.status import written_paths  # noqa: PLC0415 - heavy: the whole application
 
         settings = self.place.settings()
-        paths = written_paths(DataFolder(settings.data_dir.resolve()), _truth(settings))
+        folder = DataFolder(settings.data_dir.resolve())
+        # A service may have limits that the shell of whoever asks has not.
+        pid = folder.server_process()
+        looks = functools.partial(machine.machine, pid=pid), functools.partial(machine.cpu_times, pid=pid)
         try:
-            return host.look(machine.machine, machine.cpu_times, paths)
+            return host.look(*looks, written_paths(folder, _truth(settings)), pid=pid)
         except (OSError, ValueError, KeyError) as error:
             raise HostUnreadable(reason=error) from error
 
@@ -100,8 +104,8 @@ class LocalInstallation:
         return look(ReadOnly(file).ask, statements)
 
     def sample(self) -> Sample:
-        found = machine.machine()
         pid = self._pid()
+        found = machine.machine(pid=pid)
         try:
             return processes.sample(pid, found.memory_total if found else 0, utc_now())
         except OSError as error:

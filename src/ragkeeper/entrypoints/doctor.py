@@ -237,7 +237,7 @@ def local_checks(settings: Settings, folder: DataFolder, seconds: float = READ_S
     return [
         *value_checks(settings.metrics_token.get_secret_value(), settings.embedding_threads, _cores()),
         *disk_checks(written_paths(folder, file), settings.min_free_mb),
-        *memory_checks(Parsers(settings.parser_workers, settings.parser_memory_mb)),
+        *memory_checks(Parsers(settings.parser_workers, settings.parser_memory_mb), folder.server_process()),
         *process_checks(lambda: _open_files(folder)),
         *clock_checks(lambda: _newest(truth), utc_now),
         *folder_checks(root, paths),
@@ -260,10 +260,10 @@ def _can_read(languages: str) -> bool:
 
 def _open_files(folder: DataFolder) -> int:
     """That the server's process may have open, where one runs; a command's own limit may be another."""
-    server = _announced(folder)
+    pid = folder.server_process()
     with suppress(OSError):
-        if server:
-            return resource.prlimit(int(server["pid"]), resource.RLIMIT_NOFILE)[0]
+        if pid:
+            return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 

@@ -3,7 +3,6 @@
 The application is imported only where it is started: a command that talks to a running server begins much sooner.
 """
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -111,12 +110,13 @@ def _quiet(level: str) -> str:
 
 def served_at(settings: Settings) -> str | None:
     """The address of the server that owns the data folder, None when none does."""
+    folder = DataFolder(settings.data_dir)
     try:
-        server = DataFolder(settings.data_dir).server()
+        server = folder.server()
     except OSError as error:
         raise DataFolderUnusable(path=settings.data_dir, reason=error.strerror or error) from error
     # A killed server leaves its announcement behind; the next owner of the lock replaces it only once it listens.
-    return server["url"] if server and _lives(int(server["pid"])) else None
+    return server["url"] if server and folder.server_process() else None
 
 
 def _is_held(settings: Settings) -> bool:
@@ -125,16 +125,6 @@ def _is_held(settings: Settings) -> bool:
         return DataFolder(settings.data_dir).held
     except OSError as error:
         raise DataFolderUnusable(path=settings.data_dir, reason=error.strerror or error) from error
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _busy(settings: Settings) -> bool:

@@ -24,8 +24,11 @@ def look(
     paths: Mapping[str, Path],
     root: Path = proc.PROC,
     sleep: Callable[[float], None] = time.sleep,
+    pid: int | None = None,
 ) -> Host:
     """machine, cpu_times: of the container where it has limits; paths: all that is written to, by what it holds.
+
+    pid: whose share of the processors counts; else this process's.
 
     Takes a second. Raises OSError or ValueError where the system is not Linux.
     """
@@ -35,7 +38,7 @@ def look(
     spent, could = (after[0] - before[0], after[1] - before[1]) if before and after else (0.0, 0.0)
     percent = min(100 * spent / could, 100.0) if could > 0 else 0.0
     return Host(
-        Cpu(percent, proc.usable_processors(root), proc.load(root), os.cpu_count() or 1),
+        Cpu(percent, proc.usable_processors(root, pid=pid), proc.load(root), os.cpu_count() or 1),
         _memory(machine(), root),
         Disk(_file_systems(paths), *_transferred(root)),
         _network(root),

@@ -137,13 +137,12 @@ def _figures(disk: Disk, what: str) -> dict[str, object]:
     return {"what": what, "path": disk.path, "percent": percent, "free_mb": free, "total_mb": total}
 
 
-def memory_checks(
-    parsers: Parsers, machine: Callable[[], Machine | None] = repository.machine, root: Path = Path("/")
-) -> list[Check]:
-    """root: below which `/proc` and `/sys` are."""
+def memory_checks(parsers: Parsers, pid: int | None = None, root: Path = Path("/")) -> list[Check]:
+    """pid: of the server, which may have limits that this command has not; root: below which `/proc` and `/sys` are."""
+    proc, cgroups = root / "proc", root / "sys/fs/cgroup"
 
     def known() -> Machine:
-        found = machine()
+        found = repository.machine(proc, cgroups, pid)
         if found is None:
             raise NotLooked(reason="the system does not say how much memory it has")
         return found
@@ -164,7 +163,7 @@ def memory_checks(
             free = (found.memory_total - found.memory_used) // _MEGABYTE
             percent = round(found.memory_used / found.memory_total * 100, 1)
             yield MEMORY_LOW.found({"where": _where(found), "percent": percent, "free_mb": free})
-        killed = repository.killed_for_memory(root / "proc", root / "sys/fs/cgroup")
+        killed = repository.killed_for_memory(proc, cgroups, pid)
         if killed:
             yield KILLED.found({"count": killed})
 

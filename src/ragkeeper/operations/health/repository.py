@@ -2,16 +2,19 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ragkeeper.operations.health.models import Disk, DiskVerdict, Machine
+from ragkeeper.operations.metrics.proc import CGROUPS, PROC, control_groups
 
 _KIB = 1024
 
 
-def machine(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> Machine | None:
-    """Memory of the machine, or of the container where that may use less; None where the system does not say.
+def machine(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None) -> Machine | None:
+    """Memory of the machine, or of a container that may use less; None where the system does not say.
+
+    pid: of a process in the container, else this one.
 
     `/proc/meminfo` and `/proc/loadavg` are described in proc(5), the files of a container's limit in
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files.
@@ -22,23 +25,24 @@ def machine(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) 
         total, used = meminfo["MemTotal"] * _KIB, (meminfo["MemTotal"] - meminfo["MemAvailable"]) * _KIB
     except (OSError, KeyError, ValueError):
         return None
-    limit = _container(proc, cgroups)
+    limit = _container(control_groups(proc, cgroups, pid))
     limited = limit is not None and limit[0] < total
     memory = limit if limit and limited else (total, used)
     return Machine(memory[0], memory[1], limited, load[0], load[1], load[2])
 
 
-def cpu_times(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> tuple[float, float] | None:
+def cpu_times(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None) -> tuple[float, float] | None:
     """(busy, available) processor seconds so far: of the container where its processors are limited.
 
-    Two of them tell the share between: what is waited for, idle and taken by other guests is not busy. `cpu.max` and
-    `cpu.stat`: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files.
+    Two of them tell the share between: what is waited for, idle and taken by other guests is not busy.
+
+    pid: of a process in the container, else this one. `cpu.max` and `cpu.stat`: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files.
     """
     try:
         ticks = [int(word) for word in (proc / "stat").read_text().splitlines()[0].split()[1:9]]
     except (OSError, ValueError, IndexError):
         return None
-    limited = _cpu_of_container(proc, cgroups)
+    limited = _cpu_of_container(control_groups(proc, cgroups, pid))
     if limited is not None:
         return limited
     hertz = os.sysconf("SC_CLK_TCK")
@@ -46,8 +50,8 @@ def cpu_times(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")
     return (sum(ticks) - idle - ticks[7]) / hertz, sum(ticks) / hertz
 
 
-def _cpu_of_container(proc: Path, cgroups: Path) -> tuple[float, float] | None:
-    for folder in _groups(proc, cgroups):
+def _cpu_of_container(groups: Iterable[Path]) -> tuple[float, float] | None:
+    for folder in groups:
         try:
             quota, period = (folder / "cpu.max").read_text().split()
             if quota != "max":
@@ -58,9 +62,12 @@ def _cpu_of_container(proc: Path, cgroups: Path) -> tuple[float, float] | None:
     return None
 
 
-def killed_for_memory(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Processes that the kernel ended because this container's memory was used up; 0 where nothing says so."""
-    for folder in _groups(proc, cgroups):
+def killed_for_memory(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None) -> int:
+    """Processes that the kernel ended because this container's memory was used up; 0 where nothing says so.
+
+    pid: of a process in the container, else this one.
+    """
+    for folder in control_groups(proc, cgroups, pid):
         try:
             return _numbers(folder / "memory.events")["oom_kill"]
         except (OSError, KeyError):
@@ -84,19 +91,9 @@ def _disk(what: str, path: Path) -> Disk:
     return Disk(what, str(path), total, used, free, found.f_files, found.f_favail, device)
 
 
-def _groups(proc: Path, cgroups: Path) -> Sequence[Path]:
-    """The control groups of this process, the innermost first."""
-    try:
-        own = next(line for line in (proc / "self/cgroup").read_text().splitlines() if line.startswith("0::"))
-    except (OSError, StopIteration):
-        return ()
-    inner = cgroups / own.removeprefix("0::").lstrip("/")
-    return [folder for folder in (inner, *inner.parents) if folder.is_relative_to(cgroups)]
-
-
-def _container(proc: Path, cgroups: Path) -> tuple[int, int] | None:
-    """The tightest limit on this process and what counts towards it, in bytes; None without a limit."""
-    found = [_limit(folder) for folder in _groups(proc, cgroups)]
+def _container(groups: Iterable[Path]) -> tuple[int, int] | None:
+    """The tightest limit of them and what counts towards it, in bytes; None without a limit."""
+    found = [_limit(folder) for folder in groups]
     return min((one for one in found if one), default=None)
 
 

@@ -154,10 +154,10 @@ def _parents(proc: Path) -> Mapping[int, int]:
     return found
 
 
-def usable_processors(proc: Path = PROC, cgroups: Path = CGROUPS) -> float:
-    """Those that this process may run on, or the share of them that its container has."""
-    count = float(len(os.sched_getaffinity(0)))
-    shares = [_share(folder) for folder in own_groups(proc, cgroups)]
+def usable_processors(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None) -> float:
+    """Those that a process, else this one, may run on, or the share of them that its container has."""
+    count = float(len(os.sched_getaffinity(pid or 0)))
+    shares = [_share(folder) for folder in control_groups(proc, cgroups, pid)]
     return min([count, *(share for share in shares if share is not None)])
 
 
@@ -169,10 +169,14 @@ def _share(folder: Path) -> float | None:
     return None if quota == "max" else int(quota) / int(period)
 
 
-def own_groups(proc: Path = PROC, cgroups: Path = CGROUPS) -> list[Path]:
-    """The folders of this process's control group and of those around it; see cgroups(7), version 2."""
+def control_groups(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None) -> list[Path]:
+    """The folders of the control group of a process, else this one's, and of those around it, the innermost first.
+
+    None where the system has no version 2 of them; see cgroups(7).
+    """
+    listed = proc / str(pid or "self") / "cgroup"
     try:
-        own = next(line for line in (proc / "self/cgroup").read_text().splitlines() if line.startswith("0::"))
+        own = next(line for line in listed.read_text().splitlines() if line.startswith("0::"))
     except (OSError, StopIteration):
         return []
     inner = cgroups / own.removeprefix("0::").lstrip("/")

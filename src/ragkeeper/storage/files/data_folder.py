@@ -91,6 +91,14 @@ class DataFolder:
         found: dict[str, str] = json.loads(self._announcement.read_text())
         return found
 
+    def server_process(self) -> int | None:
+        """The server's process number; None where none lives, or its announcement cannot be read."""
+        try:
+            server = self.server()
+            return int(server["pid"]) if server and _lives(int(server["pid"])) else None
+        except (OSError, ValueError, KeyError):
+            return None
+
     @property
     def held(self) -> bool:
         """Whether somebody owns the folder at this moment; finding out writes nothing."""
@@ -124,6 +132,16 @@ class DataFolder:
     @property
     def _announcement(self) -> Path:
         return self.path / "server.json"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +6,6 @@ import pytest
 
 from ragkeeper.core.checks import Check, NotLooked
 from ragkeeper.operations.health.checks import Parsers, clock_checks, disk_checks, memory_checks, server_checks
-from ragkeeper.operations.health.models import Machine
 from ragkeeper.operations.health.rules import READ_ONLY
 
 GIGABYTE = 1_000_000_000
@@ -18,8 +16,13 @@ def codes(checks: list[Check]) -> list[str]:
     return [finding.code for check in checks for finding in check.look()]
 
 
-def machine(used: float, total: int = 4 * GIGABYTE) -> Callable[[], Machine]:
-    return lambda: Machine(total, int(used * total), True, 0, 0, 0)
+def system(root: Path, used: float, total: int = 4 * GIGABYTE) -> Path:
+    """The files in which a machine tells of its memory."""
+    kilobytes = (f"MemTotal: {total // 1024} kB", f"MemAvailable: {int(total * (1 - used)) // 1024} kB")
+    (root / "proc").mkdir(exist_ok=True)
+    (root / "proc/meminfo").write_text("\n".join(kilobytes))
+    (root / "proc/loadavg").write_text("0.50 0.25 0.12 1/300 4711\n")
+    return root
 
 
 @pytest.mark.parametrize(
@@ -34,28 +37,48 @@ def machine(used: float, total: int = 4 * GIGABYTE) -> Callable[[], Machine]:
 def test_memory_is_judged_by_what_parsers_may_take(
     tmp_path: Path, parsers: Parsers, used: float, found: list[str]
 ) -> None:
-    assert codes(memory_checks(parsers, machine(used), tmp_path)) == found
+    assert codes(memory_checks(parsers, root=system(tmp_path, used))) == found
 
 
 def test_the_advice_fits_the_machine(tmp_path: Path) -> None:
-    findings = memory_checks(Parsers(4, 2000), machine(0.1), tmp_path)[0].look()
+    findings = memory_checks(Parsers(4, 2000), root=system(tmp_path, 0.1))[0].look()
     assert [finding.fix.split()[1] for finding in findings] == ["RAG_PARSER_MEMORY_MB=500"]
 
 
+def group(root: Path, of: str, name: str, **files: str) -> None:
+    """A control group and the process, by its number or "self", that is in it."""
+    folder = system(root, 0.1) / "sys/fs/cgroup" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (root / "proc" / of).mkdir(exist_ok=True)
+    (root / "proc" / of / "cgroup").write_text(f"0::/{name}\n")
+    for file, text in files.items():
+        (folder / file.replace("_", ".")).write_text(text)
+
+
 def test_what_the_kernel_ended_is_told(tmp_path: Path) -> None:
-    group = tmp_path / "sys/fs/cgroup/box"
-    group.mkdir(parents=True)
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/box\n")
-    (group / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
-    assert codes(memory_checks(Parsers(1, 256), machine(0.1), tmp_path)) == ["killed_for_memory"]
-    (group / "memory.events").write_text("oom_kill 0\n")
-    assert codes(memory_checks(Parsers(1, 256), machine(0.1), tmp_path)) == []
+    group(tmp_path, "self", "box", memory_events="low 0\noom 3\noom_kill 2\n")
+    assert codes(memory_checks(Parsers(1, 256), root=tmp_path)) == ["killed_for_memory"]
+    group(tmp_path, "self", "box", memory_events="oom_kill 0\n")
+    assert codes(memory_checks(Parsers(1, 256), root=tmp_path)) == []
+
+
+def test_limits_are_those_of_the_server_and_not_of_whoever_looks(tmp_path: Path) -> None:
+    group(tmp_path, "self", "shell", memory_max="max", memory_current="1")
+    limited = {
+        "memory_max": str(300_000_000),
+        "memory_current": "1",
+        "memory_stat": "",
+        "memory_events": "oom_kill 1\n",
+    }
+    group(tmp_path, "4711", "service", **limited)
+    assert codes(memory_checks(Parsers(1, 512), root=tmp_path)) == []
+    found = codes(memory_checks(Parsers(1, 512), pid=4711, root=tmp_path))
+    assert found == ["parser_memory_above_limit", "killed_for_memory"]
 
 
 def test_a_system_that_says_nothing_is_not_looked_at(tmp_path: Path) -> None:
     with pytest.raises(NotLooked):
-        codes(memory_checks(Parsers(1, 256), lambda: None, tmp_path))
+        codes(memory_checks(Parsers(1, 256), root=tmp_path))
 
 
 def test_one_disk_has_one_finding_for_all_that_is_on_it(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
+import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,7 @@ def test_one_owner_at_a_time(tmp_path: Path) -> None:
         second.lock()
     assert str(os.getpid()) in caught.value.advice
     assert second.server() == {"url": "http://127.0.0.1:1", "pid": os.getpid()}
+    assert second.server_process() == os.getpid()
     first.unlock()
     assert second.server() is None
     second.lock()
@@ -58,6 +61,25 @@ def test_an_announcement_without_its_owner_is_not_believed(tmp_path: Path) -> No
     folder = made(tmp_path)
     folder.announce("http://127.0.0.1:1")
     assert folder.server() is None
+
+
+@pytest.mark.parametrize("announced", ["", "[]", '{"url": "http://127.0.0.1:1"}', '{"pid": "none"}'])
+def test_an_announcement_that_cannot_be_read_names_no_process(tmp_path: Path, announced: str) -> None:
+    folder = made(tmp_path)
+    folder.lock()
+    (folder.path / "server.json").write_text(announced)
+    assert folder.server_process() is None
+    folder.unlock()
+
+
+def test_a_process_that_ended_is_no_server(tmp_path: Path) -> None:
+    folder = made(tmp_path)
+    folder.lock()
+    with subprocess.Popen(["/bin/true"]) as ended:
+        ended.wait()
+    (folder.path / "server.json").write_text(json.dumps({"url": "http://127.0.0.1:1", "pid": ended.pid}))
+    assert folder.server_process() is None
+    folder.unlock()
 
 
 def test_a_place_that_cannot_be_a_folder(tmp_path: Path) -> None:
