@@ -256,6 +256,12 @@ def _delete_half(made: Scene) -> None:
         made.server.http.delete(f"/api/v1/documents/{one['id']}")
 
 
+def _answer_alerts(made: Scene, status: int) -> None:
+    """A message is sent; so are the alerts of the machine that the tests run on, if it has any."""
+    made.embedder.replies[:] = [Reply(status)] * 1000
+    made.server.run("monitoring", "test", check=status == 200)
+
+
 def _upload_garbage(made: Scene) -> None:
     made.server.http.post("/api/v1/documents", files={"file": ("broken.pdf", b"%PDF-1.7 nothing of the kind")})
 
@@ -354,6 +360,13 @@ KEEPING = (
         # Some figures are looked up every ten seconds, or less often where that takes long.
         Needs(thresholds="FiguresStale.warning=40"),
         seconds=120,
+    ),
+    Fault(
+        "the webhook of alerts fails",
+        ("AlertChannelFailing.warning",),
+        lambda made: _answer_alerts(made, 500),
+        lambda made: _answer_alerts(made, 200),
+        Needs(webhook=True),
     ),
     Fault(
         "half of the documents are deleted",

@@ -35,7 +35,8 @@ PIECES = ("Every ferry leaves ", "at three minutes ", "past the hour [1].")
 class Needs:
     """disk: options of a disk of its own; embedder: an endpoint in place of the shipped model; clock: one to set.
 
-    links: network devices of its own, one of which hears what is sent over the other.
+    links: network devices of its own, one of which hears what is sent over the other. webhook: the server tells its
+    alerts by one, which the embedder's endpoint answers.
     """
 
     scale: float = 0.01
@@ -48,6 +49,7 @@ class Needs:
     thresholds: str = ""
     clock: bool = False
     links: bool = False
+    webhook: bool = False
 
 
 @dataclass
@@ -155,6 +157,8 @@ def _models(model: StandIn, embedder: EmbeddingStandIn, cache: RedisServer | Non
         found |= {"RAG_EMBEDDING_MODEL": "openai:standin", "RAG_EMBEDDING_BASE_URL": embedder.base_url}
     if cache is not None:
         found |= {"REDIS_URL": cache.url}
+    if needs.webhook:
+        found |= {"RAG_ALERT_WEBHOOK_URL": embedder.base_url}
     return found
 
 

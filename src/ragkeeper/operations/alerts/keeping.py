@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ragkeeper.core.figures.holdings import (
+    ALERT_CHANNEL_OK,
     CHUNKS,
     COMPONENT_UP,
     CONNECTIONS,
@@ -249,6 +250,16 @@ def _figures() -> tuple[Alert, ...]:
             "They could not be looked up since and keep their last values: alerts on them neither begin nor end.",
             Above(Select(LOOK_AGE), 10 * MINUTE, ("instance", "collector")),
             MINUTE,
+            "part-down",
+        ),
+        # It waits for the failing channel too: sending it is the try that ends it where nothing else is to be told.
+        Alert(
+            "AlertChannelFailing",
+            WARNING,
+            "Alerts of the server do not arrive by {channel}",
+            "For five minutes its last message has not arrived, or not with everybody; what waits is sent again.",
+            Below(Select(ALERT_CHANNEL_OK), 1, ("instance", "channel")),
+            5 * MINUTE,
             "part-down",
         ),
     )

@@ -232,11 +232,23 @@ async def test_what_ends_while_a_channel_is_away_is_told_when_it_is_back(world: 
     await world.looks(service, 10)
     world.channels[0].broken = ""
     await world.looks(service, 6)
-    [message] = world.channels[0].sent
-    [alert] = message.payload["alerts"]
+    message = world.channels[0].sent[0]
+    [alert] = [one for one in message.payload["alerts"] if one["labels"]["alertname"] == "DeadLetters"]
     times = [datetime.fromisoformat(alert[name]) for name in ("startsAt", "endsAt")]
-    assert (alert["status"], message.text.startswith("Was, and is over: ")) == ("resolved", True)
+    assert (alert["status"], "Was, and is over: " in message.text) == ("resolved", True)
     assert times == [START + timedelta(seconds=15), START + timedelta(minutes=7, seconds=15)]
+
+
+async def test_a_channel_that_fails_is_told_by_the_other(world: World):
+    service = world.service()
+    world.channels[0].broken = "refused"
+    world.metrics.set(QUEUE_DEAD, 2)
+    await world.looks(service, 15)
+    world.channels[0].broken = ""
+    await world.looks(service, 10)
+    alerts = [alert for message in world.channels[1].sent for alert in message.payload["alerts"]]
+    failing = [one for one in alerts if one["labels"]["alertname"] == "AlertChannelFailing"]
+    assert [(one["labels"]["channel"], one["status"]) for one in failing] == [("mail", "firing"), ("mail", "resolved")]
 
 
 async def test_whatever_a_channel_raises_ends_no_look_and_hides_no_other(world: World):
