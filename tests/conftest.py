@@ -22,16 +22,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_log() -> Iterator[None]:
     """A command that a test runs in this process sets up the log: the next test finds it as it was.
 
     No logger is kept meanwhile, for one that was made under a test's level would stay at it.
     """
     before, root = structlog.get_config(), logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    monkeypatch.setattr(structlog, "configure", functools.partial(_configure_unkept, structlog.configure))
-    yield
-    monkeypatch.undo()
+    # The fixture `monkeypatch` would live longer than others for this, and what a test patches with it too.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", functools.partial(_configure_unkept, structlog.configure))
+        yield
     if structlog.get_config() != before:
         structlog.configure(**before)
         root.handlers[:] = handlers
