@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.background import in_background
 from tests.acceptance.server import Server, add_text, run_program, serving, wait_for, wait_until_ready
 from tests.contract.chat.standin import StandIn
+from tests.integration.monitoring.stack import receiving
 from tests.machine import ROOT
 
 Made = Mapping[str, str]
@@ -143,7 +144,9 @@ HOW: dict[str, How] = {
     "jobs retry": How(before=failed),
     "jobs watch": How(before=done),
     "jobs why": How(before=done),
+    "monitoring alerts": How(),
     "monitoring export": How(before=targets),
+    "monitoring test": How(),
     "reindex": How(),
     "reindex --cancel": How(before=index_under_way),
     "reindex --finish": How(before=kept_index, more=("--yes",)),
@@ -157,9 +160,10 @@ HOW: dict[str, How] = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With a model and documents, asked so often that every stage and verdict has its figures."""
-    with in_background(StandIn()) as model:
+    """With a model, a channel of alerts and documents, asked so often that every stage and verdict has its figures."""
+    with in_background(StandIn()) as model, receiving() as told:
         settings = {
+            "RAG_ALERT_WEBHOOK_URL": told.url,
             "RAG_LLM_PROVIDERS": PROVIDER,
             f"RAG_LLM_{PROVIDER.upper()}_BASE_URL": model.base_url,
             f"RAG_LLM_{PROVIDER.upper()}_MODEL": "tiny",
