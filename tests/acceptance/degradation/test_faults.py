@@ -64,11 +64,13 @@ def test_an_index_whose_folder_is_removed_is_built_anew_while_searches_go_on(tmp
     with serving(tmp_path) as server:
         wait_until_ready(server, [add_text(server, "Leave", LEAVE)])
         shutil.rmtree(tmp_path / "data" / "index")
+        # What waits for the old index must not keep the new one from taking its place.
+        added = add_text(server, "Pumps", "The pump P-7 is serviced every 400 hours.")
         wait_for(lambda: "index" in causes(server))
         assert search(server)["results"]
         wait_for(lambda: "index" not in causes(server), 90)
         assert search(server)["mode"] == "hybrid"
-        wait_until_ready(server, [add_text(server, "Pumps", "The pump P-7 is serviced every 400 hours.")])
+        wait_until_ready(server, [added])
         assert search(server, "pump P-7")["results"][0]["title"] == "Pumps"
 
 

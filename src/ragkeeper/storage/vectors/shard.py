@@ -177,9 +177,10 @@ class Shard:
 
     def sync_log(self) -> None:
         """Make every applied operation durable: the engine replays its log when it loads. May run in any thread."""
-        for file in (self._path / "wal").iterdir():
-            sync(file)
-        sync(self._path / "wal")
+        with _translated():
+            for file in (self._path / "wal").iterdir():
+                sync(file)
+            sync(self._path / "wal")
 
     def close(self) -> None:
         with _translated():

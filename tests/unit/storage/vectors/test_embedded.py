@@ -1,5 +1,7 @@
 import asyncio
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from ragkeeper.storage.vectors.bulk import BulkLoader
 from ragkeeper.storage.vectors.embedded import EmbeddedIndex
-from ragkeeper.storage.vectors.errors import IndexInUse, IndexMismatch, IndexUnreadable
+from ragkeeper.storage.vectors.errors import IndexFailed, IndexInUse, IndexMismatch, IndexUnreadable
 from ragkeeper.storage.vectors.port import Candidate, IndexCounts, IndexFilter, IndexQuery, VectorEntry, WordsEntry
 
 EAST = np.array([1, 0, 0, 0], np.float32)
@@ -74,6 +76,16 @@ def cut_off(folder: Path) -> list[Path]:
     for path in files:
         os.truncate(path, path.stat().st_size // 2)
     return files
+
+
+async def test_files_that_go_while_it_is_open_are_the_index_s_failure(folder):
+    index = await EmbeddedIndex.open(folder, 4)
+    await index.put_words(words(1))
+    shutil.rmtree(folder)
+    with pytest.raises(IndexFailed, match="No such file"):
+        await index.flush()
+    with suppress(IndexFailed):
+        await index.close()
 
 
 async def test_a_file_that_was_cut_off_is_found_before_it_is_read(folder):
