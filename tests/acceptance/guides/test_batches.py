@@ -1,7 +1,6 @@
 """What keeps memory small while documents are taken in: fewer at once, and limits that fit the container."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,6 +89,5 @@ def _in_a_container(machine: Machine, limit: int) -> None:
 
 def _found(machine: Machine, **settings: str) -> Mapping[str, Mapping[str, int]]:
     """The doctor's findings with their evidence, by code."""
-    named = [f"{name}={value}" for name, value in settings.items()]
-    done = machine.run("doctor", "--json", before=("env", f"PATH={os.environ['PATH']}", *named))
+    done = machine.run("doctor", "--json", **settings)
     return {one["code"]: one["evidence"] for one in json.loads(done.stdout)["findings"]}

@@ -85,18 +85,18 @@ class Machine:
         finally:
             os.sched_setaffinity(pid, before)
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        begun = self.begin(*arguments)
+    def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        begun = self.begin(*arguments, **settings)
         told, failed = begun.communicate(timeout=120)
         return subprocess.CompletedProcess(arguments, begun.returncode, told, failed)
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, *arguments: str, **settings: str) -> subprocess.Popen[str]:
         """Run `ragkeeper …` where it sees what this machine shows."""
         entered = ["nsenter", "-t", str(self.server.process.pid), "-U", "-m", "--preserve-credentials"]
         return subprocess.Popen(
             [*entered, COMMAND, *arguments],
             cwd=self.server.folder,
-            env={"PATH": os.environ["PATH"], **self.server.environment},
+            env={"PATH": os.environ["PATH"], **self.server.environment, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
