@@ -55,9 +55,10 @@ class LocalInstallation:
         folder = DataFolder(settings.data_dir.resolve())
         # A service may have limits that the shell of whoever asks has not.
         pid = folder.server_process()
-        looks = functools.partial(machine.machine, pid=pid), functools.partial(machine.cpu_times, pid=pid)
+        memory = functools.partial(machine.machine, pid=pid)
+        cpu_times = functools.partial(machine.cpu_times, pid=pid)
         try:
-            return host.look(*looks, written_paths(folder, _truth(settings)), pid=pid)
+            return host.look(memory, cpu_times, written_paths(folder, _truth(settings)), pid=pid)
         except (OSError, ValueError, KeyError) as error:
             raise HostUnreadable(reason=error) from error
 

@@ -257,7 +257,7 @@ def _delete_half(made: Scene) -> None:
 
 
 def _answer_alerts(made: Scene, status: int) -> None:
-    """A message is sent; so are the alerts of the machine that the tests run on, if it has any."""
+    """Let the webhook answer so from now on, whatever it is told of, and send it a message."""
     made.embedder.replies[:] = [Reply(status)] * 1000
     made.server.run("monitoring", "test", check=status == 200)
 

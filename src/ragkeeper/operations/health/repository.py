@@ -36,7 +36,8 @@ def cpu_times(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None
 
     Two of them tell the share between: what is waited for, idle and taken by other guests is not busy.
 
-    pid: of a process in the container, else this one. `cpu.max` and `cpu.stat`: https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files.
+    pid: of a process in the container, else this one. `cpu.max` and `cpu.stat` are described in
+    https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files.
     """
     try:
         ticks = [int(word) for word in (proc / "stat").read_text().splitlines()[0].split()[1:9]]

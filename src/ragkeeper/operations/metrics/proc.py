@@ -172,7 +172,7 @@ def _share(folder: Path) -> float | None:
 def control_groups(proc: Path = PROC, cgroups: Path = CGROUPS, pid: int | None = None) -> list[Path]:
     """The folders of the control group of a process, else this one's, and of those around it, the innermost first.
 
-    None where the system has no version 2 of them; see cgroups(7).
+    Empty where the system has no version 2 of them; see cgroups(7).
     """
     listed = proc / str(pid or "self") / "cgroup"
     try:
